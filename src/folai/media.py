@@ -1,0 +1,131 @@
+"""Media files opened and taken apart: streams, packets, frames and the two ends of the clock.
+
+What pictures (`video.py`) and sound (`audio.py`) share. PyAV alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from folai.writing import one_line
+
+
+@contextmanager
+def open_media(path: str | Path) -> Iterator[InputContainer]:
+    """Open a media file for reading, or raise a ValueError that says what is wrong with it."""
+    file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"{path}: is a directory; give a video or sound file")
+    if not file.exists():
+        raise ValueError(f"{path}: does not exist; check the path")
+    if file.is_file() and file.stat().st_size == 0:
+        raise ValueError(f"{path}: is empty (0 bytes); copy or export it again")
+    try:
+        # AVI has decoding times only; genpts works out when each picture is shown. The path is
+        # absolute because FFmpeg takes what stands before a colon for a protocol.
+        options = {"fflags": "+genpts"}
+        container = av.open(str(file.absolute()), "r", options=options, metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        raise ValueError(
+            f"{path}: is not a readable video or sound file ({one_line(error)}); "
+            "it may be damaged, cut short or of another type: export it again"
+        ) from error
+    with container:
+        yield container
+
+
+def decode(container: InputContainer, stream: Stream) -> Iterator[object]:
+    """Yield every frame of a stream that decodes; damaged packets are skipped, and counted."""
+    damaged = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            frames = packet.decode() if packet is not None else []
+        except av.FFmpegError:
+            damaged += 1
+            continue  # after an error in the container itself, `packets` has simply ended
+        if packet is None:
+            break
+        yield from frames
+    if damaged:
+        warnings.warn(
+            f"{container.name}: skipped {damaged} damaged packets of its {stream.type}",
+            stacklevel=2,
+        )
+
+
+def packets_of(container: InputContainer, stream: Stream) -> Iterator[Packet[Stream]]:
+    """Yield the packets of a stream, as far as the file goes."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except av.FFmpegError:
+        return  # cut short: what was read is used
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """Return the first video stream that moves: not a cover picture."""
+    pictures = (s for s in container.streams.video if s.codec_context is not None)
+    return next((s for s in pictures if not s.disposition & Disposition.attached_pic), None)
+
+
+def require_video(container: InputContainer, path: str | Path) -> VideoStream:
+    stream = video_stream(container)
+    if stream is None:
+        raise ValueError(f"{path}: has no video, only sound; give a video file")
+    return stream
+
+
+def first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    """Decode one frame. It may be later than `stream.start_time` if the start is undecodable."""
+    return next((f for f in decode(container, stream) if isinstance(f, VideoFrame)), None)
+
+
+def frame_time(frame: AudioFrame | VideoFrame, default: Fraction) -> Fraction:
+    """Return when a frame is presented, in container seconds, exactly."""
+    stamp = frame.pts if frame.pts is not None else frame.dts
+    return default if stamp is None or frame.time_base is None else stamp * frame.time_base
+
+
+def picture_start(path: str | Path) -> Fraction | None:
+    """Return the container time (seconds) of the first picture: the zero of the video clock."""
+    with open_media(path) as container:
+        stream = video_stream(container)
+        picture = first_picture(container, stream) if stream else None
+    return frame_time(picture, default=Fraction(0)) if picture else None
+
+
+def picture_end(path: str | Path) -> Fraction:
+    """Return the container time (seconds) at which the last picture goes, from the packets."""
+    with open_media(path) as container:
+        stream = video_stream(container)
+        end = packets_end(path, stream.index) if stream else Fraction(0)
+    if not end:
+        raise ValueError(f"{path}: its pictures have no times; put it in a container such as .mp4")
+    return end
+
+
+def packets_end(path: str | Path, index: int) -> Fraction:
+    """Return the container time (seconds) at which the last packet of a stream ends, or 0."""
+    end = Fraction(0)
+    with open_media(path) as container:
+        stream = container.streams[index]
+        rate = stream.average_rate if isinstance(stream, VideoStream) else None
+        usual = 1 / rate if rate else Fraction(0)
+        for packet in packets_of(container, stream):
+            if packet.pts is not None and not packet.is_discard:
+                lasting = packet.duration * packet.time_base if packet.duration else usual
+                end = max(end, packet.pts * packet.time_base + lasting)
+    return end

@@ -1,0 +1,54 @@
+"""Files that appear whole or not at all, and whether they can be written, asked before the work."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EACCES
+from pathlib import Path
+
+
+def check_writable(path: str | Path, *, inputs: tuple[str | Path, ...] = ()) -> None:
+    """Raise ValueError unless a file can be written at `path` that is none of the `inputs`."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: is a directory; give a file name")
+    if path.exists() and any(
+        os.path.exists(given) and os.path.samefile(path, given) for given in inputs
+    ):
+        raise ValueError(f"{path}: is the input itself; choose another output name")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: the directory {path.parent} does not exist; create it first")
+    try:  # permissions do not tell of a read-only disk
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        partial = _partial(path)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        reason = f"is not writable ({one_line(error)})"
+        raise ValueError(f"{path}: {reason}; choose another place") from error
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; it takes the place of `path` only if all goes well."""
+    path = Path(path)
+    partial = _partial(path)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}.part{path.suffix}")
+
+
+def one_line(error: BaseException) -> str:
+    """Return what the library below said, in one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())
