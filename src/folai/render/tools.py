@@ -1,0 +1,293 @@
+"""Actions of hands and tools: striking, scraping, drumming, hammering, chopping, typing, clapping.
+
+Each is a function of a generator and a duration in seconds that returns an `Act`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from folai.render.actors import Arm, Hand, Impact, Rod, Tool, View
+from folai.render.motion import STROKE_RATE, Choreography, Path, Voice, glide, still
+from folai.render.paint import Generator, hsv, natural_colour, skin_colour
+from folai.render.stage import Act, Place, some_material
+
+# --- choices --------------------------------------------------------------------------------------
+
+
+def random_view(rng: Generator) -> View:
+    """From the side, obliquely or from above, under some light."""
+    up, perspective = (
+        ((rng.normal(0, 0.1), -1.0), 0.0),
+        ((rng.normal(0, 0.3), -rng.uniform(0.5, 0.95)), rng.uniform(0.0, 0.3)),
+        ((rng.normal(0, 0.25), rng.uniform(-0.45, 0.0)), rng.uniform(0.3, 0.9)),
+    )[rng.choice(3, p=(0.3, 0.45, 0.25))]
+    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9)
+    light = (far * np.cos(angle), 0.6 * far * np.sin(angle) * (perspective > 0))
+    return View(up, perspective, light, rng.choice([rng.uniform(0.0, 0.2), rng.uniform(0.2, 0.7)]))
+
+
+def random_hand(rng: Generator, size: float, *, flat: bool = False) -> Hand:
+    """A bare or gloved hand; the sleeve plain or striped, up to the wrist or rolled up."""
+    gloved = rng.random() < 0.12
+    sleeve = natural_colour(rng)
+    return Hand(
+        size=size,
+        skin=natural_colour(rng) if gloved else skin_colour(rng),
+        sleeve=sleeve,
+        stripe=natural_colour(rng) if rng.random() < 0.25 else sleeve,
+        bare=rng.choice([rng.uniform(0.08, 0.2), rng.uniform(0.2, 1.3)]),
+        flat=flat,
+    )
+
+
+def random_rod(rng: Generator) -> Rod:
+    """Mostly a wooden drumstick; sometimes a pen, a mallet, a spoon, a pole."""
+    wood = hsv(rng.uniform(0.07, 0.13), rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.98))
+    width = rng.lognormal(np.log(0.03), 0.3)
+    return Rod(
+        length=rng.uniform(0.35, 0.95),
+        width=width,
+        tip_width=width * rng.uniform(0.4, 1.0),
+        colour=wood if rng.random() < 0.75 else natural_colour(rng),
+        bead=rng.uniform(0.015, 0.05) if rng.random() < 0.12 else 0.0,
+        tail=rng.uniform(0.0, 0.2),
+    )
+
+
+def surface(rng: Generator, view: View) -> Place:
+    """Where the struck point is: low in the picture when seen from the side."""
+    low = 0.22 if view.up[1] < -0.9 else 0.1
+    return float(rng.normal(0.05, 0.15)), float(np.clip(rng.normal(low, 0.09), -0.2, 0.38))
+
+
+def placed(
+    rng: Generator, plan: Choreography, act: Act, hand: Hand | None, rod: Rod | None,
+    direction: float,
+) -> Tool:  # fmt: skip
+    """The tool of a finished plan, put on the act's surface; its sounds join the act."""
+    ground, height = plan.finish()
+    ground = replace(ground, values=ground.values + np.array(act.place))
+    act.contacts += plan.contacts
+    act.strokes += plan.strokes
+    act.heights.append(height)
+    act.impacts += [Impact(c.time, ground(c.time), c.level) for c in plan.contacts]
+    for stroke in plan.strokes:
+        for time in np.arange(stroke.start, stroke.end, 0.1):
+            power = stroke.powers[int(STROKE_RATE * (time - stroke.start))]
+            act.impacts.append(Impact(time, ground(time), 0.5 * float(np.sqrt(power))))
+    return Tool(
+        ground, height, act.view, hand, rod, direction,
+        arm=direction + np.pi + rng.normal(0, 0.45),
+        grip=rng.uniform(0.05, 0.55) * (rod.length if rod else 0.15),
+        follow=rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.4, 1.1)]),
+        sway=rng.uniform(0, 0.08),
+    )  # fmt: skip
+
+
+# --- a stick that strikes and scrapes -------------------------------------------------------------
+
+
+def strike(rng: Generator, duration: float) -> Act:
+    """A stick hits, feints and hovers."""
+    return _stick(rng, duration, scrapes=0.0)
+
+
+def scrape(rng: Generator, duration: float) -> Act:
+    """A stick is dragged to and fro, with hits between."""
+    return _stick(rng, duration, scrapes=rng.uniform(0.25, 0.9))
+
+
+def silent(rng: Generator, duration: float) -> Act:
+    """A stick waved about, or nobody there at all."""
+    act = _stick(rng, duration, scrapes=0.0, silent=True)
+    return act if rng.random() < 0.5 else Act(act.material, act.view, place=act.place)
+
+
+def _stick(rng: Generator, duration: float, *, scrapes: float, silent: bool = False) -> Act:
+    material, view = some_material(rng), random_view(rng)
+    plan = Choreography(rng, material.voice(rng), hover=rng.uniform(0.1, 0.35))
+    _improvise(rng, plan, duration, scrapes=scrapes, silent=silent)
+    act = Act(material, view, place=surface(rng, view))
+    hand = random_hand(rng, rng.lognormal(np.log(0.21), 0.3))
+    tool = placed(rng, plan, act, hand, random_rod(rng), rng.normal(0.0, 0.5))
+    if rng.random() < 0.25:
+        tool = replace(tool, away=_comings(rng, tool, act, duration))
+    act.actors.append(tool)
+    return act
+
+
+def _improvise(
+    rng: Generator, plan: Choreography, duration: float, *, scrapes: float, silent: bool
+) -> None:
+    """Fill the duration with hits, scrapes, feints and hovering, in the manner of one person."""
+    tempo, spread = rng.lognormal(np.log(0.5), 0.45), rng.choice([0.02, 0.1, 0.25])
+    speed, lift = rng.lognormal(np.log(2.8), 0.45), rng.uniform(0.15, 0.75)
+    feints, rests, doubles = rng.choice([0.1, 0.3]), rng.uniform(0, 0.6), rng.choice([0.0, 0.15])
+    plan.wait(rng.uniform(0.05, 0.6), rng.uniform(0.08, 0.35))
+    while plan.now < duration - 0.4:
+        place = (float(rng.normal(0, spread)), float(rng.normal(0, 0.4 * spread)))
+        if silent or rng.random() < feints:
+            _play_about(rng, plan, lift, place)
+        elif rng.random() < scrapes:
+            plan.scrape(_turns(rng, plan.place), rng.uniform(0.2, 1.0))
+        else:
+            gap = max(0.22, tempo * rng.lognormal(0, 0.35))
+            fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 6.0))
+            plan.hit(plan.now + gap, fast, lift * rng.lognormal(0, 0.25), place=place)
+            if rng.random() < doubles:
+                plan.hit(plan.now + rng.uniform(0.1, 0.2), 0.3 * fast, 0.1, room=0.2)
+            if plan.resting and rng.random() < rests:
+                plan.rest(rng.uniform(0.05, 0.6))
+    plan.wait(0.5, lift)
+
+
+def _play_about(rng: Generator, plan: Choreography, lift: float, place: Place) -> None:
+    """Move in the air: a swing that stops short, or a slow drift."""
+    start = plan.now
+    if rng.random() < 0.6:
+        plan.feint(rng.uniform(0.25, 0.8), lift + 0.08, rng.uniform(0.05, 0.2))
+    else:
+        plan.wait(rng.uniform(0.3, 1.5), rng.uniform(0.08, 0.5))
+    plan.travel(place, start, plan.now)
+
+
+def _turns(rng: Generator, start: Place) -> list[tuple[float, Place]]:
+    """To and fro along a line, 0.2-3 s in all, with a halt now and then: (duration, place)."""
+    angle, reach = rng.uniform(0, np.pi), rng.uniform(0.06, 0.45)
+    beat, side = rng.uniform(0.09, 0.35), 1.0
+    turns: list[tuple[float, Place]] = []
+    for _ in range(rng.integers(2, 9)):
+        if turns and rng.random() < 0.1:
+            turns.append((rng.uniform(0.05, 0.3), turns[-1][1]))
+        far = side * reach * rng.uniform(0.5, 1.1) / 2
+        place = (start[0] + far * np.cos(angle), start[1] + 0.6 * far * np.sin(angle))
+        turns.append((beat * rng.uniform(0.7, 1.4), place))
+        side = -side
+    return turns
+
+
+def _comings(rng: Generator, tool: Tool, act: Act, duration: float) -> Path:
+    """The hand comes into the picture before the first contact and leaves after the last."""
+    outside = (1.4 * np.cos(tool.arm), 1.4 * np.sin(tool.arm))
+    if not act.contacts:
+        return glide((0.0, duration), (outside, (0.0, 0.0)))
+    first = act.contacts[0].time
+    last = max([act.contacts[-1].time] + [stroke.end for stroke in act.strokes])
+    enter = (0.15 * first, 0.6 * first)
+    leave = (last + 0.3, last + rng.uniform(0.7, 1.5))
+    return glide((*enter, *leave), (outside, (0.0, 0.0), (0.0, 0.0), outside))
+
+
+# --- tools in time --------------------------------------------------------------------------------
+
+
+def rhythm(rng: Generator, duration: float, rate: float, swing: float) -> list[float]:
+    """Times of beats at about `rate` Hz, jittered by `swing`, with a pause now and then."""
+    times, time = [], rng.uniform(0.3, 0.9)
+    while time < duration - 0.15:
+        times.append(float(time))
+        pause = rng.uniform(0.5, 1.5) if rng.random() < 0.06 else 0.0
+        time += max(0.09, rng.normal(1.0, swing) / rate) + pause
+    return times
+
+
+def beat(plan: Choreography, times: list[float], speed: float, lift: float, spread: float) -> None:
+    """Hit at each time, as hard and as high as the time between allows."""
+    rng, home = plan.rng, plan.place
+    for index, time in enumerate(times):
+        room = times[index + 1] - time if index + 1 < len(times) else 0.5
+        place = (home[0] + float(rng.normal(0, spread)), home[1])
+        fast = min(speed, 4.4 * lift / (time - plan.now) + 0.4) * rng.lognormal(0, 0.3)
+        plan.hit(time, float(np.clip(fast, 0.2, 6.0)), lift, place=place, room=min(room, 0.6))
+    plan.wait(0.4, 0.2)
+
+
+def drum(rng: Generator, duration: float) -> Act:
+    """Two sticks on a drum, or two palms on bongos, one after the other."""
+    palms = bool(rng.random() < 0.4)
+    material, view = some_material(rng, "plastic", "wood", "metal", "ceramic"), random_view(rng)
+    act = Act(material, view, place=surface(rng, view))
+    voice = replace(material.voice(rng), rebound=rng.uniform(0.2, 0.7))
+    beats = rhythm(rng, duration, rng.uniform(2.0, 8.0), rng.uniform(0.02, 0.3))
+    rod = None if palms else random_rod(rng)
+    apart, hand = rng.uniform(0.08, 0.3), random_hand(rng, rng.uniform(0.14, 0.26), flat=palms)
+    for side in (-1.0, 1.0):
+        mine = [time for index, time in enumerate(beats) if (index % 2 == 0) == (side < 0)]
+        plan = Choreography(rng, voice, place=(side * apart / 2, 0.0), hover=0.12)
+        beat(plan, mine, rng.uniform(1.0, 4.0), rng.uniform(0.08, 0.4), 0.01)
+        direction = -np.pi / 2 - side * rng.uniform(0.1, 0.9)
+        act.actors.append(placed(rng, plan, act, hand, rod, direction))
+    return act
+
+
+def hammer(rng: Generator, duration: float) -> Act:
+    """Slow and heavy, always on the same spot."""
+    material, view = some_material(rng, "wood", "metal", "rock"), random_view(rng)
+    act = Act(material, view, place=surface(rng, view))
+    rod = Rod(rng.uniform(0.4, 0.7), 0.035, 0.03, natural_colour(rng), head=rng.uniform(0.07, 0.16))
+    plan = Choreography(rng, material.voice(rng), hover=0.2)
+    times = rhythm(rng, duration, rng.uniform(0.8, 3.0), rng.uniform(0.03, 0.2))
+    beat(plan, times, rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.7), 0.0)
+    hand = random_hand(rng, rng.uniform(0.16, 0.26))
+    act.actors.append(placed(rng, plan, act, hand, rod, rng.normal(0, 0.4)))
+    return act
+
+
+def chop(rng: Generator, duration: float) -> Act:
+    """A knife on a board, moving along what it cuts."""
+    view = View((rng.normal(0, 0.1), -rng.uniform(0.7, 1.0)), 0.0, (0.2, 0.0), 0.3)
+    act = Act(some_material(rng, "wood", "plastic"), view, place=surface(rng, view))
+    rod = Rod(rng.uniform(0.4, 0.7), blade=rng.uniform(0.06, 0.13), colour=natural_colour(rng))
+    voice = replace(act.material.voice(rng), rebound=0.0, decay=rng.uniform(0.02, 0.06))
+    plan = Choreography(rng, voice, hover=0.1)
+    times = rhythm(rng, duration, rng.uniform(1.0, 6.0), rng.uniform(0.03, 0.2))
+    beat(plan, times, rng.uniform(0.8, 2.0), rng.uniform(0.06, 0.2), 0.05)
+    tool = placed(rng, plan, act, random_hand(rng, 0.2), rod, rng.normal(0, 0.3))
+    act.actors.append(replace(tool, grip=rng.uniform(0.02, 0.1)))
+    return act
+
+
+def typing(rng: Generator, duration: float) -> Act:
+    """Eight fingers of two resting hands on keys: small, quiet and quick."""
+    view = View((rng.normal(0, 0.2), -rng.uniform(0.3, 0.9)), 0.2, (0.1, 0.1), 0.2)
+    act = Act(some_material(rng, "plastic"), view, place=surface(rng, view))
+    voice = Voice(rng.uniform(0.03, 0.15), rng.uniform(0.01, 0.03), 0.0)
+    beats = rhythm(rng, duration, rng.uniform(3.0, 9.0), 0.4)
+    owners = rng.integers(0, 8, len(beats))
+    size = rng.uniform(0.18, 0.28)
+    hand, gap = random_hand(rng, size), rng.uniform(0.25, 0.6) * size
+    rod = Rod(0.7 * size, 0.2 * size, 0.16 * size, hand.skin, tail=0.0)
+    for finger in range(8):
+        x = (finger - 3.5) * 0.24 * size + (gap if finger > 3 else -gap)
+        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04)
+        mine = [time for time, owner in zip(beats, owners, strict=True) if owner == finger]
+        beat(plan, mine, 0.8, rng.uniform(0.03, 0.08), 0.1 * size)
+        tool = placed(rng, plan, act, None, rod, -np.pi / 2 + rng.normal(0, 0.1))
+        act.actors.append(replace(tool, grip=0.3 * size, follow=0.1))
+    for side in (-1, 1):
+        wrist = (act.place[0] + side * (0.48 * size + gap), act.place[1] + 0.6 * size)
+        act.actors.append(Arm(hand, still(wrist), np.pi / 2 - 0.4 * side, -np.pi / 2))
+    return act
+
+
+def clap(rng: Generator, duration: float) -> Act:
+    """Two palms that meet in the middle of the picture, each half of the way."""
+    act = Act(some_material(rng, "plastic"), View((-1.0, 0.0), 0.0, (0.0, 0.3), 0.05))
+    plan = Choreography(rng, Voice(rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.05), 0.2))
+    times = rhythm(rng, duration, rng.uniform(1.0, 4.0), rng.uniform(0.03, 0.2))
+    beat(plan, times, rng.uniform(1.0, 3.0), rng.uniform(0.1, 0.3), 0.0)
+    hand = random_hand(rng, rng.uniform(0.2, 0.3), flat=True)
+    tool = placed(rng, plan, act, hand, None, 0.0)
+    for side in (-1.0, 1.0):
+        shift = np.array([side * 0.14 * hand.size, 0.0])
+        act.actors.append(
+            replace(
+                tool, ground=replace(tool.ground, values=tool.ground.values + shift),
+                view=View((side, 0.0), 0.0, (0.0, 0.3), 0.05),
+                direction=-np.pi / 2 - 0.35 * side, arm=np.pi / 2 - 0.6 * side,
+            )
+        )  # fmt: skip
+    return act

@@ -1,0 +1,175 @@
+"""Rendered clips: contacts where the motion says, sound where the contacts are, files as told."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from folai.render import KINDS, demo_scene, random_scene, render_frames, write_clip
+from folai.render.motion import Contact, Voice, bounces
+from folai.render.scene import RMS_WINDOW, Scene
+
+SMALL = (86, 64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_seed_is_one_scene(kind):
+    first, second = (random_scene(3, kind=kind, duration=3.0) for _ in range(2))
+    assert first.kind == kind and first.contacts == second.contacts
+    assert np.array_equal(first.envelope(), second.envelope())
+    for (time, a), (_, b) in zip(
+        *(render_frames(scene, times=[0.5, 1.7], size=SMALL) for scene in (first, second)),
+        strict=True,
+    ):
+        assert np.array_equal(a, b), time
+    assert a.shape == (64, 86, 3) and a.dtype == np.uint8 and a.std() > 1
+
+
+def test_seeds_differ():
+    pictures = [random_scene(seed, kind="strike").draw(1.0, SMALL) for seed in range(4)]
+    assert all(np.abs(p.astype(int) - pictures[0]).mean() > 5 for p in pictures[1:])
+
+
+@pytest.mark.parametrize("scene", [random_scene(seed) for seed in range(40)] + [demo_scene()])
+def test_height_is_zero_exactly_at_contacts_and_falls_towards_them(scene):
+    for contact in scene.contacts:
+        times = contact.time - np.array([0.004, 0.002, 0.0])
+        heights = [path(times)[:, 0] for path in scene.heights]
+        assert any(h[0] > h[1] > 1e-6 and abs(h[2]) < 1e-9 for h in heights), contact
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_passes_through_the_surface_or_touches_it_silently(seed):
+    scene = random_scene(seed)
+    times = np.arange(0, scene.duration, 0.002)
+    for path in scene.heights:
+        height = path(times)[:, 0]
+        assert height.min() > -1e-9
+        arrivals = times[1:][(height[1:] < 1e-4) & (height[:-1] >= 1e-4)]
+        for time in arrivals:
+            assert np.abs(scene.onsets - time).min() < 0.05
+
+
+def test_bounces_are_free_fall():
+    rng = np.random.default_rng(0)
+    path, contacts = bounces(
+        rng, Voice(0.1, 0.05), start=0.5, height=0.5, gravity=4.0, end=9.0, restitution=0.8
+    )
+    speed = np.sqrt(2 * 4.0 * 0.5)
+    first = 0.5 + speed / 4.0
+    assert contacts[0].time == pytest.approx(first)
+    assert contacts[1].time == pytest.approx(first + 2 * 0.8 * speed / 4.0)
+    since = 0.1
+    assert path(first + since)[0] == pytest.approx(0.8 * speed * since - 2.0 * since**2)
+    assert contacts[0].level > contacts[3].level
+
+
+def test_the_picture_moves_until_the_contact():
+    """The tip's way through the picture, frame by frame, breaks off at the contact's frame."""
+    scene = random_scene(11, kind="hammer")
+    tool = next(actor for actor in scene.actors if hasattr(actor, "tip"))
+    for contact in scene.contacts:
+        steps = contact.time + np.array([-0.01, 0.0, 0.01])
+        before, at, after = (tool.tip(time) for time in steps)
+        assert np.dot(at - before, after - at) < 0.5 * np.dot(at - before, at - before)
+
+
+def test_envelope_rises_at_the_contact_and_peaks_half_a_window_later():
+    contact = Contact(1.0, 0.5, 0.05)
+    scene = Scene("one", 2.0, (contact,), floor=0.0)
+    rate = 1000.0
+    envelope = scene.envelope(rate)
+    assert envelope.dtype == np.float32 and len(envelope) == 2000
+    assert np.flatnonzero(envelope > 1e-6)[0] / rate == pytest.approx(
+        1.0 - RMS_WINDOW / 2, abs=0.002
+    )
+    assert envelope.argmax() / rate == pytest.approx(1.0 + RMS_WINDOW / 2, abs=0.001)
+    assert envelope.max() == pytest.approx(0.5, rel=0.01)
+    later = envelope[[1100, 1150]]
+    assert later[1] / later[0] == pytest.approx(np.exp(-0.05 / 0.05), rel=0.01)
+
+
+def test_envelope_agrees_with_a_decay_averaged_numerically():
+    scene = Scene("one", 1.0, (Contact(0.4, 0.3, 0.08),), floor=0.0)
+    times = np.arange(20_000) / 20_000
+    shape = np.where(times >= 0.4, np.exp(-(times - 0.4) / 0.08), 0.0) ** 2
+    rms = np.sqrt(np.convolve(shape, np.ones(640) / 640, mode="same"))
+    assert np.allclose(scene.envelope(100.0), 0.3 * rms[::200] / rms.max(), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sound_only_where_contact_is_and_everywhere_it_is(kind):
+    scene = random_scene(5, kind=kind)
+    envelope = scene.envelope(240.0)
+    times = np.arange(len(envelope)) / 240.0
+    assert np.isfinite(envelope).all() and envelope.max() <= 1.5
+    silent = np.ones(len(times), bool)
+    for contact in scene.contacts:
+        assert 0 <= contact.time < scene.duration and 0 < contact.level <= 1
+        silent &= (times < contact.time - 0.02) | (times > contact.time + 12 * contact.decay + 0.02)
+        near = np.abs(times - contact.time) < 0.03
+        assert envelope[near].max() > scene.floor
+    for start, end in scene.strokes:
+        assert scene.clearance((start + end) / 2) == pytest.approx(0.0, abs=1e-9)
+        silent &= (times < start - 0.02) | (times > end + 0.02)
+    assert np.allclose(envelope[silent], scene.floor, atol=1e-4)
+
+
+def test_kind_none_is_silent_and_moves():
+    scenes = [random_scene(seed, kind="none") for seed in range(6)]
+    assert not any(scene.contacts or scene.strokes for scene in scenes)
+    moved = [np.abs(s.draw(1.0, SMALL).astype(int) - s.draw(1.4, SMALL)).mean() for s in scenes]
+    assert max(moved) > 0.5
+
+
+def test_scenes_look_alike_at_every_size():
+    import cv2
+
+    scene = random_scene(2, kind="strike")
+    large = cv2.resize(scene.draw(1.0, (688, 512)), SMALL, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(scene.draw(1.0, (344, 256)), SMALL, interpolation=cv2.INTER_AREA)
+    assert np.abs(large.astype(int) - small).mean() < 6
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30000 / 1001, 30, 60])
+def test_clip_has_its_frames_at_their_times(tmp_path, fps):
+    path = tmp_path / "clip.mp4"
+    write_clip(random_scene(1, duration=1.0), path, fps=fps, size=SMALL)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.average_rate == Fraction(fps).limit_denominator(1001)
+        times = [frame.time for frame in container.decode(stream)]
+    assert times == pytest.approx(np.arange(round(fps)) / fps, abs=1e-4)
+    assert [item.name for item in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_clip_of_variable_frame_rate(tmp_path):
+    path, wanted = tmp_path / "clip.mp4", [0.0, 0.05, 0.07, 0.2, 0.21, 0.5]
+    write_clip(random_scene(1, duration=1.0), path, times=wanted, size=SMALL)
+    with av.open(str(path)) as container:
+        assert [f.time for f in container.decode(video=0)] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_bad_input(tmp_path):
+    with pytest.raises(ValueError, match="duration must be > 0"):
+        random_scene(0, duration=0.0)
+    with pytest.raises(ValueError, match=r"kind must be one of strike, .*none, got 'sing'"):
+        random_scene(0, kind="sing")
+    scene = random_scene(0, duration=1.0)
+    for wrong in ({"fps": 0}, {"times": [0.1, 0.1]}, {"times": []}, {"shutter": 2.0}):
+        with pytest.raises(ValueError):
+            next(render_frames(scene, **wrong))
+    with pytest.raises(ValueError, match="even"):
+        write_clip(scene, tmp_path / "odd.mp4", size=(85, 64))
+    with pytest.raises(ValueError, match="increasing"):
+        write_clip(scene, tmp_path / "back.mp4", times=[0.2, 0.1], size=SMALL)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("duration", [0.2, 1.0, 20.0])
+def test_any_duration(duration):
+    for kind in KINDS:
+        scene = random_scene(1, kind=kind, duration=duration)
+        assert len(scene.envelope()) == round(120 * duration)
+        scene.draw(duration / 2, SMALL)
