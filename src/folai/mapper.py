@@ -1,0 +1,117 @@
+"""Runs RMS-Mapper: pictures, a block at a time, -> the envelope of the sound they ask for.
+
+The models see each block with some seconds of its neighbours, so the cuts between blocks do not
+show, and memory does not grow with the length of the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from folai.envelope import FRAME_RATE, Envelope
+from folai.features import Pictures
+from folai.models.rms_mapper import RMSMapper
+from folai.rms import from_bins, gaussian_smooth
+
+MARGIN = 150  # steps of each neighbour that a block is seen with: 5 s
+ENCODED_AT_ONCE = 240  # steps; bounds the encoder's memory
+ENCODER_REACH = 4  # steps to either side that the encoder's shifts in time can see
+ONSET_THRESHOLD = 0.4  # probability; chosen on the training recordings
+ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
+
+Floats = NDArray[np.float64]
+
+
+def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> Envelope:
+    """Consecutive blocks of pictures -> envelope at FRAME_RATE with onsets.
+
+    Several models are averaged: their bin probabilities, and their onset probabilities.
+    """
+    times, levels, onsets = [], [], []
+    for before, block, after in _with_neighbours(blocks):
+        window = Pictures.join([part for part in (before, block, after) if part is not None])
+        bins, onset = predict_frames(window, models)
+        upsample = len(onset) // window.num_steps
+        first = before.num_steps * upsample if before is not None else 0
+        kept = slice(first, first + block.num_steps * upsample)
+        times.append(frame_times(block.edges, upsample))
+        levels.append(decode_bins(bins[kept], models[0].config.mu))
+        onsets.append(onset[kept])
+    at = np.concatenate(times)
+    grid = np.arange(max(1, round(block.duration * FRAME_RATE))) / FRAME_RATE
+    values = np.interp(grid, at, np.concatenate(levels))
+    found = pick_onsets(at, np.concatenate(onsets))
+    return Envelope(values, FRAME_RATE, found[found <= len(grid) / FRAME_RATE])
+
+
+def predict_frames(
+    pictures: Pictures, models: Sequence[RMSMapper]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(bin probabilities [T * upsample, bins], onset probability [T * upsample]) of the pictures."""
+    spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
+    with torch.inference_mode():
+        outputs = [model.decode(_encode(model, pictures), spans) for model in models]
+        bins = torch.stack([bins[0].softmax(-1) for bins, _ in outputs]).mean(0)
+        onset = torch.stack([onset[0].sigmoid() for _, onset in outputs]).mean(0)
+    return bins.numpy(), onset.numpy()
+
+
+def decode_bins(bins: NDArray[np.float32], mu: float) -> Floats:
+    """Bin probabilities [T, bins] -> RMS [T]: the square of the expected square root.
+
+    Between the mean of RMS, which a small chance of a loud hit pulls up, and its median, which
+    ignores that chance.
+    """
+    roots = np.sqrt(from_bins(np.arange(bins.shape[1]), bins.shape[1], mu))
+    return np.square(bins.astype(np.float64) @ roots)
+
+
+def pick_onsets(times: Floats, probability: NDArray[np.float32]) -> Floats:
+    """Local maxima of the onset probability above ONSET_THRESHOLD, in seconds, sorted."""
+    smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
+    here = smooth[1:-1]
+    peaks = np.flatnonzero((here >= smooth[:-2]) & (here > smooth[2:]) & (here > ONSET_THRESHOLD))
+    kept: list[float] = []
+    for peak in sorted(peaks, key=lambda i: -here[i]):
+        if all(abs(times[peak] - other) > ONSET_GAP for other in kept):
+            kept.append(float(times[peak]))
+    return np.sort(np.array(kept))
+
+
+def frame_times(edges: Floats, upsample: int) -> Floats:
+    """Times of the envelope frames of steps with these edges: [T + 1] -> [T * upsample]."""
+    fractions = (np.arange(upsample) + 0.5) / upsample
+    times: Floats = (edges[:-1, None] + np.diff(edges)[:, None] * fractions).ravel()
+    return times
+
+
+def _encode(model: RMSMapper, pictures: Pictures) -> torch.Tensor:
+    """Features [1, T, D] of the pictures, some steps at a time."""
+    parts = []
+    for start in range(0, pictures.num_steps, ENCODED_AT_ONCE):
+        first = max(0, start - ENCODER_REACH)
+        seen = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
+        rgb = torch.from_numpy(pictures.rgb[seen]).permute(0, 3, 1, 2)[None]
+        features = model.encoder(rgb, torch.from_numpy(pictures.flow[seen])[None])
+        parts.append(features[:, start - first :][:, :ENCODED_AT_ONCE])
+    return torch.cat(parts, dim=1)
+
+
+def _with_neighbours(
+    blocks: Iterable[Pictures],
+) -> Iterator[tuple[Pictures | None, Pictures, Pictures | None]]:
+    """Each block with the end of the one before it and the beginning of the one after."""
+    before: Pictures | None = None
+    here: Pictures | None = None
+    for after in blocks:
+        if here is not None:
+            yield before, here, after.part(0, MARGIN)
+            before = here.part(max(0, here.num_steps - MARGIN), here.num_steps)
+        here = after
+    if here is None:
+        raise ValueError("no pictures: a video of at least two frames is needed")
+    yield before, here, None
