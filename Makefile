@@ -1,0 +1,35 @@
+# make demo                                a drawn clip gets its sound; prints how far each landed
+# make demo VIDEO=my.mp4 SOUND=hit.wav     the same for a clip of yours (SOUND=metal works too)
+# make test                                ruff, mypy and pytest
+
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= demo
+
+# Tests and the demo are small: waiting threads would only take the cores from one another.
+export OMP_WAIT_POLICY = passive
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict src
+
+# PyTorch first and alone, so that nothing else decides which one is installed.
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+# What was made on the way; .venv and the finished videos stay.
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests -name __pycache__ -exec rm -rf {} +

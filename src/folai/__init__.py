@@ -1,0 +1,50 @@
+"""Foley for silent video: when, as an envelope you can edit; what, as the sound you choose.
+
+    folai.generate("clip.mp4", "out.mp4", folai.GenerateOptions(reference="hit.wav"))
+
+Names are imported at first use, so that `import folai` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from folai.envelope import Envelope
+    from folai.pipeline import FoleyResult, GenerateOptions, generate, predict_envelope
+    from folai.plot import plot_envelope
+    from folai.preview import lay
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Envelope",
+    "FoleyResult",
+    "GenerateOptions",
+    "__version__",
+    "generate",
+    "lay",
+    "plot_envelope",
+    "predict_envelope",
+]
+
+_HOMES = {
+    "Envelope": "folai.envelope",
+    "FoleyResult": "folai.pipeline",
+    "GenerateOptions": "folai.pipeline",
+    "generate": "folai.pipeline",
+    "lay": "folai.preview",
+    "plot_envelope": "folai.plot",
+    "predict_envelope": "folai.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'folai' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,5 @@
+import sys
+
+from folai.cli import main
+
+sys.exit(main())

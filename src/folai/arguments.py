@@ -1,0 +1,220 @@
+"""What the command line takes: every command, its options and an example of its use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from folai import __version__
+from folai.materials import MATERIALS
+
+DEFAULT_SOUND = "wood"
+EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
+    "--gain": ("gain", ("DB",), "louder by DB decibels"),
+    "--shift": ("shift", ("S",), "later by S seconds, earlier if negative"),
+    "--smooth": ("smooth", ("S",), "blur with a Gaussian of S seconds"),
+    "--gate": ("gate", ("DB",), "silence what lies below a level such as -50"),
+    "--sharpen": ("sharpen", ("A",), "contrast with the surroundings; 1 is strong"),
+    "--scale": ("scale_region", ("START", "END", "DB"), "louder by DB from START to END seconds"),
+    "--mute": ("mute", ("START", "END"), "silence from START to END seconds"),
+    "--add-hit": ("add_hit", ("S", "LEVEL"), "one more hit at S seconds, of peak RMS LEVEL"),
+    "--remove-hit": ("remove_hit", ("S",), "take away the hit nearest to S seconds"),
+    "--move-hit": ("move_hit", ("S", "TO"), "let the hit nearest to S seconds begin at TO"),
+    "--snap": ("snap", ("GRID",), "move hits onto the multiples of GRID seconds within 50 ms"),
+    "--rate": ("resample", ("HZ",), "the same curve at HZ frames per second"),
+}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="folai",
+        description="Gives a silent video its Foley sound.",
+        epilog="example: folai generate clip.mp4 -o out.mp4 --sound wood",
+    )
+    parser.add_argument("--version", action="version", version=f"folai {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_generate(commands)
+    _add_envelope(commands)
+    _add_edit(commands)
+    _add_demo(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
+    """A parser for the command called `name` in full; its last word is what the user adds."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name.split()[-1], help=about, description=about, epilog=f"example: {example}"
+    )
+    command.set_defaults(command=name)
+    command.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+    command.add_argument("--quiet", action="store_true", help="print nothing but warnings")
+    return command
+
+
+def _add_generate(commands: Any) -> None:
+    command = _command(
+        commands,
+        "generate",
+        "Give a clip its sound: predict when it sounds, lay sound there, and put it in the clip.",
+        "folai generate clip.mp4 -o out.mp4 --reference hit.wav",
+    )
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar="OUT",
+        help=".mp4, .m4v, .mov, .mkv, .webm, or .wav for the sound alone; replaced if it exists "
+        "(default: VIDEO's name with .foley before its suffix, in the current directory)",
+    )
+    sounds = command.add_mutually_exclusive_group()
+    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to take sounds from")
+    _add_sound(sounds)
+    command.add_argument(
+        "--envelope", type=Path, metavar="ENV", help=".json, .csv or sound, not predicted"
+    )
+    command.add_argument("--resample", action="store_true", help="fit that envelope to the clip")
+    command.add_argument(
+        "--mix", type=float, metavar="DB", help="keep the clip's own sound at this level, like -12"
+    )
+    command.add_argument("--codec", help="flac, opus or aac, for .mkv")
+    command.add_argument(
+        "--save-envelope", type=Path, metavar="ENV", help="also write the envelope: .json or .csv"
+    )
+    _add_plot(command)
+    _add_seed_and_weights(command)
+
+
+def _add_envelope(commands: Any) -> None:
+    command = _command(
+        commands,
+        "envelope",
+        "Predict a clip's envelope: how loud its sound should be at each moment.",
+        "folai envelope clip.mp4 -o env.json --plot env.png",
+    )
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar="ENV",
+        help=".json or .csv (default: VIDEO's stem with .envelope.json, in the current directory)",
+    )
+    _add_plot(command)
+    command.add_argument(
+        "--truth", action="store_true", help="measure the clip's own sound, and plot that behind"
+    )
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+
+
+def _add_edit(commands: Any) -> None:
+    command = _command(
+        commands,
+        "edit",
+        "Edit an envelope, or measure that of a sound; edits apply in the order given.",
+        "folai edit env.json -o louder.json --gate -40 --gain 3 --move-hit 1.24 1.30",
+    )
+    command.add_argument("envelope", type=Path, metavar="ENV", help=".json, .csv or a sound file")
+    command.add_argument("-o", dest="out", type=Path, metavar="OUT", required=True)
+    command.set_defaults(edits=[])
+    for option, (_, metavars, about) in EDITS.items():
+        command.add_argument(
+            option,
+            action=_AddEdit,
+            nargs=len(metavars),
+            type=float,
+            metavar=metavars,
+            dest="edits",
+            help=about,
+        )
+
+
+class _AddEdit(argparse.Action):
+    """Keeps the edits in the order given: a gain before a gate is not a gain after it."""
+
+    def __call__(
+        self, parser: object, parsed: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        parsed.edits = [*parsed.edits, (EDITS[str(option)][0], values)]
+
+
+def _add_demo(commands: Any) -> None:
+    command = _command(
+        commands,
+        "demo",
+        "Draw a clip, give it its sound, and measure how far each sound is from its contact.",
+        "folai demo -o demo",
+    )
+    command.add_argument("-o", dest="out", type=Path, metavar="DIR", default=Path("demo"))
+    command.add_argument("--video", type=Path, metavar="VIDEO", help="a clip of yours instead")
+    command.add_argument(
+        "--sound",
+        metavar="SOUND",
+        default=DEFAULT_SOUND,
+        help=f"a sound file, or {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
+    )
+    _add_seed_and_weights(command)
+
+
+def _add_train(commands: Any) -> None:
+    trainers = commands.add_parser("train", help="Train a model.").add_subparsers(
+        title="models", required=True, metavar="MODEL"
+    )
+    command = _command(
+        trainers,
+        "train mapper",
+        "Train the RMS-Mapper on clips with sound; a run that was interrupted is resumed.",
+        "folai train mapper --data clips --out runs/mapper",
+    )
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
+    command.add_argument(
+        "--rendered", type=float, metavar="MINUTES", default=50.0, help="of drawn clips besides"
+    )
+    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/mapper"))
+    command.add_argument("--steps", type=int, metavar="N", default=3200)
+    command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)
+
+
+def _add_evaluate(commands: Any) -> None:
+    measures = commands.add_parser("evaluate", help="Measure a model.").add_subparsers(
+        title="models", required=True, metavar="MODEL"
+    )
+    command = _command(
+        measures,
+        "evaluate mapper",
+        "Compare predicted envelopes and onsets with the sound that clips have.",
+        "folai evaluate mapper --data clips --split val",
+    )
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
+    command.add_argument("--split", metavar="NAME", help="only this split of DIR/clips.csv")
+    command.add_argument(
+        "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
+    )
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+
+
+def _add_sound(command: Any) -> None:
+    command.add_argument(
+        "--sound",
+        choices=tuple(MATERIALS),
+        metavar="NAME",
+        default=DEFAULT_SOUND,
+        help=f"without a reference, one of {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
+    )
+
+
+def _add_plot(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--plot", type=Path, metavar="PNG", help="draw the envelope under the frames"
+    )
+
+
+def _add_seed_and_weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="vary the hits otherwise")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")

@@ -1,0 +1,257 @@
+"""The command line: parse, call, print. PyTorch is loaded only once there is work for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from folai.arguments import DEFAULT_SOUND, make_parser
+from folai.materials import MATERIALS
+
+if TYPE_CHECKING:
+    from folai.envelope import Envelope
+    from folai.evaluate.mapper import MapperReport
+    from folai.evaluate.rendered import RenderedReport
+    from folai.pipeline import Progress
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 2 for bad input, 130 when interrupted."""
+    parsed = make_parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            _warn_in_one_line()
+            COMMANDS[parsed.command](parsed)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever reads our output has gone, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (ValueError, OSError, ImportError) as error:
+        print(f"folai: {_in_one_line(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+# The commands
+
+
+def _generate(parsed: Namespace) -> None:
+    from folai.mux import finished_name
+    from folai.pipeline import GenerateOptions, generate
+
+    began = time.perf_counter()
+    out = parsed.out or Path(finished_name(parsed.video))
+    _check_extras(parsed, parsed.save_envelope)
+    options = GenerateOptions(
+        reference=parsed.reference,
+        sound=parsed.sound,
+        envelope=parsed.envelope,
+        resample=parsed.resample,
+        seed=parsed.seed,
+        mix_db=parsed.mix,
+        codec=parsed.codec,
+        weights=parsed.weights,
+    )
+    with _progress(parsed) as progress:
+        result = generate(parsed.video, out, options, progress=progress)
+    if parsed.save_envelope:
+        result.envelope.save(parsed.save_envelope)
+    _plot(parsed, result.envelope)
+    _report(
+        parsed,
+        f"{out}: {_described(result.envelope)}, {parsed.reference or parsed.sound}",
+        video=parsed.video,
+        output=out,
+        envelope=parsed.save_envelope,
+        plot=parsed.plot,
+        duration=result.duration,
+        onsets=result.envelope.onsets.tolist(),
+        sound=parsed.reference or parsed.sound,
+        seed=parsed.seed,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _envelope(parsed: Namespace) -> None:
+    from folai.pipeline import measure_envelope, predict_envelope
+
+    began = time.perf_counter()
+    out = parsed.out or Path(f"{parsed.video.stem}.envelope.json")
+    _check_extras(parsed, out)
+    truth = measure_envelope(parsed.video) if parsed.truth else None
+    with _progress(parsed) as progress:
+        envelope = predict_envelope(parsed.video, weights=parsed.weights, progress=progress)
+    envelope.save(out)
+    _plot(parsed, envelope, truth)
+    _report(
+        parsed,
+        f"{out}: {_described(envelope)}",
+        video=parsed.video,
+        output=out,
+        plot=parsed.plot,
+        duration=envelope.duration,
+        frame_rate=envelope.frame_rate,
+        onsets=envelope.onsets.tolist(),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _edit(parsed: Namespace) -> None:
+    from folai.envelope import Envelope
+    from folai.envelope_files import check_envelope_name
+
+    check_envelope_name(parsed.out)
+    envelope = Envelope.load(parsed.envelope)
+    for method, values in parsed.edits:
+        envelope = getattr(envelope, method)(*values)
+    envelope.save(parsed.out)
+    _report(
+        parsed,
+        f"{parsed.out}: {_described(envelope)}",
+        envelope=parsed.envelope,
+        output=parsed.out,
+        duration=envelope.duration,
+        frame_rate=envelope.frame_rate,
+        onsets=envelope.onsets.tolist(),
+    )
+
+
+def _demo(parsed: Namespace) -> None:
+    from folai.demo import run_demo
+    from folai.pipeline import GenerateOptions
+
+    named = parsed.sound in MATERIALS
+    options = GenerateOptions(
+        reference=None if named else parsed.sound,
+        sound=parsed.sound if named else DEFAULT_SOUND,
+        seed=parsed.seed,
+        weights=parsed.weights,
+    )
+    with _progress(parsed) as progress:
+        report = run_demo(parsed.out, video=parsed.video, options=options, progress=progress)
+    files = f"{report.video}\n{report.envelope}\n{report.plot}"
+    _report(parsed, f"{report.table()}\n{files}", **report.to_dict())
+
+
+def _train_mapper(parsed: Namespace) -> None:
+    from folai.train.rms_mapper import TrainOptions, train_mapper
+
+    train_mapper(
+        TrainOptions(
+            data=parsed.data,
+            out=parsed.out,
+            rendered_minutes=parsed.rendered,
+            steps=parsed.steps,
+            inputs=parsed.inputs,
+            seed=parsed.seed,
+            threads=parsed.threads,
+        )
+    )
+
+
+def _evaluate_mapper(parsed: Namespace) -> None:
+    from folai.evaluate.mapper import evaluate_mapper
+    from folai.evaluate.rendered import evaluate_rendered
+
+    if (parsed.data is None) == (parsed.rendered is None):
+        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
+    report: MapperReport | RenderedReport
+    with _progress(parsed) as progress:
+        if parsed.data is None:
+            report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
+        else:
+            report = evaluate_mapper(parsed.data, parsed.split, parsed.weights, progress)
+    _report(parsed, report.table(), **report.to_dict())
+
+
+COMMANDS: dict[str, Callable[[Namespace], None]] = {
+    "generate": _generate,
+    "envelope": _envelope,
+    "edit": _edit,
+    "demo": _demo,
+    "train mapper": _train_mapper,
+    "evaluate mapper": _evaluate_mapper,
+}
+
+
+# What the commands share
+
+
+def _check_extras(parsed: Namespace, envelope: Path | None) -> None:
+    """Refuse, before any work, an envelope or a plot that cannot be written."""
+    from folai.envelope_files import check_envelope_name
+    from folai.plot import check_plot
+    from folai.writing import check_writable
+
+    if envelope:
+        check_envelope_name(envelope)
+    if parsed.plot:
+        check_plot(parsed.plot)
+    for path in (envelope, parsed.plot):
+        if path:
+            check_writable(path, inputs=(parsed.video,))
+
+
+def _plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) -> None:
+    from folai.plot import plot_envelope
+    from folai.video import iter_frames
+
+    if parsed.plot:
+        frames = iter_frames(parsed.video, height=128)
+        plot_envelope(envelope, parsed.plot, frames=frames, truth=truth, title=parsed.video.name)
+
+
+def _described(envelope: Envelope) -> str:
+    return f"{envelope.duration:.2f} s, {len(envelope.onsets)} hits"
+
+
+def _report(parsed: Namespace, text: str, **facts: Any) -> None:
+    """Print what was done: as one JSON object, in words, or not at all."""
+    if parsed.json:
+        print(json.dumps(facts, default=str))
+    elif not parsed.quiet:
+        print(text)
+
+
+@contextmanager
+def _progress(parsed: Namespace) -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing where a script reads along."""
+    if parsed.quiet or parsed.json or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    shape = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=parsed.command, bar_format=shape, leave=False) as bar:
+        yield lambda share: bar.update(share - bar.n) and None
+
+
+def _warn_in_one_line() -> None:
+    """Within `warnings.catch_warnings`: say each warning once, without its source line."""
+    said: set[str] = set()
+
+    def say(message: Warning | str, *_: object, **__: object) -> None:
+        text = _in_one_line(message)
+        if text not in said:
+            said.add(text)
+            print(f"folai: warning: {text}", file=sys.stderr)
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", UserWarning)
+    warnings.showwarning = say
+
+
+def _in_one_line(error: object) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,111 @@
+"""The demonstration: a clip gets its sound, and each sound's distance to its contact is measured.
+
+Without a clip, one is drawn whose contact times are known exactly. The sounds are then looked for
+in the finished file, decoded again: what is measured is what a player plays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.audio import read_audio
+from folai.envelope import Envelope
+from folai.mux import finished_name
+from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, read_reference
+from folai.plot import check_plot, plot_envelope
+from folai.render import demo_scene, write_clip
+from folai.video import iter_frames, probe
+
+Times = NDArray[np.float64]  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class DemoReport:
+    """What the demonstration wrote, and where the sounds are."""
+
+    video: Path  # the finished one
+    envelope: Path
+    plot: Path
+    result: FoleyResult
+    onsets: Times  # [N] of the sounds in the finished video
+    contacts: Times | None  # [M] as drawn; None for a clip of the user's
+
+    @property
+    def errors(self) -> Times:
+        """[M] seconds from each contact to the nearest sound, positive where the sound is late."""
+        if self.contacts is None or not len(self.onsets):
+            return np.zeros(0)
+        distances = self.onsets[None] - self.contacts[:, None]
+        nearest = np.abs(distances).argmin(axis=1)
+        return np.asarray(distances[np.arange(len(distances)), nearest])
+
+    def table(self) -> str:
+        """A line for each contact, or for each sound where the contacts are not known."""
+        if self.contacts is None:
+            return "\n".join(["    sound at", *(f"{time:10.3f} s" for time in self.onsets)])
+        if not len(self.onsets):
+            return f"{len(self.contacts)} contacts, and no sound begins anywhere"
+        late = self.errors
+        lines = [
+            f"{contact:10.3f} s{contact + error:10.3f} s{1000 * error:+9.1f} ms"
+            for contact, error in zip(self.contacts, late, strict=True)
+        ]
+        median = f"median distance {1000 * np.median(np.abs(late)):.1f} ms"
+        counts = f"{len(self.contacts)} contacts, {len(self.onsets)} sounds, {median}"
+        return "\n".join(["     contact       sound    distance", *lines, counts])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "video": str(self.video),
+            "envelope": str(self.envelope),
+            "plot": str(self.plot),
+            "duration": self.result.duration,
+            "onsets": self.onsets.tolist(),
+            "contacts": None if self.contacts is None else self.contacts.tolist(),
+            "errors": None if self.contacts is None else self.errors.tolist(),
+        }
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    video: str | Path | None = None,
+    options: GenerateOptions = GenerateOptions(),
+    progress: Progress | None = None,
+) -> DemoReport:
+    """Write the finished video, its envelope and its plot into `folder`, which is made if need be.
+
+    Raises ValueError as `generate` does, and if the folder cannot be made.
+    """
+    read_reference(options)  # refused, if it is, before anything is made
+    if video is not None:
+        probe(video)
+    folder = _made(Path(folder))
+    contacts = None
+    if video is None:
+        scene, video = demo_scene(options.seed), folder / "demo.mp4"
+        write_clip(scene, video)
+        contacts = scene.onsets
+    finished = folder / finished_name(video)
+    envelope, plot = (folder / f"{Path(video).stem}.envelope{kind}" for kind in (".json", ".png"))
+    check_plot(plot)
+    result = generate(video, finished, options, progress=progress)
+    result.envelope.save(envelope)
+    frames = iter_frames(video, height=128)
+    plot_envelope(result.envelope, plot, frames=frames, contacts=contacts, title=finished.name)
+    onsets = Envelope.from_audio(*read_audio(finished)).onsets
+    return DemoReport(finished, envelope, plot, result, onsets, contacts)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
+    return folder

@@ -1,0 +1,193 @@
+"""The whole flow: a silent clip in; its envelope, its soundtrack and the finished clip out.
+
+video -> frames -> flow -> features -> RMS-Mapper -> envelope -> sound -> mux
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.audio import fit_length, peak_normalise, read_audio, to_mono
+from folai.envelope import FRAME_RATE, Envelope
+from folai.events import cut_events
+from folai.features import MAX_FPS, Pictures, iter_pictures
+from folai.flow import FLOW_SIZE
+from folai.materials import MATERIALS
+from folai.mux import check_output, mux
+from folai.preview import lay
+from folai.video import Frame, iter_frames, probe
+from folai.writing import check_writable
+
+Progress = Callable[[float], None]  # is told what share of the clip has been seen, 0 to 1
+
+
+@dataclass(frozen=True, eq=False)
+class GenerateOptions:
+    """How a clip gets its sound. Raises ValueError for what cannot be meant."""
+
+    reference: str | Path | NDArray[Any] | None = None  # a file, or [T] or [C, T] at sample_rate
+    sound: str = "wood"  # the built-in material to use where there is no reference
+    envelope: Envelope | str | Path | None = None  # an edited one, instead of predicting it
+    resample: bool = False  # fit that envelope to the clip if its rate or length differ
+    seed: int = 0  # of the variation between one hit and the next
+    mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
+    codec: str | None = None  # of the sound; None: what the container is usually given
+    sample_rate: int = 44100  # Hz
+    weights: str | Path | None = None  # of the mapper; None: those that ship with folai
+
+    def __post_init__(self) -> None:
+        if self.sound not in MATERIALS:
+            raise ValueError(f"sound is {self.sound!r}; use one of {', '.join(MATERIALS)}")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; give 0 or more")
+        if self.mix_db is not None and not math.isfinite(self.mix_db):
+            raise ValueError(f"mix_db is {self.mix_db}; give decibels, such as -12")
+        if not 8000 <= self.sample_rate <= 192_000:
+            raise ValueError(f"sample_rate is {self.sample_rate} Hz; give 8000 to 192000")
+
+
+@dataclass(frozen=True, eq=False)
+class FoleyResult:
+    """The soundtrack alone as `wav` [C, T], what it follows, and the finished clip if written."""
+
+    wav: NDArray[np.float32]
+    sample_rate: int  # Hz
+    envelope: Envelope
+    path: Path | None
+
+    @property
+    def duration(self) -> float:
+        """Seconds: as long as the clip."""
+        return float(self.wav.shape[1] / self.sample_rate)
+
+
+def generate(
+    video: str | Path,
+    out: str | Path | None = None,
+    options: GenerateOptions = GenerateOptions(),
+    *,
+    progress: Progress | None = None,
+) -> FoleyResult:
+    """Give a clip its sound, and write the finished clip to `out` (see `folai.mux.OUTPUTS`).
+
+    Raises ValueError, before any work, for a clip, reference, envelope or output that will not do.
+    """
+    info = probe(video)
+    if out is not None:
+        check_output(out, source=video, codec=options.codec)
+        check_writable(out, inputs=_files(options.reference, options.envelope, options.weights))
+    if options.mix_db is not None and not info.has_audio:
+        warnings.warn(f"{video}: has no sound of its own to mix with", stacklevel=2)
+    reference = read_reference(options)
+    envelope = _read_envelope(options, info.duration)
+    if envelope is None:
+        envelope = predict_envelope(video, weights=options.weights, progress=progress)
+    wav = lay(
+        envelope,
+        reference=reference,
+        sound=options.sound if reference is None else None,
+        sample_rate=options.sample_rate,
+        seed=options.seed,
+    )
+    wav = fit_length(wav, round(info.duration * options.sample_rate))
+    if out is not None:
+        mux(video, wav, options.sample_rate, out, mix_db=options.mix_db, codec=options.codec)
+    return FoleyResult(wav, options.sample_rate, envelope, None if out is None else Path(out))
+
+
+def predict_envelope(
+    video: str | Path, *, weights: str | Path | None = None, progress: Progress | None = None
+) -> Envelope:
+    """Watch a clip: the envelope of the sound it asks for, as long as the clip, with its onsets.
+
+    Any length in bounded memory. Raises ValueError for a clip or weights that cannot be read.
+    """
+    duration = probe(video).duration
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        # PyTorch takes about as long to load as a short clip takes to decode.
+        loading = thread.submit(_load_mapper, weights)
+        frames = iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS)
+        blocks = iter_pictures(_reporting(frames, duration, progress))
+        first = next(blocks)
+        run = loading.result()
+        envelope = run(chain([first], blocks))
+    return _held(envelope).resample(FRAME_RATE, duration)
+
+
+def measure_envelope(video: str | Path) -> Envelope:
+    """The envelope of the sound that a clip already has, at the level the mapper predicts: peak 1.
+
+    Raises ValueError for a clip without sound.
+    """
+    wav, sample_rate = read_audio(video)
+    measured = Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
+    return measured.resample(FRAME_RATE, probe(video).duration)
+
+
+def _files(*given: object) -> tuple[str | Path, ...]:
+    """Those of the options that name a file."""
+    return tuple(option for option in given if isinstance(option, str | Path))
+
+
+def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], Envelope]:
+    """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
+    from folai import checkpoints, mapper
+
+    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else Path(weights))
+    return lambda blocks: mapper.predict_envelope(blocks, models)
+
+
+def _held(envelope: Envelope, seconds: float = 0.1) -> Envelope:
+    """Continued a little at its last value: the last picture stays, though no step follows it."""
+    values = np.pad(envelope.values, (0, round(seconds * envelope.frame_rate)), mode="edge")
+    return Envelope(values, envelope.frame_rate, envelope.onsets)
+
+
+def _reporting(
+    frames: Iterable[Frame], duration: float, progress: Progress | None
+) -> Iterator[Frame]:
+    for frame in frames:
+        if progress is not None:
+            progress(min(1.0, frame.time / duration))
+        yield frame
+    if progress is not None:
+        progress(1.0)
+
+
+def read_reference(options: GenerateOptions) -> NDArray[np.float32] | None:
+    """The reference as [C, T] with one or two channels, known to hold something to play."""
+    given, rate = options.reference, options.sample_rate
+    if given is None:
+        return None
+    if isinstance(given, str | Path):
+        name, wav = f"{given}: ", read_audio(given, sample_rate=rate)[0]
+    else:
+        name, wav = "", np.atleast_2d(given)
+    try:
+        cut_events(wav, rate)
+    except ValueError as error:
+        raise ValueError(f"{name}{error}") from error
+    return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32)
+
+
+def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:
+    """The envelope to use instead of a prediction, as long as the clip."""
+    given = options.envelope
+    if given is None:
+        return None
+    if isinstance(given, str | Path):
+        rate, length = (None, None) if options.resample else (FRAME_RATE, duration)
+        given = Envelope.load(given, frame_rate=rate, duration=length)
+    elif not options.resample:
+        given.require_match(None, duration)
+    return given.resample(FRAME_RATE, duration) if options.resample else given

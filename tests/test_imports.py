@@ -1,0 +1,35 @@
+"""Importing does nothing that takes time: no PyTorch until there is work for it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import folai
+
+HEAVY = {"torch", "scipy", "matplotlib", "tqdm"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import folai; folai.__version__",
+        "import folai.envelope; folai.Envelope",
+        "from folai.cli import main; main(['--help'])",
+        "from folai.cli import main; main(['train', 'mapper', '--help'])",
+        "from folai.cli import main; main(['generate', 'missing.mp4', '-o', 'out.mp4'])",
+        "import folai.pipeline, folai.demo, folai.render",
+    ],
+)
+def test_nothing_heavy_is_imported(code):
+    ending = f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    program = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\n{ending}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(folai, name) is not None for name in folai.__all__)
+    assert set(folai.__all__) <= set(dir(folai))
+    with pytest.raises(AttributeError, match="no attribute 'rubbish'"):
+        folai.rubbish  # noqa: B018
