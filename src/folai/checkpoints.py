@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from folai.writing import written_whole
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from folai.models.rms_mapper import RMSMapper
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -55,16 +57,27 @@ def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
     from folai.models.rms_mapper import MapperConfig, RMSMapper
 
     card = _read_card(path)
-    config = MapperConfig(**{**card["config"], "channels": tuple(card["config"]["channels"])})
     tensors = load_file(path)
     models = []
-    for index in range(card["num_models"]):
-        prefix = f"{index}."
-        own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-        model = RMSMapper(config)
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in own.items()})
-        models.append(model.eval())
+    try:
+        config = MapperConfig(**{**card["config"], "channels": tuple(card["config"]["channels"])})
+        for index in range(card["num_models"]):
+            model = RMSMapper(config)
+            model.load_state_dict(_own_tensors(tensors, f"{index}."))
+            models.append(model.eval())
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path}: config and weights do not fit each other ({reason})") from error
     return models
+
+
+def _own_tensors(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those of the model called `prefix`, under their own names and in float32."""
+    return {
+        name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _read_card(path: Path) -> dict[str, Any]:

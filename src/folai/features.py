@@ -68,8 +68,8 @@ def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictu
     times: list[float] = []
     start = 0.0
     for frame in frames:
-        image = cv2.resize(frame.image, FLOW_SIZE, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        image = _shrunk(frame.image, FLOW_SIZE)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         times.append(frame.time)
         if before is not None:
             pending.append(_measure(estimate, before, grey, image))
@@ -92,14 +92,20 @@ class _Pair:
 
 
 def _measure(
-    estimate: FlowEstimator, before: NDArray[np.uint8], after: NDArray[np.uint8], image: cv2.Mat
+    estimate: FlowEstimator,
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    image: NDArray[np.uint8],
 ) -> _Pair:
     flow = estimate(before, after)
-    flow = remove_camera(flow, camera_motion(flow)) / FLOW_SIZE[1]
+    flow = remove_camera(flow, camera_motion(flow)) / np.float32(FLOW_SIZE[1])
     small = cv2.resize(flow.transpose(1, 2, 0), GRID_SIZE, interpolation=cv2.INTER_AREA)
-    rgb = cv2.resize(image, GRID_SIZE, interpolation=cv2.INTER_AREA)
     change = float(cv2.absdiff(before, after).mean())
-    return _Pair(np.asarray(rgb), small.transpose(2, 0, 1).astype(np.float16), change)
+    return _Pair(_shrunk(image, GRID_SIZE), small.transpose(2, 0, 1).astype(np.float16), change)
+
+
+def _shrunk(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _on_timeline(times: list[float], pairs: list[_Pair], start: float) -> Pictures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ class FlowEstimator:
     """
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        # Any: the stubs of OpenCV know neither that calc takes no flow nor what it returns.
+        self._dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setFinestScale(1)
         self._dis.setVariationalRefinementIterations(0)
 
@@ -37,11 +40,11 @@ def camera_motion(flow: NDArray[np.float32], stride: int = 8) -> NDArray[np.floa
     basis, samples = _affine_basis(flow.shape[1:], stride), flow[:, ::stride, ::stride]
     samples = samples.reshape(2, -1).astype(np.float64)  # [2, N]
     weights = np.ones(samples.shape[1])
-    coefficients = np.zeros((2, 3))
+    coefficients: NDArray[np.float64] = np.zeros((2, 3))
     for _ in range(3):
         weighted = basis * weights[:, None]
         normal = weighted.T @ basis + 1e-6 * np.eye(3)
-        coefficients = np.linalg.solve(normal, weighted.T @ samples.T).T
+        coefficients = np.asarray(np.linalg.solve(normal, weighted.T @ samples.T).T, np.float64)
         residual = np.hypot(*(samples - coefficients @ basis.T))
         scale = max(float(np.median(residual)), 0.05)  # pixels; below this it is flow noise
         weights = 1.0 / (1.0 + (residual / scale) ** 2)
@@ -56,7 +59,7 @@ def remove_camera(
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32)
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     constant, along_x, along_y = coefficients.T[..., None, None]
-    return flow - (constant + along_x * x + along_y * y)
+    return np.asarray(flow - (constant + along_x * x + along_y * y), np.float32)
 
 
 def _affine_basis(shape: tuple[int, ...], stride: int) -> NDArray[np.float64]:

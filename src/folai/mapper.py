@@ -6,6 +6,7 @@ show, and memory does not grow with the length of the video.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -31,10 +32,11 @@ def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) ->
 
     Several models are averaged: their bin probabilities, and their onset probabilities.
     """
-    times, levels, onsets = [], [], []
+    times, levels, onsets, strengths = [], [], [], []
     for before, block, after in _with_neighbours(blocks):
         window = Pictures.join([part for part in (before, block, after) if part is not None])
-        bins, onset = predict_frames(window, models)
+        strengths.append(motion_strength(block))
+        bins, onset = predict_frames(window, models, usual_speed(np.concatenate(strengths)))
         upsample = len(onset) // window.num_steps
         first = before.num_steps * upsample if before is not None else 0
         kept = slice(first, first + block.num_steps * upsample)
@@ -43,21 +45,37 @@ def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) ->
         onsets.append(onset[kept])
     at = np.concatenate(times)
     grid = np.arange(max(1, round(block.duration * FRAME_RATE))) / FRAME_RATE
-    values = np.interp(grid, at, np.concatenate(levels))
+    values = np.interp(grid, at, np.concatenate(levels)).astype(np.float32)
     found = pick_onsets(at, np.concatenate(onsets))
     return Envelope(values, FRAME_RATE, found[found <= len(grid) / FRAME_RATE])
 
 
 def predict_frames(
-    pictures: Pictures, models: Sequence[RMSMapper]
+    pictures: Pictures, models: Sequence[RMSMapper], speed: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(bin probabilities [T * upsample, bins], onset probability [T * upsample]) of the pictures."""
+    """(bin probabilities [T * upsample, bins], onset probabilities [T * upsample]).
+
+    `speed` is the clip's usual one, in picture heights per second.
+    """
     spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
     with torch.inference_mode():
-        outputs = [model.decode(_encode(model, pictures), spans) for model in models]
+        outputs = [model.decode(_encode(model, pictures, speed), spans) for model in models]
         bins = torch.stack([bins[0].softmax(-1) for bins, _ in outputs]).mean(0)
         onset = torch.stack([onset[0].sigmoid() for _, onset in outputs]).mean(0)
     return bins.numpy(), onset.numpy()
+
+
+def motion_strength(pictures: Pictures) -> NDArray[np.float32]:
+    """How fast the fastest parts of the picture move at each step [T], picture heights per second."""
+    flow = pictures.flow[:, :, ::2, ::2].astype(np.float32)
+    speed = np.hypot(flow[:, 0], flow[:, 1]).reshape(len(flow), -1)
+    rank = int(0.97 * speed.shape[1])
+    return np.asarray(np.partition(speed, rank, axis=1)[:, rank])
+
+
+def usual_speed(strengths: NDArray[np.float32]) -> float:
+    """The unit in which a clip's flow is given to the models: what its livelier moments reach."""
+    return float(np.percentile(strengths, 90)) + 0.03  # a still picture's noise must stay small
 
 
 def decode_bins(bins: NDArray[np.float32], mu: float) -> Floats:
@@ -75,11 +93,13 @@ def pick_onsets(times: Floats, probability: NDArray[np.float32]) -> Floats:
     smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
     here = smooth[1:-1]
     peaks = np.flatnonzero((here >= smooth[:-2]) & (here > smooth[2:]) & (here > ONSET_THRESHOLD))
-    kept: list[float] = []
+    kept: list[float] = []  # sorted, so that only the two neighbours need be looked at
     for peak in sorted(peaks, key=lambda i: -here[i]):
-        if all(abs(times[peak] - other) > ONSET_GAP for other in kept):
-            kept.append(float(times[peak]))
-    return np.sort(np.array(kept))
+        time = float(times[peak])
+        place = bisect(kept, time)
+        if all(abs(time - other) > ONSET_GAP for other in kept[max(0, place - 1) : place + 1]):
+            kept.insert(place, time)
+    return np.array(kept)
 
 
 def frame_times(edges: Floats, upsample: int) -> Floats:
@@ -89,14 +109,15 @@ def frame_times(edges: Floats, upsample: int) -> Floats:
     return times
 
 
-def _encode(model: RMSMapper, pictures: Pictures) -> torch.Tensor:
+def _encode(model: RMSMapper, pictures: Pictures, speed: float) -> torch.Tensor:
     """Features [1, T, D] of the pictures, some steps at a time."""
     parts = []
     for start in range(0, pictures.num_steps, ENCODED_AT_ONCE):
         first = max(0, start - ENCODER_REACH)
         seen = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
         rgb = torch.from_numpy(pictures.rgb[seen]).permute(0, 3, 1, 2)[None]
-        features = model.encoder(rgb, torch.from_numpy(pictures.flow[seen])[None])
+        flow = torch.from_numpy(pictures.flow[seen])[None].float() / speed
+        features = model.encoder(rgb, flow)
         parts.append(features[:, start - first :][:, :ENCODED_AT_ONCE])
     return torch.cat(parts, dim=1)
 

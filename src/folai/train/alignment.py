@@ -84,7 +84,7 @@ def stopping(pictures: Pictures) -> tuple[Floats, Floats]:
     speed = np.hypot(cells[:, 0], cells[:, 1]).mean((2, 4)).reshape(len(flow), -1)
     down = np.maximum(cells[:, 1].mean((2, 4)), 0.0).reshape(len(flow), -1)
     lost = [np.sort(np.maximum(x[:-1] - x[1:], 0.0))[:, -6:].mean(1) for x in (speed, down)]
-    return pictures.edges[1:-1], sum(x / (x.std() + 1e-9) for x in lost)
+    return pictures.edges[1:-1], np.sum([x / (x.std() + 1e-9) for x in lost], axis=0)
 
 
 def _agreement(clip: Clip) -> Floats:
@@ -98,7 +98,7 @@ def _agreement(clip: Clip) -> Floats:
     scale = np.linalg.norm(seen) * np.linalg.norm(heard) + 1e-9
     furthest = round(MAX_OFFSET * RATE)
     products = [_overlap(seen, heard, lag) for lag in range(-furthest, furthest + 1)]
-    return np.array(products) / scale
+    return np.asarray(np.array(products) / scale)
 
 
 def _lags() -> Floats:

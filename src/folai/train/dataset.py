@@ -30,10 +30,12 @@ class Example:
 
     name: str
     pictures: Pictures
+    speed: float  # the clip's usual one, picture heights per second: the unit of its flow
     rms: NDArray[np.float32]  # [N] at TRUTH_RATE
-    onsets: Array  # seconds, on the sound's clock as `rms` is
+    onsets: Array | None  # seconds, on the sound's clock as `rms` is; None where nobody knows
     offset: float  # seconds by which the sound is late; it is read that much later
     weight: float = 1.0  # how often it is drawn, for each second of it
+    exact: bool = False  # rendered: the offset is known to be 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Batch:
     rms: Tensor  # [B, T * upsample]
     onset: Tensor  # [B, T * upsample] in [0, 1]
     valid: Tensor  # [B, T * upsample] 1 where there is truth, 0 in padding
+    known: Tensor  # [B, T * upsample] the same, 0 also where onsets are not known
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
@@ -62,7 +65,7 @@ def truth_at(example: Example, times: Array) -> tuple[Array, Array]:
     heard = times + example.offset
     rms = np.interp(heard * TRUTH_RATE, np.arange(len(example.rms)), example.rms)
     distance = np.full(len(heard), np.inf)
-    if len(example.onsets):
+    if example.onsets is not None and len(example.onsets):
         nearest = np.searchsorted(example.onsets, heard).clip(0, len(example.onsets) - 1)
         before = (nearest - 1).clip(0)
         distance = np.minimum(
@@ -88,13 +91,13 @@ def _window(example: Example, steps: int, upsample: int, rng: np.random.Generato
     edges = pictures.edges[first : first + steps + 1]
     rms, onset = truth_at(example, frame_times(edges, upsample))
     rgb = torch.from_numpy(pictures.rgb[part]).permute(0, 3, 1, 2)
-    flow, spans = torch.from_numpy(pictures.flow[part]).float(), torch.from_numpy(np.diff(edges))
+    flow, spans = torch.from_numpy(pictures.flow[part]).float() / example.speed, torch.from_numpy(np.diff(edges))
     rgb, flow, spans = _augment(rgb, flow, spans.float(), rng)
-    truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms)])).float()
+    known = np.full_like(rms, example.onsets is not None)
+    truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()
     rgb, flow, spans = (_pad(x, steps) for x in (rgb, flow, spans))
     spans = torch.where(spans > 0, spans, 1 / 30)
-    rms_, onset_, valid = _pad(truth.T, steps * upsample).T
-    return Batch(rgb, flow.half(), spans, rms_, onset_, valid)
+    return Batch(rgb, flow.half(), spans, *_pad(truth.T, steps * upsample).T)
 
 
 def _pad(x: Tensor, length: int) -> Tensor:
@@ -113,8 +116,8 @@ def _augment(
         rgb, flow, spans = _halve_rate(rgb, flow, spans)
     if rng.random() < 0.6:
         rgb, flow = _crop(rgb, flow, rng)
-    speed = float(np.exp(rng.uniform(-0.22, 0.22)))  # played faster, everything moves faster
-    flow, spans = flow * speed, spans / speed
+    # Played faster or slower; the unit of flow follows the clip, which may be off by some.
+    flow, spans = flow * float(np.exp(rng.normal(0, 0.3))), spans / np.exp(rng.uniform(-0.22, 0.22))
     if rng.random() < 0.8:
         rgb = _recolour(rgb, rng)
     if rng.random() < 0.3:
@@ -124,11 +127,11 @@ def _augment(
         rgb = torch.full_like(rgb, 128)
     elif choice < 0.16:
         flow = torch.zeros_like(flow)
-    return rgb, flow * float(rng.uniform(0.9, 1.1)), spans
+    return rgb, flow, spans
 
 
 def _halve_rate(rgb: Tensor, flow: Tensor, spans: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As if every other frame had not been filmed: pairs of steps share a picture and a velocity."""
+    """As if every other frame were missing: pairs of steps share a picture and a velocity."""
     pairs = len(rgb) // 2 * 2
     rgb, flow, spans = rgb.clone(), flow.clone(), spans.clone()
     rgb[0:pairs:2] = rgb[1:pairs:2]
@@ -140,7 +143,7 @@ def _halve_rate(rgb: Tensor, flow: Tensor, spans: Tensor) -> tuple[Tensor, Tenso
 def _crop(rgb: Tensor, flow: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Part of the picture, enlarged to the whole; what moves then moves faster."""
     width, height = GRID_SIZE
-    h, w = (int(round(size * rng.uniform(0.7, 1.0))) for size in (height, width))
+    h, w = (round(size * rng.uniform(0.7, 1.0)) for size in (height, width))
     top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     both = torch.cat([rgb.float(), flow], dim=1)[..., top : top + h, left : left + w]
     both = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from folai.audio import peak_normalise, read_audio, resample, to_mono
-from folai.features import Pictures, read_pictures
+from folai.features import Pictures, iter_pictures, read_pictures
+from folai.flow import FLOW_SIZE
+from folai.render import Scene, random_scene, render_frames
 from folai.rms import centred_rms
-from folai.video import probe
+from folai.video import Frame, probe
 from folai.writing import written_whole
 
 TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+RENDERED_SECONDS = 8.0  # of each rendered clip
 _VERSION = 1  # raise when what is stored changes
 
 
@@ -52,14 +58,15 @@ class Listing:
 def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
     """The clips of `folder`, or of one split of it, in a fixed order.
 
-    Raises ValueError where the folder is missing, holds no clips, or has no such split.
+    Raises ValueError where the folder is missing, holds no clips, has no such split, or where its
+    tables lack a column or a value.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; give the folder that holds the clips")
     onsets = _read_onsets(folder / "onsets.csv")
     table = folder / "clips.csv"
     if table.is_file():
-        rows = list(csv.DictReader(table.open(newline="")))
+        rows = _read_table(table, ("path", "split"))
         splits = sorted({row["split"] for row in rows})
         if split is not None and split not in splits:
             raise ValueError(f"{table}: no split {split!r}; it has {', '.join(splits)}")
@@ -76,9 +83,27 @@ def _read_onsets(path: Path) -> dict[str, NDArray[np.float64]]:
     if not path.is_file():
         return {}
     times: dict[str, list[float]] = {}
-    for row in csv.DictReader(path.open(newline="")):
-        times.setdefault(row["path"], []).append(float(row["time_seconds"]))
+    for row in _read_table(path, ("path", "time_seconds")):
+        try:
+            times.setdefault(row["path"], []).append(float(row["time_seconds"]))
+        except ValueError:
+            fault = f"{path}: time_seconds is {row['time_seconds']!r} for {row['path']}"
+            raise ValueError(f"{fault}; give seconds") from None
     return {name: np.sort(np.array(values)) for name, values in times.items()}
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a CSV file that must have these columns, filled in every row."""
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        missing = ", ".join(sorted(set(columns) - set(reader.fieldnames or ())))
+        if missing:
+            raise ValueError(f"{path}: no column {missing}; name it in the first line")
+        rows = list(reader)
+    for number, row in enumerate(rows, start=1):
+        if any(row[column] is None for column in columns):
+            raise ValueError(f"{path}: row {number} is cut short; fill in {', '.join(columns)}")
+    return rows
 
 
 def load_clips(listings: list[Listing], cache: Path) -> Iterator[Clip]:
@@ -86,20 +111,33 @@ def load_clips(listings: list[Listing], cache: Path) -> Iterator[Clip]:
     cache.mkdir(parents=True, exist_ok=True)
     for listing in listings:
         stored = cache / f"{_key(listing.path)}.npz"
-        if not stored.is_file():
-            _store(listing.path, stored)
-        with np.load(stored) as data:
-            pictures = Pictures(data["edges"], data["rgb"], data["flow"])
-            yield Clip(listing.name, probe(listing.path).fps, pictures, data["rms"], listing.annotated)
+        arrays = _restore(stored)
+        if arrays is None:
+            arrays = _measure(listing.path)
+            _store(arrays, stored)
+        pictures = Pictures(arrays["edges"], arrays["rgb"], arrays["flow"])
+        fps = probe(listing.path).fps
+        yield Clip(listing.name, fps, pictures, arrays["rms"], listing.annotated)
 
 
-def _store(path: Path, stored: Path) -> None:
+def _measure(path: Path) -> dict[str, NDArray[Any]]:
     pictures = read_pictures(path)
     rms = true_rms(path)
+    return {"edges": pictures.edges, "rgb": pictures.rgb, "flow": pictures.flow, "rms": rms}
+
+
+def _store(arrays: dict[str, NDArray[Any]], stored: Path) -> None:
     with written_whole(stored) as temporary:
-        np.savez(
-            temporary, edges=pictures.edges, rgb=pictures.rgb, flow=pictures.flow, rms=rms
-        )
+        np.savez(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def _restore(stored: Path) -> dict[str, NDArray[Any]] | None:
+    """What was stored; None if nothing was, or if the file is damaged, by a full disk for one."""
+    try:
+        with np.load(stored) as data:
+            return dict(data)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def true_rms(path: Path) -> NDArray[np.float32]:
@@ -111,9 +149,70 @@ def true_rms(path: Path) -> NDArray[np.float32]:
 
 def _key(path: Path) -> str:
     """Names a file by what would change if it did, and by the code that reads it."""
+    status = path.stat()
+    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {_code_key()}"
+    return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+def _code_key() -> str:
+    """Changes with the code that makes pictures."""
     from folai import cadence, features, flow
 
-    status = path.stat()
-    code = b"".join(Path(module.__file__).read_bytes() for module in (cadence, features, flow))
-    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {_VERSION} {zlib.crc32(code)}"
-    return hashlib.sha256(told.encode()).hexdigest()[:20]
+    code = b"".join(Path(str(module.__file__)).read_bytes() for module in (cadence, features, flow))
+    return f"{_VERSION}-{zlib.crc32(code):08x}"
+
+
+def load_rendered(
+    minutes: float, cache: Path, log: Callable[[str], None] = lambda text: None
+) -> Iterator[tuple[str, Pictures, NDArray[np.float32], NDArray[np.float64]]]:
+    """(name, pictures, rms at TRUTH_RATE, onsets) of `minutes` of rendered scenes, by seed."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for seed in range(round(minutes * 60 / RENDERED_SECONDS)):
+        name = f"rendered-{seed:05d}"
+        stored = cache / f"{name}-{_code_key()}.npz"
+        arrays = _restore(stored)
+        if arrays is None:
+            if seed % 50 == 0:
+                log(f"rendering from clip {seed}")
+            arrays = _render(seed)
+            _store(arrays, stored)
+        pictures = Pictures(arrays["edges"], arrays["rgb"], arrays["flow"])
+        yield name, pictures, arrays["rms"], arrays["onsets"]
+
+
+def _render(seed: int) -> dict[str, NDArray[Any]]:
+    """Films a random scene as some camera would, and takes down what sounds."""
+    rng = np.random.default_rng([seed, 1])
+    scene = random_scene(seed, duration=RENDERED_SECONDS)
+    fps = float(rng.choice([15, 24, 25, 30000 / 1001, 30, 30]))
+    shutter = float(rng.choice([0.25, 0.5, 0.8, 1.0]))  # share of the frame, hence of the blur
+    filmed = render_frames(
+        scene, fps=fps, size=FLOW_SIZE, shutter=shutter, exposures=3 if shutter < 0.4 else 5
+    )
+    quality = int(rng.integers(25, 100))
+    frames = (Frame(time, _compressed(image, quality)) for time, image in filmed)
+    pictures = Pictures.join(iter_pictures(frames))
+    starts = [start for start, _ in scene.strokes]
+    return {
+        "edges": pictures.edges,
+        "rgb": pictures.rgb,
+        "flow": pictures.flow,
+        "rms": _as_recorded(scene, rng),
+        "onsets": np.sort(np.concatenate([scene.onsets, starts])),
+    }
+
+
+def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """JPEG's damage, which is much like a video codec's."""
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
+    """RMS of the scene's sound, as loud as recordings at peak 1 are: their loudest RMS is 0.24 in
+    the median, and 0.15 to 0.42 in nine of ten."""
+    rms = scene.envelope(TRUTH_RATE)
+    if not scene.contacts and not scene.strokes:
+        return np.asarray(rms * 0.2, np.float32)
+    loudest = np.clip(np.exp(rng.normal(np.log(0.22), 0.35)), 0.08, 0.6)
+    return np.asarray(rms * (loudest / max(float(rms.max()), 1e-3)), np.float32)

@@ -1,0 +1,301 @@
+"""Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
+
+    folai train mapper --data clips --rendered 50 --out runs/mapper
+
+Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Four in
+ten windows are rendered. A recording's offset between sound and picture is first estimated from the
+clip alone and then, twice during training, moved to where the model, which the rendered clips hold
+to the true time, hears it. Stop the run whenever you like: the same command goes on from its files.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from folai.checkpoints import save_mapper
+from folai.evaluate.metrics import envelope_correlation
+from folai.features import Pictures
+from folai.mapper import (
+    decode_bins,
+    frame_times,
+    motion_strength,
+    predict_frames,
+    usual_speed,
+)
+from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.rms import from_bins
+from folai.train.alignment import estimate_offsets, refine_onsets
+from folai.train.dataset import Batch, Example, batches, truth_at
+from folai.train.precompute import list_clips, load_clips, load_rendered
+from folai.writing import written_whole
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
+    out: Path = Path("runs/mapper")
+    rendered_minutes: float = 50.0
+    rendered_share: float = 0.4  # of each batch
+    steps: int = 3200
+    batch_size: int = 4
+    window: int = 150  # steps of the timeline, 5 s
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
+    shape_weight: float = 1.0  # of the correlation term
+    inputs: str = "both"
+    seed: int = 0
+    threads: int = 1
+    cache: Path | None = None  # where what was computed from the clips is kept
+    log_every: int = 100
+    realign_at: tuple[float, ...] = (0.3, 0.6)  # shares of the run at which offsets are moved
+
+
+def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
+    """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
+    torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    examples = load_examples(options, log)
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    torch.manual_seed(options.seed)
+    config = MapperConfig(inputs=options.inputs)  # type: ignore[arg-type]  # checked by the config
+    model = RMSMapper(config).to(device)
+    average = copy.deepcopy(model).eval()  # of the weights over the last few hundred steps
+    optimiser = torch.optim.AdamW(
+        model.parameters(), options.learning_rate, weight_decay=options.weight_decay
+    )
+    state = options.out / "last.pt"
+    first = _resume(state, model, average, optimiser, examples) if state.is_file() else 0
+    log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}")
+    log(f"{'step':>6} {'bins':>7} {'onset':>7} {'shape':>7} {'s/step':>7}")
+
+    feed = _prefetched(_feed(examples, options, config, first))
+    losses, began = [], time.monotonic()
+    realign_at = {round(share * options.steps) for share in options.realign_at}
+    for step in range(first + 1, options.steps + 1):
+        if step in realign_at:
+            realign(examples, average, log)
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * schedule(step, options.steps)
+        batch = next(feed).to(device)
+        model.train()
+        with torch.autocast(device.type, torch.bfloat16):
+            bins, onset = model(batch.rgb, batch.flow, batch.spans)
+        terms = loss_terms(bins.float(), onset.float(), batch, options, config)
+        loss = terms[0] + terms[1] + options.shape_weight * terms[2]
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        _average(average, model, step)
+        losses.append([term.item() for term in terms])
+        if step % options.log_every == 0 or step == options.steps:
+            row = "".join(f" {value:7.3f}" for value in np.mean(losses, axis=0))
+            log(f"{step:6d}{row} {(time.monotonic() - began) / len(losses):7.2f}")
+            _save(state, step, model, average, optimiser, examples)
+            losses, began = [], time.monotonic()
+    weights = options.out / "mapper.safetensors"
+    save_mapper([average.cpu()], weights, {**_plain(options), "trained_steps": options.steps})
+    return weights
+
+
+# Data
+
+
+def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Example]:
+    """Recorded and rendered clips, weighted so that `rendered_share` of a batch is rendered."""
+    cache = options.cache or options.out / "cache"
+    recorded = [] if options.data is None else _recorded(options.data, cache)
+    rendered = [
+        Example(name, pictures, _speed(pictures), rms, onsets, 0.0, exact=True)
+        for name, pictures, rms, onsets in load_rendered(options.rendered_minutes, cache, log)
+    ]
+    if not recorded and not rendered:
+        raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
+    log(f"{len(recorded)} recorded clips, {len(rendered)} rendered")
+    share = options.rendered_share if recorded else 1.0
+    weighted = [(recorded, 1.0 - share), (rendered, share)]
+    return [replace(e, weight=w / _steps(group)) for group, w in weighted for e in group]
+
+
+def _recorded(data: Path, cache: Path) -> list[Example]:
+    splits = (data / "clips.csv").is_file()
+    clips = list(load_clips(list_clips(data, "train" if splits else None), cache))
+    offsets = estimate_offsets(clips)
+    examples = []
+    for clip in clips:
+        onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
+        speed, offset = _speed(clip.pictures), offsets[clip.name]
+        examples.append(Example(clip.name, clip.pictures, speed, clip.rms, onsets, offset))
+    return examples
+
+
+def _speed(pictures: Pictures) -> float:
+    return usual_speed(motion_strength(pictures))
+
+
+def _steps(examples: list[Example]) -> float:
+    return float(sum(example.pictures.num_steps for example in examples))
+
+
+def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None]) -> None:
+    """Moves each recording's offset half the way to where the model's envelope fits it best.
+
+    Half, because the model has by now also learned some of the old offsets. Clips of the wrong
+    length for a clear answer, or which the model does not follow, stay as they are.
+    """
+    moved = []
+    for index, example in enumerate(examples):
+        if example.exact or example.pictures.duration < 5.0:
+            continue
+        bins, _ = predict_frames(example.pictures, [model], example.speed)
+        upsample = model.config.upsample
+        times = frame_times(example.pictures.edges, upsample)
+        grid = np.arange(0.0, times[-1], 1 / 125)
+        predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
+        fit = envelope_correlation(predicted, truth_at(example, grid)[0], 125.0)
+        if fit.best > 0.4 and abs(fit.lag) < 0.09:
+            examples[index] = replace(example, offset=example.offset - 0.5 * fit.lag)
+            moved.append(abs(fit.lag))
+    if moved:
+        log(f"       {len(moved)} offsets moved; median lag was {1e3 * np.median(moved):.0f} ms")
+
+
+def _feed(
+    examples: list[Example], options: TrainOptions, config: MapperConfig, first: int
+) -> Iterator[Batch]:
+    rng = np.random.default_rng([options.seed, first])
+    return batches(examples, options.batch_size, options.window, config.upsample, rng)
+
+
+def _prefetched(feed: Iterator[Batch]) -> Iterator[Batch]:
+    """Makes the next batches in a thread while the model works on this one."""
+    ready: queue.Queue[Batch] = queue.Queue(3)
+
+    def fill() -> None:
+        for batch in feed:
+            ready.put(batch)
+
+    threading.Thread(target=fill, daemon=True).start()
+    while True:
+        yield ready.get()
+
+
+# Loss
+
+
+def loss_terms(
+    bins: Tensor, onset: Tensor, batch: Batch, options: TrainOptions, config: MapperConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(cross-entropy over bins, binary cross-entropy of onsets, 1 - correlation of envelopes)."""
+    valid = batch.valid / batch.valid.sum()
+    target = soft_bins(batch.rms, options.label_sigma, config)
+    cross_entropy = -((target * bins.log_softmax(-1)).sum(-1) * valid).sum()
+    seldom = onset.new_tensor(3.0)  # onsets take a small share of the time
+    entropy = F.binary_cross_entropy_with_logits(
+        onset, batch.onset, reduction="none", pos_weight=seldom
+    )
+    levels = torch.from_numpy(from_bins(np.arange(config.num_bins), config.num_bins, config.mu))
+    roots = levels.sqrt().to(bins)
+    predicted = _blurred((bins.softmax(-1) * roots).sum(-1) * batch.valid)
+    true = _blurred(batch.rms.sqrt() * batch.valid)
+    predicted, true = (x - x.mean(1, keepdim=True) for x in (predicted, true))
+    # The constant keeps windows in which next to nothing sounds from shouting.
+    norm = predicted.norm(dim=1) * true.norm(dim=1) + 0.3
+    shape = (1 - (predicted * true).sum(1) / norm).mean()
+    onsets = (entropy * batch.known).sum() / batch.known.sum().clamp(min=1.0)
+    return cross_entropy, onsets, shape
+
+
+def soft_bins(rms: Tensor, sigma: float, config: MapperConfig) -> Tensor:
+    """Gaussian label smoothing about the continuous bin position: [B, T] -> [B, T, bins]."""
+    position = torch.log1p(config.mu * rms.clamp(0, 1)) / math.log1p(config.mu)
+    index = torch.arange(config.num_bins, device=rms.device)
+    distance = index - (config.num_bins - 1) * position.unsqueeze(-1)
+    return torch.softmax(-0.5 * (distance / sigma) ** 2, dim=-1)
+
+
+def _blurred(x: Tensor, sigma: float = 3.84) -> Tensor:
+    """Gaussian over time, in envelope frames; the default is the metric's 4 frames at 125 Hz."""
+    reach = math.ceil(3 * sigma)
+    taps = torch.arange(-reach, reach + 1, device=x.device)
+    kernel = torch.softmax(-0.5 * (taps / sigma) ** 2, dim=0).view(1, 1, -1)
+    return F.conv1d(x.unsqueeze(1), kernel, padding=reach).squeeze(1)
+
+
+# The run
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: up over 100 steps, then down a half cosine to 3 %."""
+    return min(1.0, step / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _average(average: RMSMapper, model: RMSMapper, step: int) -> None:
+    decay = min(0.998, step / (step + 10))
+    with torch.no_grad():
+        for mean, now in zip(
+            average.state_dict().values(), model.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(now, 1 - decay)
+            else:
+                mean.copy_(now)
+
+
+def _save(
+    path: Path,
+    step: int,
+    model: RMSMapper,
+    average: RMSMapper,
+    optimiser: torch.optim.Optimizer,
+    examples: list[Example],
+) -> None:
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "offsets": {e.name: e.offset for e in examples if not e.exact},
+    }
+    with written_whole(path) as temporary:
+        torch.save(state, temporary)
+
+
+def _resume(
+    path: Path,
+    model: RMSMapper,
+    average: RMSMapper,
+    optimiser: torch.optim.Optimizer,
+    examples: list[Example],
+) -> int:
+    """Puts everything back as `_save` found it; the step that was reached."""
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimiser.load_state_dict(state["optimiser"])
+    for index, example in enumerate(examples):
+        offset = state["offsets"].get(example.name, example.offset)
+        examples[index] = replace(example, offset=offset)
+    return int(state["step"])
+
+
+def _plain(options: TrainOptions) -> dict[str, Any]:
+    """The options as JSON can hold them, without the machine's own paths."""
+    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "out", "cache")}
+    return json.loads(json.dumps(kept))  # type: ignore[no-any-return]

@@ -1,0 +1,108 @@
+"""Weights on disk: back as they were saved, and refused in one line where they are not."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from folai.checkpoints import load_mapper, save_mapper
+from folai.models.rms_mapper import MapperConfig, RMSMapper
+
+TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        models = [RMSMapper(TINY), RMSMapper(TINY)]
+    path = tmp_path / "mapper.safetensors"
+    save_mapper(models, path, {"data": "none"})
+    return models, path
+
+
+def edit(path, **changes):
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**card, **changes}))
+
+
+def refused(path):
+    with pytest.raises(ValueError) as caught:
+        load_mapper(path)
+    message = str(caught.value)
+    assert "\n" not in message and path.stem in message
+    return message
+
+
+def test_saved_and_loaded(saved):
+    models, path = saved
+    loaded = load_mapper(path)
+    assert len(loaded) == 2
+    for before, after in zip(models, loaded, strict=True):
+        assert after.config == TINY and not after.training
+        for name, tensor in before.state_dict().items():
+            found = after.state_dict()[name]
+            assert found.dtype == tensor.dtype
+            assert np.allclose(found, tensor, rtol=1e-3, atol=1e-6), name  # kept as fp16
+
+
+def test_what_stands_beside_the_weights(saved):
+    _, path = saved
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["notes"] == {"data": "none"} and card["num_models"] == 2
+    assert MapperConfig(**{**card["config"], "channels": (8, 8)}) == TINY
+    assert sorted(item.name for item in path.parent.iterdir()) == [
+        "mapper.json",
+        "mapper.safetensors",
+    ]
+
+
+def test_missing_files(saved):
+    _, path = saved
+    assert "not found" in refused(path.with_name("mapper-other.safetensors"))
+    path.with_suffix(".json").unlink()
+    assert "mapper.json: weights not found" in refused(path)
+
+
+def test_truncated(saved):
+    _, path = saved
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "damaged" in refused(path)
+
+
+def test_wrong_hash(saved):
+    _, path = saved
+    edit(path, sha256="0" * 64)
+    assert "sha256" in refused(path)
+
+
+def test_not_json(saved):
+    _, path = saved
+    described = path.with_suffix(".json")
+    described.write_text(described.read_text()[:40])
+    assert "not JSON" in refused(path)
+    described.write_text("[]")
+    assert "not weights of a mapper" in refused(path)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"format": "folai-autoencoder"}])
+def test_other_versions_and_formats(saved, change):
+    _, path = saved
+    edit(path, **change)
+    assert "not weights of a mapper that this version can read" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        dataclasses.asdict(TINY) | {"dim": 9},
+        dataclasses.asdict(TINY) | {"depth": 3},
+        {"dim": 8},
+    ],
+)
+def test_config_that_does_not_fit(saved, config):
+    _, path = saved
+    edit(path, config=config)
+    assert "do not fit each other" in refused(path)

@@ -1,0 +1,113 @@
+"""Pictures on a timeline of steps: times right, velocities free of frame rate and resolution."""
+
+import cv2
+import numpy as np
+import pytest
+
+from folai.features import GRID_SIZE, Pictures, iter_pictures, read_pictures
+from folai.render import random_scene, write_clip
+from folai.video import Frame
+
+SPEED = 0.6  # picture heights per second
+
+
+def texture(seed, size):
+    noise = np.random.default_rng(seed).uniform(0, 255, (32, 43)).astype(np.float32)
+    smooth = cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(np.clip(smooth, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+
+
+def moving_square(times, height=128):
+    """A square that moves to the right at SPEED over a background that stays."""
+    width = height * 43 // 32
+    background, square = texture(0, (width, height)), texture(1, (width, height))
+    side = 0.35 * height
+    for time in times:
+        left = (0.1 + SPEED * time) * height
+        matrix = np.array([[1, 0, left], [0, 1, 0.3 * height]])
+        mask = np.zeros((height, width), np.float32)
+        mask[: round(side), : round(side)] = 1
+        mask, front = (cv2.warpAffine(x, matrix, (width, height)) for x in (mask, square))
+        image = background * (1 - mask[..., None]) + front * mask[..., None]
+        yield Frame(float(time), image.round().astype(np.uint8))
+
+
+def square_velocity(pictures, step):
+    """Velocity within the square at the middle of a step: (x, y) in picture heights a second."""
+    time = (pictures.edges[step] + pictures.edges[step + 1]) / 2
+    rows = slice(round(0.4 * 64), round(0.55 * 64))
+    middle = (0.1 + SPEED * time + 0.175) * 64
+    columns = slice(round(middle) - 5, round(middle) + 5)
+    return np.median(pictures.flow[step, :, rows, columns].astype(np.float32), axis=(1, 2))
+
+
+def read(frames, **settings):
+    return Pictures.join(iter_pictures(frames, **settings))
+
+
+@pytest.mark.parametrize("fps", [15, 24, 25, 30, 60])
+@pytest.mark.parametrize("height", [128, 256])
+def test_velocity_depends_on_neither_frame_rate_nor_resolution(fps, height):
+    pictures = read(moving_square(np.arange(round(0.6 * fps)) / fps, height))
+    step = int(np.searchsorted(pictures.edges, 0.3)) - 1
+    assert square_velocity(pictures, step) == pytest.approx((SPEED, 0.0), abs=0.08)
+    assert np.abs(np.median(pictures.flow[step], axis=(1, 2))).max() < 0.02
+
+
+def test_shapes_and_types():
+    pictures = read(moving_square(np.arange(5) / 30))
+    width, height = GRID_SIZE
+    assert pictures.rgb.shape == (4, height, width, 3) and pictures.rgb.dtype == np.uint8
+    assert pictures.flow.shape == (4, 2, height, width) and pictures.flow.dtype == np.float16
+    assert pictures.edges == pytest.approx(np.arange(5) / 30)
+    assert pictures.num_steps == 4 and pictures.duration == pytest.approx(4 / 30)
+
+
+def test_frames_far_apart_are_given_several_equal_steps():
+    pictures = read(moving_square([0.0, 1 / 30, 0.1, 0.2]))
+    assert pictures.edges == pytest.approx(np.arange(7) / 30)
+    assert np.array_equal(pictures.flow[1], pictures.flow[2])
+    assert np.array_equal(pictures.rgb[3], pictures.rgb[5])
+
+
+@pytest.mark.parametrize(("fps", "steps"), [(15, 2), (30, 1), (60, 0.5), (120, 0.25)])
+def test_files_of_any_frame_rate_come_at_about_30_steps_a_second(tmp_path, fps, steps):
+    path = tmp_path / "clip.mp4"
+    write_clip(random_scene(1, duration=1.0), path, fps=fps, size=(86, 64), exposures=1)
+    pictures = read_pictures(path)
+    assert pictures.num_steps == pytest.approx((fps - 1) * steps, abs=1)
+    assert np.diff(pictures.edges) == pytest.approx(1 / 30, abs=1e-3)
+
+
+def test_blocks_joined_are_one_block():
+    times = np.arange(24) / 25
+    whole, blocks = (list(iter_pictures(moving_square(times), block=n)) for n in (100, 7))
+    assert [block.num_steps for block in blocks] == [7, 7, 7, 2]
+    (whole,), joined = whole, Pictures.join(blocks)
+    for name in ("edges", "rgb", "flow"):
+        assert np.array_equal(getattr(whole, name), getattr(joined, name)), name
+
+
+def test_blocks_of_converted_footage_follow_one_another():
+    """Each block finds its own pattern of dropped pictures; time never runs backwards."""
+    picture = np.floor(np.arange(130) * 1.2 + 0.3)
+    size = (172, 128)
+    sheet = texture(5, (size[0] + 120, size[1]))
+    swing = 50 + 50 * np.sin(picture / 30 * 2.0)
+    frames = [
+        Frame(n / 25, np.ascontiguousarray(sheet[:, round(x) : round(x) + size[0]]))
+        for n, x in enumerate(swing)
+    ]
+    blocks = list(iter_pictures(frames, block=60))
+    joined = Pictures.join(blocks)
+    assert len(joined.edges) == joined.num_steps + 1
+    assert np.diff(joined.edges).min() > 0.01
+    assert [block.edges[0] for block in blocks[1:]] == [block.edges[-1] for block in blocks[:-1]]
+    assert joined.duration == pytest.approx(129 / 25, abs=0.04)
+
+
+def test_part():
+    pictures = read(moving_square(np.arange(6) / 30))
+    part = pictures.part(2, 99)
+    assert part.num_steps == 3 and np.array_equal(part.edges, pictures.edges[2:])
+    assert np.array_equal(part.rgb, pictures.rgb[2:])

@@ -1,0 +1,161 @@
+"""The mapper's running: any length, in blocks, several models at once, and onsets picked."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from folai.envelope import FRAME_RATE
+from folai.features import GRID_SIZE, Pictures
+from folai.mapper import (
+    MARGIN,
+    ONSET_GAP,
+    ONSET_THRESHOLD,
+    decode_bins,
+    frame_times,
+    pick_onsets,
+    predict_envelope,
+    predict_frames,
+)
+from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.rms import from_bins, gaussian_smooth
+
+TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)
+
+
+def tiny_mapper(seed, config=TINY):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = RMSMapper(config)
+        with torch.no_grad():
+            model.onset.weight *= 8  # so that some probabilities pass the threshold
+    return model.eval()
+
+
+def random_pictures(steps, seed=0):
+    rng = np.random.default_rng(seed)
+    width, height = GRID_SIZE
+    edges = np.concatenate([[0.0], np.cumsum(rng.uniform(0.02, 0.045, steps))])
+    rgb = np.repeat(rng.integers(0, 256, (steps, 8, 1, 3), np.uint8), height // 8, axis=1)
+    rgb = np.repeat(rgb, width, axis=2)
+    flow = rng.normal(0, 0.5, (steps, 2, 1, 1)) * rng.random((1, 1, height, width))
+    return Pictures(edges, rgb, flow.astype(np.float16))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 245])
+def test_any_length(steps):
+    pictures = random_pictures(steps)
+    envelope = predict_envelope([pictures], [tiny_mapper(0)])
+    assert envelope.frame_rate == FRAME_RATE
+    assert envelope.duration == pytest.approx(pictures.duration, abs=0.51 / FRAME_RATE)
+    assert np.isfinite(envelope.values).all() and envelope.values.min() >= 0
+
+
+def test_no_pictures():
+    with pytest.raises(ValueError, match="at least two frames"):
+        predict_envelope([], [tiny_mapper(0)])
+
+
+@pytest.mark.parametrize("inputs", ["rgb", "flow", "both"])
+def test_only_the_chosen_inputs_matter(inputs):
+    pictures, other = random_pictures(12, seed=0), random_pictures(12, seed=1)
+    model = tiny_mapper(0, MapperConfig(**{**vars(TINY), "inputs": inputs}))
+    seen = predict_frames(pictures, [model])[0]
+    for name in ("rgb", "flow"):
+        parts = {"rgb": pictures.rgb, "flow": pictures.flow, name: getattr(other, name)}
+        changed = predict_frames(Pictures(pictures.edges, **parts), [model])[0]
+        assert np.array_equal(seen, changed) == (inputs not in (name, "both"))
+
+
+def test_blocks_agree_with_the_whole():
+    whole = random_pictures(520)
+    cuts = [0, 200, 400, 520]
+    blocks = [whole.part(first, last) for first, last in pairwise(cuts)]
+    assert MARGIN < 200
+    models = [tiny_mapper(0)]
+    one, many = predict_envelope([whole], models), predict_envelope(blocks, models)
+    assert one.num_frames == many.num_frames
+    assert np.abs(one.values - many.values).max() < 1e-3
+    assert len(one.onsets) > 5 and one.onsets == pytest.approx(many.onsets, abs=1e-6)
+
+
+def test_short_blocks_do_too():
+    whole = random_pictures(60)
+    blocks = [whole.part(first, first + 20) for first in (0, 20, 40)]
+    models = [tiny_mapper(0)]
+    one, many = predict_envelope([whole], models), predict_envelope(blocks, models)
+    assert np.abs(one.values - many.values).max() < 0.05
+
+
+def test_encoding_in_parts_is_encoding_the_whole():
+    pictures, model = random_pictures(500), tiny_mapper(0)
+    rgb = torch.from_numpy(pictures.rgb).permute(0, 3, 1, 2)[None]
+    spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
+    with torch.inference_mode():
+        bins, onset = model(rgb, torch.from_numpy(pictures.flow)[None], spans)
+    in_parts = predict_frames(pictures, [model])
+    assert in_parts[0] == pytest.approx(bins[0].softmax(-1).numpy(), abs=1e-4)
+    assert in_parts[1] == pytest.approx(onset[0].sigmoid().numpy(), abs=1e-4)
+
+
+def test_several_models_are_averaged():
+    pictures = random_pictures(30)
+    first, second = (tiny_mapper(seed) for seed in (0, 1))
+    both = predict_frames(pictures, [first, second])
+    for mean, a, b in zip(
+        both, predict_frames(pictures, [first]), predict_frames(pictures, [second]), strict=True
+    ):
+        assert not np.allclose(a, b)
+        assert mean == pytest.approx((a + b) / 2, abs=1e-6)
+
+
+def test_frame_times_lie_within_their_steps():
+    assert frame_times(np.array([0.0, 0.04, 0.1]), 2) == pytest.approx([0.01, 0.03, 0.055, 0.085])
+
+
+def test_decode_bins():
+    certain = np.eye(16, dtype=np.float32)
+    assert decode_bins(certain, 127.0) == pytest.approx(from_bins(np.arange(16), 16, 127.0))
+    split = (certain[3] + certain[9])[None] / 2
+    low, high = from_bins([3, 9], 16, 127.0)
+    assert decode_bins(split, 127.0) == pytest.approx((np.sqrt(low) + np.sqrt(high)) ** 2 / 4)
+    assert low < decode_bins(split, 127.0) < (low + high) / 2
+
+
+def bumps(times, centres, heights):
+    curve = np.zeros(len(times))
+    for centre, height in zip(centres, heights, strict=True):
+        curve = np.maximum(curve, height * np.exp(-0.5 * ((times - centre) / 0.012) ** 2))
+    return curve.astype(np.float32)
+
+
+def test_onsets_are_the_maxima_above_the_threshold():
+    times = np.arange(600) / 120
+    probability = bumps(times, [0.0, 1.0, 2.0, 3.0], [0.9, 0.9, 0.3, 0.7])
+    assert pick_onsets(times, probability) == pytest.approx([0.0, 1.0, 3.0], abs=1 / 120)
+
+
+def test_of_close_maxima_the_highest_stays():
+    times = np.arange(600) / 120
+    probability = bumps(times, [1.0, 1.05, 2.0, 2.1], [0.7, 0.9, 0.9, 0.7])
+    assert pick_onsets(times, probability) == pytest.approx([1.05, 2.0, 2.1], abs=1 / 120)
+
+
+def test_no_onsets():
+    assert pick_onsets(np.arange(5) / 120, np.zeros(5, np.float32)).tolist() == []
+
+
+def test_every_two_onsets_are_apart_and_none_is_missing():
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.uniform(0.004, 0.012, 20_000))
+    probability = rng.random(len(times)).astype(np.float32)
+    smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
+    here = smooth[1:-1]
+    is_peak = (here >= smooth[:-2]) & (here > smooth[2:]) & (here > ONSET_THRESHOLD)
+    expected = []
+    for peak in sorted(np.flatnonzero(is_peak), key=lambda i: -here[i]):
+        if np.all(np.abs(times[peak] - np.array(expected)) > ONSET_GAP):
+            expected.append(times[peak])
+    assert len(expected) > 1000
+    assert np.array_equal(pick_onsets(times, probability), np.sort(expected))
