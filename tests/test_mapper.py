@@ -14,9 +14,11 @@ from folai.mapper import (
     ONSET_THRESHOLD,
     decode_bins,
     frame_times,
+    motion_strength,
     pick_onsets,
     predict_envelope,
     predict_frames,
+    usual_speed,
 )
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import from_bins, gaussian_smooth
@@ -61,10 +63,10 @@ def test_no_pictures():
 def test_only_the_chosen_inputs_matter(inputs):
     pictures, other = random_pictures(12, seed=0), random_pictures(12, seed=1)
     model = tiny_mapper(0, MapperConfig(**{**vars(TINY), "inputs": inputs}))
-    seen = predict_frames(pictures, [model])[0]
+    seen = predict_frames(pictures, [model], 1.0)[0]
     for name in ("rgb", "flow"):
         parts = {"rgb": pictures.rgb, "flow": pictures.flow, name: getattr(other, name)}
-        changed = predict_frames(Pictures(pictures.edges, **parts), [model])[0]
+        changed = predict_frames(Pictures(pictures.edges, **parts), [model], 1.0)[0]
         assert np.array_equal(seen, changed) == (inputs not in (name, "both"))
 
 
@@ -94,7 +96,7 @@ def test_encoding_in_parts_is_encoding_the_whole():
     spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
     with torch.inference_mode():
         bins, onset = model(rgb, torch.from_numpy(pictures.flow)[None], spans)
-    in_parts = predict_frames(pictures, [model])
+    in_parts = predict_frames(pictures, [model], 1.0)
     assert in_parts[0] == pytest.approx(bins[0].softmax(-1).numpy(), abs=1e-4)
     assert in_parts[1] == pytest.approx(onset[0].sigmoid().numpy(), abs=1e-4)
 
@@ -102,12 +104,27 @@ def test_encoding_in_parts_is_encoding_the_whole():
 def test_several_models_are_averaged():
     pictures = random_pictures(30)
     first, second = (tiny_mapper(seed) for seed in (0, 1))
-    both = predict_frames(pictures, [first, second])
+    both = predict_frames(pictures, [first, second], 1.0)
     for mean, a, b in zip(
-        both, predict_frames(pictures, [first]), predict_frames(pictures, [second]), strict=True
+        both,
+        predict_frames(pictures, [first], 1.0),
+        predict_frames(pictures, [second], 1.0),
+        strict=True,
     ):
         assert not np.allclose(a, b)
         assert mean == pytest.approx((a + b) / 2, abs=1e-6)
+
+
+def test_flow_is_given_in_units_of_the_usual_speed():
+    pictures, model = random_pictures(60), tiny_mapper(0)
+    speed = usual_speed(motion_strength(pictures))
+    faster = Pictures(pictures.edges, pictures.rgb, pictures.flow * np.float16(2))
+    assert usual_speed(motion_strength(faster)) == pytest.approx(2 * speed, rel=0.05)
+    slow, fast = (
+        predict_frames(pictures, [model], speed),
+        predict_frames(faster, [model], 2 * speed),
+    )
+    assert slow[0] == pytest.approx(fast[0], abs=2e-3)
 
 
 def test_frame_times_lie_within_their_steps():
@@ -119,7 +136,7 @@ def test_decode_bins():
     assert decode_bins(certain, 127.0) == pytest.approx(from_bins(np.arange(16), 16, 127.0))
     split = (certain[3] + certain[9])[None] / 2
     low, high = from_bins([3, 9], 16, 127.0)
-    assert decode_bins(split, 127.0) == pytest.approx((np.sqrt(low) + np.sqrt(high)) ** 2 / 4)
+    assert decode_bins(split, 127.0) == pytest.approx(from_bins([6], 16, 127.0))
     assert low < decode_bins(split, 127.0) < (low + high) / 2
 
 

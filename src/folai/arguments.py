@@ -175,10 +175,24 @@ def _add_train(commands: Any) -> None:
         "--rendered", type=float, metavar="MINUTES", default=50.0, help="of drawn clips besides"
     )
     command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/mapper"))
-    command.add_argument("--steps", type=int, metavar="N", default=3200)
+    command.add_argument("--steps", type=int, metavar="N", default=2800)
+    command.add_argument(
+        "--batch-size", type=int, metavar="N", default=6, help="windows of 5 s seen in a step"
+    )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
     command.add_argument("--seed", type=int, metavar="N", default=0)
     command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of what is computed from clips (default: in OUT)"
+    )
+    command = _command(
+        trainers,
+        "train join",
+        "Put several trained mappers into one file of weights: their predictions are averaged.",
+        "folai train join runs/0/mapper.safetensors runs/1/mapper.safetensors -o both.safetensors",
+    )
+    command.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS")
+    command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
 
 
 def _add_evaluate(commands: Any) -> None:

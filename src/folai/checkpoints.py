@@ -47,6 +47,19 @@ def save_mapper(models: Sequence[RMSMapper], path: Path, notes: dict[str, Any]) 
         temporary.write_text(json.dumps(card, indent=2) + "\n")
 
 
+def join_mappers(paths: Sequence[Path], out: Path) -> None:
+    """Writes the models of several sets of weights as one set, whose predictions are averaged.
+
+    Raises ValueError where one cannot be read or is of another config than the first.
+    """
+    models = [model for path in paths for model in load_mapper(path)]
+    for model in models[1:]:
+        if model.config != models[0].config:
+            raise ValueError(f"{out}: the mappers to join differ in config; train them alike")
+    notes = [_read_card(path)["notes"] for path in paths]
+    save_mapper(models, out, {"joined": notes})
+
+
 def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
     """The models of a set of weights, ready to run on the CPU.
 

@@ -146,17 +146,27 @@ def _demo(parsed: Namespace) -> None:
 def _train_mapper(parsed: Namespace) -> None:
     from folai.train.rms_mapper import TrainOptions, train_mapper
 
-    train_mapper(
-        TrainOptions(
-            data=parsed.data,
-            out=parsed.out,
-            rendered_minutes=parsed.rendered,
-            steps=parsed.steps,
-            inputs=parsed.inputs,
-            seed=parsed.seed,
-            threads=parsed.threads,
-        )
+    options = TrainOptions(
+        data=parsed.data,
+        out=parsed.out,
+        cache=parsed.cache,
+        rendered_minutes=parsed.rendered,
+        steps=parsed.steps,
+        batch_size=parsed.batch_size,
+        inputs=parsed.inputs,
+        seed=parsed.seed,
+        threads=parsed.threads,
     )
+    log = _silent if parsed.quiet or parsed.json else print
+    weights = train_mapper(options, log)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
+def _join_mappers(parsed: Namespace) -> None:
+    from folai.checkpoints import join_mappers
+
+    join_mappers(parsed.weights, parsed.out)
+    _report(parsed, f"{parsed.out}: averages {len(parsed.weights)} mappers", output=parsed.out)
 
 
 def _evaluate_mapper(parsed: Namespace) -> None:
@@ -180,6 +190,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "edit": _edit,
     "demo": _demo,
     "train mapper": _train_mapper,
+    "train join": _join_mappers,
     "evaluate mapper": _evaluate_mapper,
 }
 
@@ -209,6 +220,10 @@ def _plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) 
     if parsed.plot:
         frames = iter_frames(parsed.video, height=128)
         plot_envelope(envelope, parsed.plot, frames=frames, truth=truth, title=parsed.video.name)
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
 
 
 def _described(envelope: Envelope) -> str:

@@ -2,8 +2,8 @@
 
 After stage one of Stable-V2A (arXiv 2412.15023, section III-A) and Video-Foley (arXiv 2408.11915):
 features of both appearance and flow, convolutions, bidirectional recurrence, up-sampling, then
-classification into companded bins. In place of the papers' frozen CLIP features, a small encoder is
-trained on the pictures themselves; it sees motion across frames by shifting channels in time.
+classification into companded bins. In place of the papers' frozen CLIP features stand statistics of
+motion and colour over a coarse grid, or an encoder trained on the pictures beside them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MapperConfig:
     inputs: Inputs = "both"
     height: int = 64  # pixels of the pictures the encoder sees
     width: int = 86
-    channels: tuple[int, ...] = (48, 96, 128)  # of the encoder's stages: a quarter, then halves
+    channels: tuple[int, ...] = ()  # of convolutions: (48, 96, 128) at 1/4, 1/8, 1/16 size
     dim: int = 192  # of the features, one vector a step
     hidden: int = 128  # of the recurrence, a direction
     num_layers: int = 2
@@ -79,11 +79,13 @@ class RMSMapper(nn.Module):
 
 
 class FrameEncoder(nn.Module):
-    """Pictures -> features, one vector a step, along two ways.
+    """Pictures -> features, one vector a step, along one or two ways.
 
-    Convolutions in space with shifts in time learn to find small things such as the tip of a
-    stick. Beside them go the means and extremes of the planes themselves over a coarse grid, and
-    how these change: motion as such, which is what the first few hundred steps learn from.
+    The means and extremes of the planes over a coarse grid, and how these change, are motion as
+    such. Where the config has `channels`, convolutions in space with shifts in time are trained
+    beside them and can find small things such as the tip of a stick; they want more recordings
+    than a few dozen, which they learn by heart (see the model card), and are off by default.
+    Only every other pixel of every other row goes into the grid: it says as much.
     """
 
     GRID = (4, 5)  # rows and columns over which the planes are averaged
@@ -100,27 +102,30 @@ class FrameEncoder(nn.Module):
         cells = self.GRID[0] * self.GRID[1]
         statistics = 2 * planes * (cells + 2)  # of each plane and of its change: grid, mean, most
         self.statistics_norm = nn.BatchNorm1d(statistics)
-        self.project = nn.Linear(2 * sizes[-1] + statistics, config.dim)
+        learned = 2 * sizes[-1] if config.channels else 0
+        self.project = nn.Linear(learned + statistics, config.dim)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:
         """rgb uint8 [B, T, 3, H, W], flow [B, T, 2, H, W] -> features [B, T, D]."""
+        if not self.stages:
+            statistics = self.statistics(self.planes(rgb[..., ::2, ::2], flow[..., ::2, ::2]))
+            return self._project(statistics)
         x = self.planes(rgb, flow)  # [B, T, C, H, W]
-        statistics = self.statistics(x)
+        statistics = self.statistics(x[..., ::2, ::2])
         for stage in self.stages:
             x = stage(x)
-        pooled = torch.cat([x.mean((-2, -1)), x.amax((-2, -1)), statistics], dim=-1)
+        return self._project(torch.cat([x.mean((-2, -1)), x.amax((-2, -1)), statistics], dim=-1))
+
+    def _project(self, pooled: Tensor) -> Tensor:
         features: Tensor = self.dropout(F.relu(self.project(pooled)))
         return features
 
     def statistics(self, planes: Tensor) -> Tensor:
-        """Grid means, mean and maximum of each plane, and their change a step: [B, T, S].
-
-        Every other pixel of every other row says as much, in a quarter of the time.
-        """
+        """Grid means, mean and maximum of each plane, and their change a step: [B, T, S]."""
         sizes = planes.shape[:2]
-        planes = planes[..., ::2, ::2].clone()
         if self.inputs != "flow":
+            planes = planes.clone()
             planes[:, :, 3].abs_()  # change of grey, either way
         grid = F.adaptive_avg_pool2d(planes.flatten(0, 1), self.GRID).flatten(1).view(*sizes, -1)
         now = torch.cat([grid, planes.mean((-2, -1)), planes.amax((-2, -1))], dim=-1).float()
@@ -149,7 +154,9 @@ class FrameEncoder(nn.Module):
             velocity.copy_(flow)
             squared = velocity.square()
             torch.add(squared[:, :, 0], squared[:, :, 1], out=planes[:, :, -1]).sqrt_()
-            planes[:, :, -3:] *= 4.0 / (1.0 + planes[:, :, -1:])  # up to 4, and 2 at the usual speed
+            planes[:, :, -3:] *= 4.0 / (
+                1.0 + planes[:, :, -1:]
+            )  # up to 4, and 2 at the usual speed
         return planes
 
 

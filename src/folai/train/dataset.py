@@ -91,7 +91,10 @@ def _window(example: Example, steps: int, upsample: int, rng: np.random.Generato
     edges = pictures.edges[first : first + steps + 1]
     rms, onset = truth_at(example, frame_times(edges, upsample))
     rgb = torch.from_numpy(pictures.rgb[part]).permute(0, 3, 1, 2)
-    flow, spans = torch.from_numpy(pictures.flow[part]).float() / example.speed, torch.from_numpy(np.diff(edges))
+    flow, spans = (
+        torch.from_numpy(pictures.flow[part]).float() / example.speed,
+        torch.from_numpy(np.diff(edges)),
+    )
     rgb, flow, spans = _augment(rgb, flow, spans.float(), rng)
     known = np.full_like(rms, example.onsets is not None)
     truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()

@@ -50,8 +50,8 @@ class TrainOptions:
     out: Path = Path("runs/mapper")
     rendered_minutes: float = 50.0
     rendered_share: float = 0.4  # of each batch
-    steps: int = 3200
-    batch_size: int = 4
+    steps: int = 2800
+    batch_size: int = 6
     window: int = 150  # steps of the timeline, 5 s
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -63,6 +63,13 @@ class TrainOptions:
     cache: Path | None = None  # where what was computed from the clips is kept
     log_every: int = 100
     realign_at: tuple[float, ...] = (0.3, 0.6)  # shares of the run at which offsets are moved
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "window", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if self.rendered_minutes < 0:
+            raise ValueError(f"rendered_minutes is {self.rendered_minutes}; give 0 or more")
 
 
 def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> Path:

@@ -1,0 +1,133 @@
+"""Training: the loss falls, an interrupted run goes on, and what comes out is a set of weights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from folai.checkpoints import join_mappers, load_mapper
+from folai.features import Pictures
+from folai.mapper import frame_times
+from folai.models.rms_mapper import MapperConfig
+from folai.rms import soft_targets
+from folai.train import rms_mapper as training
+from folai.train.dataset import Example, batches, truth_at
+from folai.train.rms_mapper import TrainOptions, load_examples, soft_bins, train_mapper
+
+TINY = TrainOptions(
+    rendered_minutes=8 / 60, steps=4, batch_size=2, window=24, log_every=2, realign_at=(0.5,)
+)
+
+
+def table(said: list[str]) -> list[list[float]]:
+    """The rows of figures among what was logged."""
+    rows = (line for line in said if re.fullmatch(r" *\d+( +\d+\.\d+){4}", line))
+    return [[float(figure) for figure in row.split()] for row in rows]
+
+
+def still_clip(offset: float = 0.0, onsets: tuple[float, ...] | None = (1.0,)) -> Example:
+    pictures = Pictures(
+        np.arange(61) / 30,
+        np.zeros((60, 64, 86, 3), np.uint8),
+        np.zeros((60, 2, 64, 86), np.float16),
+    )
+    rms = np.zeros(960, np.float32)
+    rms[480:] = 0.5  # from 1.0 s on
+    known = None if onsets is None else np.array(onsets)
+    return Example("still", pictures, 1.0, rms, known, offset)
+
+
+def test_truth_is_read_later_where_the_sound_is_late():
+    times = np.arange(240) / 120
+    rms, onset = truth_at(still_clip(offset=0.1), times)
+    assert times[np.argmax(rms > 0.25)] == pytest.approx(0.9, abs=0.01)
+    assert times[np.argmax(onset)] == pytest.approx(0.9, abs=0.01)
+
+
+def test_no_augmentation_moves_sound_against_picture():
+    example = still_clip()
+    rng = np.random.default_rng(0)
+    for _, batch in zip(range(8), batches([example], 4, 60, 4, rng), strict=False):
+        quiet = frame_times(example.pictures.edges, 4) < 0.99
+        assert batch.rms[:, quiet].max() == 0 and batch.rms[:, ~quiet][:, 4:].min() > 0.4
+
+
+def test_windows_longer_than_the_clip_are_masked_and_unknown_onsets_are_left_out():
+    rng = np.random.default_rng(0)
+    batch = next(batches([still_clip(onsets=None)], 2, 90, 4, rng))
+    assert batch.valid[:, :240].all() and not batch.valid[:, 240:].any()
+    assert not batch.known.any()
+
+
+def test_soft_bins_equal_the_numpy_ones():
+    rms = np.linspace(0, 1, 50)
+    ours = soft_bins(torch.from_numpy(rms)[None], 1.5, MapperConfig())[0]
+    assert np.allclose(ours.numpy(), soft_targets(rms, sigma=1.5), atol=1e-5)
+
+
+def test_an_interrupted_run_goes_on_and_gives_weights(tmp_path: Path):
+    options = replace(TINY, out=tmp_path / "run", cache=tmp_path / "cache")
+    said: list[str] = []
+    train_mapper(replace(options, steps=2), said.append)
+    said.clear()
+    weights = train_mapper(options, said.append)
+    rows = table(said)
+    assert [row[0] for row in rows] == [4]  # steps 1 and 2 were not done again
+    join_mappers([weights, weights], tmp_path / "both.safetensors")
+    first, second = load_mapper(tmp_path / "both.safetensors")
+    assert torch.equal(first.bins.weight, second.bins.weight)
+
+
+def test_the_loss_falls_on_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "load_examples", lambda options, log: [still_clip()])
+    said: list[str] = []
+    train_mapper(replace(TINY, out=tmp_path, steps=40, log_every=10), said.append)
+    losses = [row[1] for row in table(said)]
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_recorded_clips_move_to_where_the_model_hears_them(monkeypatch: pytest.MonkeyPatch):
+    example = still_clip(offset=0.04)
+    example = replace(example, pictures=replace_duration(example.pictures, 6.0))
+
+    def heard_at_one_second(pictures: Pictures, models: object, speed: float):  # type: ignore[no-untyped-def]
+        times = frame_times(pictures.edges, 4)
+        bins = np.zeros((len(times), 64), np.float32)
+        bins[np.arange(len(times)), np.where(times < 1.0, 0, 50)] = 1.0
+        return bins, np.zeros(len(times), np.float32)
+
+    monkeypatch.setattr(training, "predict_frames", heard_at_one_second)
+    examples = [replace(example, rms=np.repeat(example.rms, 3))]
+    model = type("Model", (), {"config": MapperConfig()})()
+    training.realign(examples, model, lambda text: None)
+    # The sound (tripled in length: from 3 s) is far away: the clip stays as it is.
+    assert examples[0].offset == 0.04
+    rms = np.zeros(2880, np.float32)
+    rms[480:] = 0.5
+    examples = [replace(example, rms=rms)]
+    training.realign(examples, model, lambda text: None)
+    assert examples[0].offset == pytest.approx(0.02, abs=0.005)  # half the way to 0
+
+
+def replace_duration(pictures: Pictures, seconds: float) -> Pictures:
+    times = round(seconds / pictures.duration)
+    edges = np.arange(times * pictures.num_steps + 1) / 30
+    repeat = (times, 1, 1, 1)
+    return Pictures(edges, np.tile(pictures.rgb, repeat), np.tile(pictures.flow, repeat))
+
+
+def test_nothing_to_train_on_is_said(tmp_path: Path):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        load_examples(replace(TINY, rendered_minutes=0.0, out=tmp_path), print)
+
+
+def test_options_that_cannot_be_meant():
+    with pytest.raises(ValueError, match="steps is 0; give 1 or more"):
+        TrainOptions(steps=0)
+    with pytest.raises(ValueError, match="rendered_minutes is -1"):
+        TrainOptions(rendered_minutes=-1)
