@@ -57,12 +57,13 @@ def predict_frames(
 
     `speed` is the clip's usual one, in picture heights per second.
     """
-    spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
+    device = models[0].bins.weight.device  # a GPU's, where a model in training is asked
+    spans = torch.from_numpy(np.diff(pictures.edges)).float()[None].to(device)
     with torch.inference_mode():
         outputs = [model.decode(_encode(model, pictures, speed), spans) for model in models]
         bins = torch.stack([bins[0].softmax(-1) for bins, _ in outputs]).mean(0)
         onset = torch.stack([onset[0].sigmoid() for _, onset in outputs]).mean(0)
-    return bins.numpy(), onset.numpy()
+    return bins.cpu().numpy(), onset.cpu().numpy()
 
 
 def motion_strength(pictures: Pictures) -> NDArray[np.float32]:
@@ -113,13 +114,14 @@ def frame_times(edges: Floats, upsample: int) -> Floats:
 
 def _encode(model: RMSMapper, pictures: Pictures, speed: float) -> torch.Tensor:
     """Features [1, T, D] of the pictures, some steps at a time."""
+    device = model.bins.weight.device
     parts = []
     for start in range(0, pictures.num_steps, ENCODED_AT_ONCE):
         first = max(0, start - ENCODER_REACH)
         seen = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
         rgb = torch.from_numpy(pictures.rgb[seen]).permute(0, 3, 1, 2)[None]
         flow = torch.from_numpy(pictures.flow[seen])[None].float() / speed
-        features = model.encoder(rgb, flow)
+        features = model.encoder(rgb.to(device), flow.to(device))
         parts.append(features[:, start - first :][:, :ENCODED_AT_ONCE])
     return torch.cat(parts, dim=1)
 

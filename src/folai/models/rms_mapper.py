@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Inputs = Literal["rgb", "flow", "both"]
+PLANES = {"rgb": 4, "flow": 3, "both": 7}  # colour and its change; velocity and speed
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class FrameEncoder(nn.Module):
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
         self.inputs = config.inputs
-        planes = {"rgb": 4, "flow": 3, "both": 7}[config.inputs]
+        planes = PLANES[config.inputs]
         sizes = (planes, *config.channels)
         self.stages = nn.ModuleList(
             Stage(before, after, stride=4 if i == 0 else 2, shifted=before // 8 if i else 0)
@@ -140,9 +141,9 @@ class FrameEncoder(nn.Module):
         Colour, change of grey since the step before, velocity and speed, written in place: at this
         size, copies cost as much as convolutions.
         """
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-        count = {"rgb": 4, "flow": 3, "both": 7}[self.inputs]
-        shape = (*rgb.shape[:2], count, *rgb.shape[3:])
+        device = rgb.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        shape = (*rgb.shape[:2], PLANES[self.inputs], *rgb.shape[3:])
         planes = torch.zeros(shape, dtype=dtype or torch.float32, device=rgb.device)
         if self.inputs != "flow":
             torch.mul(rgb, 1 / 127.5, out=planes[:, :, :3]).sub_(1.0)

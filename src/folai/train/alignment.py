@@ -29,6 +29,7 @@ RATE = 240.0  # Hz at which the curves are compared
 MAX_OFFSET = 0.1  # seconds looked at to either side
 SPREAD = 0.025  # seconds by which clips of one frame rate scatter about their common offset
 CELLS = (8, 10)  # rows and columns in which motion is followed
+_LAGS = range(-round(MAX_OFFSET * RATE), round(MAX_OFFSET * RATE) + 1)  # samples at RATE
 _BLUR = 3.0  # samples at RATE: 12 ms
 _SNAP = 0.045  # seconds that an annotation may be off: half of 1/15 s, and some
 _CONFIDENCE = 1.5  # agreement is worth this much log likelihood for each root of a second
@@ -36,7 +37,7 @@ _CONFIDENCE = 1.5  # agreement is worth this much log likelihood for each root o
 
 def estimate_offsets(clips: Iterable[Clip]) -> dict[str, float]:
     """Seconds by which the sound of each clip is late (negative: early), by clip name."""
-    lags, agreement, family = _lags(), {}, defaultdict(list)
+    lags, agreement, family = np.array(_LAGS) / RATE, {}, defaultdict(list)
     for clip in clips:
         agreement[clip.name] = _agreement(clip) * np.sqrt(clip.pictures.duration)
         family[round(clip.fps)].append(clip.name)
@@ -88,7 +89,7 @@ def stopping(pictures: Pictures) -> tuple[Floats, Floats]:
 
 
 def _agreement(clip: Clip) -> Floats:
-    """Correlation of what stopped with what began to sound, at each of `_lags()`."""
+    """Correlation of what stopped with what began to sound, at each of `_LAGS`."""
     num = int(min(clip.pictures.duration, len(clip.rms) / TRUTH_RATE) * RATE)
     times, stopped = stopping(clip.pictures)
     seen = np.interp(np.arange(num) / RATE, times, stopped, left=0.0, right=0.0)
@@ -96,14 +97,8 @@ def _agreement(clip: Clip) -> Floats:
     heard = np.maximum(_difference(loudness, 8), 0.0)[:: round(TRUTH_RATE / RATE)][:num]
     seen, heard = (gaussian_smooth(x - x.mean(), _BLUR) for x in (seen, heard))
     scale = np.linalg.norm(seen) * np.linalg.norm(heard) + 1e-9
-    furthest = round(MAX_OFFSET * RATE)
-    products = [_overlap(seen, heard, lag) for lag in range(-furthest, furthest + 1)]
+    products = [_overlap(seen, heard, lag) for lag in _LAGS]
     return np.asarray(np.array(products) / scale)
-
-
-def _lags() -> Floats:
-    furthest = round(MAX_OFFSET * RATE)
-    return np.arange(-furthest, furthest + 1) / RATE
 
 
 def _overlap(seen: Floats, heard: Floats, lag: int) -> float:

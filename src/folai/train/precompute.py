@@ -8,6 +8,7 @@ an `onsets.csv` (`path`, `time_seconds`), those annotations say where the contac
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import zipfile
 import zlib
@@ -154,6 +155,7 @@ def _key(path: Path) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:20]
 
 
+@functools.cache
 def _code_key() -> str:
     """Changes with the code that makes pictures."""
     from folai import cadence, features, flow

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from folai.checkpoints import save_mapper
-from folai.evaluate.metrics import envelope_correlation
+from folai.evaluate.metrics import RMS_RATE, envelope_correlation
 from folai.features import Pictures
 from folai.mapper import (
     decode_bins,
@@ -173,9 +173,9 @@ def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None
         bins, _ = predict_frames(example.pictures, [model], example.speed)
         upsample = model.config.upsample
         times = frame_times(example.pictures.edges, upsample)
-        grid = np.arange(0.0, times[-1], 1 / 125)
+        grid = np.arange(0.0, times[-1], 1 / RMS_RATE)
         predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
-        fit = envelope_correlation(predicted, truth_at(example, grid)[0], 125.0)
+        fit = envelope_correlation(predicted, truth_at(example, grid)[0], RMS_RATE)
         if fit.best > 0.4 and abs(fit.lag) < 0.09:
             examples[index] = replace(example, offset=example.offset - 0.5 * fit.lag)
             moved.append(abs(fit.lag))
@@ -292,7 +292,7 @@ def _resume(
     examples: list[Example],
 ) -> int:
     """Puts everything back as `_save` found it; the step that was reached."""
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
