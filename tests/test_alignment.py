@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from folai.features import Pictures, iter_pictures
+from folai.features import CHANNELS, GRID, Pictures, iter_pictures
 from folai.render import random_scene, render_frames
 from folai.rms import centred_rms
 from folai.train.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, stopping
@@ -36,8 +36,8 @@ def test_a_known_offset_is_found(struck, offset):
 def test_clips_of_one_frame_rate_help_one_another(struck):
     """A clip in which nothing can be seen gets what the others of its frame rate have."""
     pictures, rms = struck
-    noise = np.random.default_rng(0).normal(0, 0.1, pictures.flow.shape).astype(np.float16)
-    blind = Pictures(pictures.edges, pictures.rgb, noise)
+    noise = np.random.default_rng(0).normal(0, 0.1, pictures.cells.shape).astype(np.float16)
+    blind = Pictures(pictures.edges, noise)
     clips = [
         clip_of(pictures, rms, 0.04, "a", fps=25.0),
         clip_of(blind, rms, 0.04, "b", fps=25.0),
@@ -51,16 +51,16 @@ def test_clips_of_one_frame_rate_help_one_another(struck):
 
 def test_silence_and_stillness_have_no_say(struck):
     pictures, rms = struck
-    still = Pictures(pictures.edges, pictures.rgb, np.zeros_like(pictures.flow))
+    still = Pictures(pictures.edges, np.zeros_like(pictures.cells))
     found = estimate_offsets([clip_of(still, rms, 0.0, "still"), clip_of(pictures, 0 * rms, 0.0)])
     assert all(abs(offset) <= MAX_OFFSET for offset in found.values())
 
 
 def test_stopping_peaks_at_the_edge_where_motion_stops():
     edges = np.arange(31) / 30
-    flow = np.zeros((30, 2, 64, 86), np.float16)
-    flow[5:15, 1, 20:40, 30:50] = 1.5
-    times, stopped = stopping(Pictures(edges, np.zeros((30, 64, 86, 3), np.uint8), flow))
+    cells = np.zeros((30, len(CHANNELS), *GRID), np.float16)
+    cells[5:15, [CHANNELS.index("mean_y"), CHANNELS.index("speed")], 4:8, 6:10] = 1.5
+    times, stopped = stopping(Pictures(edges, cells))
     assert len(times) == len(stopped) == 29
     assert times[stopped.argmax()] == pytest.approx(15 / 30)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.features import GRID_SIZE, Pictures, iter_pictures, read_pictures
+from folai.features import CHANNELS, GRID, Pictures, iter_pictures, read_pictures
 from folai.render import random_scene, write_clip
 from folai.video import Frame
 
@@ -35,10 +35,16 @@ def moving_square(times, height=128):
 def square_velocity(pictures, step):
     """Velocity within the square at the middle of a step: (x, y) in picture heights a second."""
     time = (pictures.edges[step] + pictures.edges[step + 1]) / 2
-    rows = slice(round(0.4 * 64), round(0.55 * 64))
-    middle = (0.1 + SPEED * time + 0.175) * 64
-    columns = slice(round(middle) - 5, round(middle) + 5)
-    return np.median(pictures.flow[step, :, rows, columns].astype(np.float32), axis=(1, 2))
+    row = round((0.3 + 0.175) * GRID[0] - 0.5)
+    column = round((0.1 + SPEED * time + 0.175) * GRID[0] - 0.5)
+    return channel(pictures, "mean_x")[step, row, column], channel(pictures, "mean_y")[
+        step, row, column
+    ]
+
+
+def channel(pictures, name):
+    """[T, rows, columns] of one of the channels."""
+    return pictures.cells[:, CHANNELS.index(name)].astype(np.float32)
 
 
 def read(frames, **settings):
@@ -51,14 +57,14 @@ def test_velocity_depends_on_neither_frame_rate_nor_resolution(fps, height):
     pictures = read(moving_square(np.arange(round(0.6 * fps)) / fps, height))
     step = int(np.searchsorted(pictures.edges, 0.3)) - 1
     assert square_velocity(pictures, step) == pytest.approx((SPEED, 0.0), abs=0.08)
-    assert np.abs(np.median(pictures.flow[step], axis=(1, 2))).max() < 0.02
+    for name in ("mean_x", "mean_y"):
+        assert abs(np.median(channel(pictures, name)[step])) < 0.02
 
 
 def test_shapes_and_types():
     pictures = read(moving_square(np.arange(5) / 30))
-    width, height = GRID_SIZE
-    assert pictures.rgb.shape == (4, height, width, 3) and pictures.rgb.dtype == np.uint8
-    assert pictures.flow.shape == (4, 2, height, width) and pictures.flow.dtype == np.float16
+    assert pictures.cells.shape == (4, len(CHANNELS), *GRID)
+    assert pictures.cells.dtype == np.float16
     assert pictures.edges == pytest.approx(np.arange(5) / 30)
     assert pictures.num_steps == 4 and pictures.duration == pytest.approx(4 / 30)
 
@@ -66,8 +72,8 @@ def test_shapes_and_types():
 def test_frames_far_apart_are_given_several_equal_steps():
     pictures = read(moving_square([0.0, 1 / 30, 0.1, 0.2]))
     assert pictures.edges == pytest.approx(np.arange(7) / 30)
-    assert np.array_equal(pictures.flow[1], pictures.flow[2])
-    assert np.array_equal(pictures.rgb[3], pictures.rgb[5])
+    assert np.array_equal(pictures.cells[1], pictures.cells[2])
+    assert np.array_equal(pictures.cells[3], pictures.cells[5])
 
 
 @pytest.mark.parametrize(("fps", "steps"), [(15, 2), (30, 1), (60, 0.5), (120, 0.25)])
@@ -84,8 +90,35 @@ def test_blocks_joined_are_one_block():
     whole, blocks = (list(iter_pictures(moving_square(times), block=n)) for n in (100, 7))
     assert [block.num_steps for block in blocks] == [7, 7, 7, 2]
     (whole,), joined = whole, Pictures.join(blocks)
-    for name in ("edges", "rgb", "flow"):
-        assert np.array_equal(getattr(whole, name), getattr(joined, name)), name
+    assert np.array_equal(whole.edges, joined.edges)
+    assert np.array_equal(whole.cells, joined.cells)
+
+
+def test_what_moves_shows_in_the_channels():
+    """The square goes to the right: fastest to that side, and to no other."""
+    pictures = read(moving_square(np.arange(12) / 30))
+    right, left, up = (channel(pictures, name)[5].max() for name in ("right", "left", "up"))
+    assert right == pytest.approx(SPEED, rel=0.4) and left < 0.3 * right and up < 0.5 * right
+    assert channel(pictures, "moving_x")[5].max() == pytest.approx(SPEED, abs=0.2)
+    assert channel(pictures, "change")[5].max() < channel(pictures, "top_speed")[5].max()
+
+
+def test_what_stops_shows_as_lost_speed():
+    times = np.minimum(np.arange(20), 10) / 30
+    frames = [Frame(n / 30, frame.image) for n, frame in enumerate(moving_square(times))]
+    lost = channel(read(frames), "lost").max(axis=(1, 2))
+    assert lost.argmax() == 10 and lost[10] > 0.7 * SPEED
+
+
+def test_a_moving_camera_changes_the_picture_little():
+    sheet = texture(5, (300, 128))
+    shifts = np.round(20 + 10 * np.sin(np.arange(12) / 4)).astype(int)
+    frames = [
+        Frame(n / 30, np.ascontiguousarray(sheet[:, x : x + 172])) for n, x in enumerate(shifts)
+    ]
+    still = np.abs(np.diff([frame.image.astype(float) for frame in frames], axis=0)).mean() / 255
+    followed = channel(read(frames), "difference")[:, 2:-2, 2:-2].mean()
+    assert followed < 0.35 * still
 
 
 def test_blocks_of_converted_footage_follow_one_another():
@@ -110,4 +143,4 @@ def test_part():
     pictures = read(moving_square(np.arange(6) / 30))
     part = pictures.part(2, 99)
     assert part.num_steps == 3 and np.array_equal(part.edges, pictures.edges[2:])
-    assert np.array_equal(part.rgb, pictures.rgb[2:])
+    assert np.array_equal(part.cells, pictures.cells[2:])

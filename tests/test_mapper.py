@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from folai.envelope import FRAME_RATE
-from folai.features import GRID_SIZE, Pictures
+from folai.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
 from folai.mapper import (
     MARGIN,
     ONSET_GAP,
@@ -37,12 +37,10 @@ def tiny_mapper(seed, config=TINY):
 
 def random_pictures(steps, seed=0):
     rng = np.random.default_rng(seed)
-    width, height = GRID_SIZE
     edges = np.concatenate([[0.0], np.cumsum(rng.uniform(0.02, 0.045, steps))])
-    rgb = np.repeat(rng.integers(0, 256, (steps, 8, 1, 3), np.uint8), height // 8, axis=1)
-    rgb = np.repeat(rgb, width, axis=2)
-    flow = rng.normal(0, 0.5, (steps, 2, 1, 1)) * rng.random((1, 1, height, width))
-    return Pictures(edges, rgb, flow.astype(np.float16))
+    cells = rng.random((steps, len(CHANNELS), *GRID)) * rng.random((1, 1, *GRID))
+    cells[:, : len(FLOW_CHANNELS)] *= rng.choice([-1.0, 1.0], (steps, 1, 1, 1))
+    return Pictures(edges, cells.astype(np.float16))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 245])
@@ -65,8 +63,10 @@ def test_only_the_chosen_inputs_matter(inputs):
     model = tiny_mapper(0, MapperConfig(**{**vars(TINY), "inputs": inputs}))
     seen = predict_frames(pictures, [model], 1.0)[0]
     for name in ("rgb", "flow"):
-        parts = {"rgb": pictures.rgb, "flow": pictures.flow, name: getattr(other, name)}
-        changed = predict_frames(Pictures(pictures.edges, **parts), [model], 1.0)[0]
+        flow = np.arange(len(CHANNELS)) < len(FLOW_CHANNELS)
+        replaced = (flow if name == "flow" else ~flow)[:, None, None]
+        cells = np.where(replaced, other.cells, pictures.cells)
+        changed = predict_frames(Pictures(pictures.edges, cells), [model], 1.0)[0]
         assert np.array_equal(seen, changed) == (inputs not in (name, "both"))
 
 
@@ -92,10 +92,10 @@ def test_short_blocks_do_too():
 
 def test_encoding_in_parts_is_encoding_the_whole():
     pictures, model = random_pictures(500), tiny_mapper(0)
-    rgb = torch.from_numpy(pictures.rgb).permute(0, 3, 1, 2)[None]
+    cells = torch.from_numpy(pictures.cells).float()[None]
     spans = torch.from_numpy(np.diff(pictures.edges)).float()[None]
     with torch.inference_mode():
-        bins, onset = model(rgb, torch.from_numpy(pictures.flow)[None], spans)
+        bins, onset = model(cells, spans)
     in_parts = predict_frames(pictures, [model], 1.0)
     assert in_parts[0] == pytest.approx(bins[0].softmax(-1).numpy(), abs=1e-4)
     assert in_parts[1] == pytest.approx(onset[0].sigmoid().numpy(), abs=1e-4)
@@ -118,7 +118,9 @@ def test_several_models_are_averaged():
 def test_flow_is_given_in_units_of_the_usual_speed():
     pictures, model = random_pictures(60), tiny_mapper(0)
     speed = usual_speed(motion_strength(pictures))
-    faster = Pictures(pictures.edges, pictures.rgb, pictures.flow * np.float16(2))
+    cells = pictures.cells.copy()
+    cells[:, : len(FLOW_CHANNELS)] *= 2
+    faster = Pictures(pictures.edges, cells)
     assert usual_speed(motion_strength(faster)) == pytest.approx(2 * speed, rel=0.05)
     slow, fast = (
         predict_frames(pictures, [model], speed),
@@ -133,11 +135,12 @@ def test_frame_times_lie_within_their_steps():
 
 def test_decode_bins():
     certain = np.eye(16, dtype=np.float32)
-    assert decode_bins(certain, 127.0) == pytest.approx(from_bins(np.arange(16), 16, 127.0))
-    split = (certain[3] + certain[9])[None] / 2
-    low, high = from_bins([3, 9], 16, 127.0)
-    assert decode_bins(split, 127.0) == pytest.approx(from_bins([6], 16, 127.0))
-    assert low < decode_bins(split, 127.0) < (low + high) / 2
+    middle = decode_bins(certain, 127.0)
+    assert middle == pytest.approx(from_bins(np.arange(16) - 0.1, 16, 127.0))
+    even = (certain[3] + certain[4])[None] / 2
+    assert decode_bins(even, 127.0) == pytest.approx(from_bins([3.3], 16, 127.0))
+    unlikely = (0.7 * certain[2] + 0.3 * certain[14])[None].astype(np.float32)
+    assert decode_bins(unlikely, 127.0)[0] < from_bins([3], 16, 127.0)[0]
 
 
 def bumps(times, centres, heights):

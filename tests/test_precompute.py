@@ -6,7 +6,7 @@ import pytest
 from folai.mux import mux
 from folai.render import random_scene, write_clip
 from folai.train import precompute
-from folai.train.precompute import TRUTH_RATE, list_clips, load_clips, true_rms
+from folai.train.precompute import TRUTH_RATE, list_clips, load_clips, load_guises, true_rms
 
 CLIPS = "path,split,notes\na.mp4,train,\nsub/b.mp4,val,\nc.mp4,train,loud\n"
 ONSETS = "path,time_seconds,material\na.mp4,0.4,wood\na.mp4,0.2,None\nsub/b.mp4,0.1,wood\n"
@@ -99,8 +99,21 @@ def test_what_was_read_is_kept(sounding, tmp_path, monkeypatch):
     first = only_clip(sounding, tmp_path)
     monkeypatch.setattr(precompute, "read_pictures", lambda path: pytest.fail("read again"))
     second = only_clip(sounding, tmp_path)
-    assert np.array_equal(first.pictures.flow, second.pictures.flow)
+    assert np.array_equal(first.pictures.cells, second.pictures.cells)
     assert np.array_equal(first.rms, second.rms)
+
+
+def test_guises_show_the_same_time_and_are_kept(sounding, tmp_path, monkeypatch):
+    (listing,) = list_clips(sounding)
+    clip = only_clip(sounding, tmp_path)
+    first = load_guises(listing, 3, tmp_path)
+    for view in first:  # a frame or two may be left out at either end
+        assert view.edges[0] <= 3 / 30 and view.duration > clip.pictures.duration - 3 / 30
+        assert not np.array_equal(view.cells, clip.pictures.cells[: view.num_steps])
+    monkeypatch.setattr(precompute, "seen_as", lambda *given: pytest.fail("made again"))
+    second = load_guises(listing, 2, tmp_path)
+    for view, again in zip(first, second, strict=False):
+        assert np.array_equal(view.cells, again.cells)
 
 
 def test_a_damaged_file_is_made_again(sounding, tmp_path):
@@ -110,7 +123,7 @@ def test_a_damaged_file_is_made_again(sounding, tmp_path):
     for damaged in (whole[: len(whole) // 2], whole[:100], b"", b"not an archive"):
         stored.write_bytes(damaged)
         again = only_clip(sounding, tmp_path)
-        assert np.array_equal(first.pictures.flow, again.pictures.flow)
+        assert np.array_equal(first.pictures.cells, again.pictures.cells)
         assert stored.stat().st_size == len(whole)
     assert [item.name for item in tmp_path.iterdir()] == [stored.name]
 

@@ -11,13 +11,19 @@ import pytest
 import torch
 
 from folai.checkpoints import join_mappers, load_mapper
-from folai.features import Pictures
+from folai.features import CHANNELS, GRID, Pictures
 from folai.mapper import frame_times
 from folai.models.rms_mapper import MapperConfig
 from folai.rms import soft_targets
 from folai.train import rms_mapper as training
 from folai.train.dataset import Example, batches, truth_at
-from folai.train.rms_mapper import TrainOptions, load_examples, soft_bins, train_mapper
+from folai.train.rms_mapper import (
+    TrainOptions,
+    load_examples,
+    soft_bins,
+    train_mapper,
+    without_floor,
+)
 
 TINY = TrainOptions(
     rendered_minutes=8 / 60, steps=4, batch_size=2, window=24, log_every=2, realign_at=(0.5,)
@@ -31,15 +37,11 @@ def table(said: list[str]) -> list[list[float]]:
 
 
 def still_clip(offset: float = 0.0, onsets: tuple[float, ...] | None = (1.0,)) -> Example:
-    pictures = Pictures(
-        np.arange(61) / 30,
-        np.zeros((60, 64, 86, 3), np.uint8),
-        np.zeros((60, 2, 64, 86), np.float16),
-    )
+    pictures = Pictures(np.arange(61) / 30, np.zeros((60, len(CHANNELS), *GRID), np.float16))
     rms = np.zeros(960, np.float32)
     rms[480:] = 0.5  # from 1.0 s on
     known = None if onsets is None else np.array(onsets)
-    return Example("still", pictures, 1.0, rms, known, offset)
+    return Example("still", (pictures,), (1.0,), rms, known, offset)
 
 
 def test_truth_is_read_later_where_the_sound_is_late():
@@ -53,7 +55,7 @@ def test_no_augmentation_moves_sound_against_picture():
     example = still_clip()
     rng = np.random.default_rng(0)
     for _, batch in zip(range(8), batches([example], 4, 60, 4, rng), strict=False):
-        quiet = frame_times(example.pictures.edges, 4) < 0.99
+        quiet = frame_times(example.views[0].edges, 4) < 0.99
         assert batch.rms[:, quiet].max() == 0 and batch.rms[:, ~quiet][:, 4:].min() > 0.4
 
 
@@ -62,6 +64,13 @@ def test_windows_longer_than_the_clip_are_masked_and_unknown_onsets_are_left_out
     batch = next(batches([still_clip(onsets=None)], 2, 90, 4, rng))
     assert batch.valid[:, :240].all() and not batch.valid[:, 240:].any()
     assert not batch.known.any()
+
+
+def test_steady_noise_is_no_part_of_the_truth():
+    rms = np.full(1000, 0.02, np.float32)
+    rms[500:510] = 0.3
+    quiet = without_floor(rms)
+    assert quiet[:500].max() == 0 and quiet[505] == pytest.approx(0.3, abs=0.002)
 
 
 def test_soft_bins_equal_the_numpy_ones():
@@ -93,7 +102,7 @@ def test_the_loss_falls_on_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_recorded_clips_move_to_where_the_model_hears_them(monkeypatch: pytest.MonkeyPatch):
     example = still_clip(offset=0.04)
-    example = replace(example, pictures=replace_duration(example.pictures, 6.0))
+    example = replace(example, views=(replace_duration(example.views[0], 6.0),))
 
     def heard_at_one_second(pictures: Pictures, models: object, speed: float):  # type: ignore[no-untyped-def]
         times = frame_times(pictures.edges, 4)
@@ -117,8 +126,7 @@ def test_recorded_clips_move_to_where_the_model_hears_them(monkeypatch: pytest.M
 def replace_duration(pictures: Pictures, seconds: float) -> Pictures:
     times = round(seconds / pictures.duration)
     edges = np.arange(times * pictures.num_steps + 1) / 30
-    repeat = (times, 1, 1, 1)
-    return Pictures(edges, np.tile(pictures.rgb, repeat), np.tile(pictures.flow, repeat))
+    return Pictures(edges, np.tile(pictures.cells, (times, 1, 1, 1)))
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path):

@@ -160,6 +160,11 @@ def _add_demo(commands: Any) -> None:
     _add_seed_and_weights(command)
 
 
+def _own_cores() -> int:
+    """Cores this process may use; more threads than that only wait for one another."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _add_train(commands: Any) -> None:
     trainers = commands.add_parser("train", help="Train a model.").add_subparsers(
         title="models", required=True, metavar="MODEL"
@@ -172,16 +177,16 @@ def _add_train(commands: Any) -> None:
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
     command.add_argument(
-        "--rendered", type=float, metavar="MINUTES", default=50.0, help="of drawn clips besides"
+        "--rendered", type=float, metavar="MINUTES", default=52.0, help="of drawn clips besides"
     )
     command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/mapper"))
-    command.add_argument("--steps", type=int, metavar="N", default=2800)
+    command.add_argument("--steps", type=int, metavar="N", default=1300)
     command.add_argument(
-        "--batch-size", type=int, metavar="N", default=6, help="windows of 5 s seen in a step"
+        "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
     command.add_argument("--seed", type=int, metavar="N", default=0)
-    command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)
+    command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
     command.add_argument(
         "--cache", type=Path, metavar="DIR", help="of what is computed from clips (default: in OUT)"
     )

@@ -62,6 +62,23 @@ def remove_camera(
     return np.asarray(flow - (constant + along_x * x + along_y * y), np.float32)
 
 
+def follow_camera(
+    before: NDArray[np.uint8], coefficients: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """The earlier grey picture [H, W] as the camera that moved so would have seen it."""
+    height, width = before.shape
+    constant, along_x, along_y = coefficients.astype(np.float64).T  # each [2], pixels
+    half_x, half_y = (width - 1) / 2, (height - 1) / 2
+    linear = np.eye(2) - np.stack([along_x / half_x, along_y / half_y], axis=1)
+    shift = along_x + along_y - constant  # x and y run from -1 to 1, pixels from 0
+    inverse = np.column_stack([linear, shift])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(
+        before, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
+
+
 def _affine_basis(shape: tuple[int, ...], stride: int) -> NDArray[np.float64]:
     """(1, x, y) at every `stride`-th pixel: [N, 3]."""
     y, x = (np.linspace(-1.0, 1.0, size)[::stride] for size in shape)

@@ -3,7 +3,8 @@
 The truth is the RMS of the clip's sound, 16 kHz, peak 1, in centred windows of 32 ms. Both curves
 are read at 125 Hz on the picture's clock: the prediction at t, the truth at t + offset, where the
 offset (positive: the sound is late) is what `train.alignment` estimates from picture and sound
-alone, with no trained model in it. Only what has both picture and sound counts.
+alone, with no trained model in it; clips of other splits in the same folder help to tell what clips
+of one frame rate have in common. Only what has both picture and sound counts.
 
     corr        correlation at lag 0, as `metrics.envelope_correlation` defines it
     best, lag   the same at the best lag within 100 ms, and that lag (positive: prediction late)
@@ -21,6 +22,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +128,14 @@ def evaluate_mapper(
     Raises ValueError for a folder or weights that will not do, and if no clip can be read.
     """
     listings = list_clips(data, split)
+    beside = _beside(data, listings)
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
     unread: dict[str, str] = {}
-    told = Steps(progress, 2 * len(listings))
+    told = Steps(progress, 2 * len(listings) + len(beside))
     with _folder(cache) as folder:
-        offsets = estimate_offsets(_readable(listings, folder, unread, told))
+        offsets = estimate_offsets(
+            chain(_readable(listings, folder, unread, told), _readable(beside, folder, {}, told))
+        )
         listings = [listing for listing in listings if listing.name in offsets]
         scores = [
             score_clip(clip, predict_envelope([clip.pictures], models), offsets[clip.name])
@@ -140,6 +145,15 @@ def evaluate_mapper(
         raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
     told.finish()
     return MapperReport(tuple(scores), unread)
+
+
+def _beside(data: Path, listings: Sequence[Listing]) -> list[Listing]:
+    """Clips of other splits that lie beside those to score: of the same cameras, so they too tell
+    what offset clips of one frame rate have in common. Nothing else of them is looked at."""
+    names = {listing.name for listing in listings}
+    folders = {listing.path.parent for listing in listings}
+    others = (listing for listing in list_clips(data) if listing.name not in names)
+    return [listing for listing in others if listing.path.parent in folders]
 
 
 def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:

@@ -1,9 +1,9 @@
-"""RMS-Mapper: pictures and flow -> an RMS envelope over 64 mu-law bins, and onsets.
+"""RMS-Mapper: cells of motion and look -> an RMS envelope over 64 mu-law bins, and onsets.
 
 After stage one of Stable-V2A (arXiv 2412.15023, section III-A) and Video-Foley (arXiv 2408.11915):
 features of both appearance and flow, convolutions, bidirectional recurrence, up-sampling, then
-classification into companded bins. In place of the papers' frozen CLIP features stand statistics of
-motion and colour over a coarse grid, or an encoder trained on the pictures beside them.
+classification into companded bins. In place of the papers' frozen CLIP features stands a small
+encoder, trained with the rest, over the grid of cells of `folai.features`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from folai.features import CHANNELS, FLOW_CHANNELS
+
 Inputs = Literal["rgb", "flow", "both"]
-PLANES = {"rgb": 4, "flow": 3, "both": 7}  # colour and its change; velocity and speed
+_FLOW = len(FLOW_CHANNELS)
+_MOVING = _FLOW + 3  # channels that speak of motion: flow, and the change of the picture
 
 
 @dataclass(frozen=True)
 class MapperConfig:
     inputs: Inputs = "both"
-    height: int = 64  # pixels of the pictures the encoder sees
-    width: int = 86
-    channels: tuple[int, ...] = ()  # of convolutions: (48, 96, 128) at 1/4, 1/8, 1/16 size
-    dim: int = 192  # of the features, one vector a step
-    hidden: int = 128  # of the recurrence, a direction
+    channels: tuple[int, ...] = (48, 64, 96)  # of the encoder's convolutions
+    dim: int = 128  # of the features, one vector a step
+    hidden: int = 96  # of the recurrence, a direction
     num_layers: int = 2
     upsample: int = 4  # envelope frames a step: 4 * 30 = 120 Hz
     num_bins: int = 64
@@ -40,31 +41,36 @@ class MapperConfig:
 
 
 class RMSMapper(nn.Module):
-    """Pictures of `T` steps -> `T * upsample` envelope frames."""
+    """Cells of `T` steps -> `T * upsample` envelope frames."""
 
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = FrameEncoder(config)
+        self.encoder = GridEncoder(config)
         dim, hidden = config.dim, config.hidden
         self.convs = nn.ModuleList([TemporalConv(dim + 1, dim, config.dropout)])
         self.convs.extend(TemporalConv(dim, dim, config.dropout) for _ in range(2))
         self.recurrence = nn.GRU(
-            dim, hidden, config.num_layers, batch_first=True, bidirectional=True
+            dim,
+            hidden,
+            config.num_layers,
+            batch_first=True,
+            bidirectional=True,
+            dropout=0.2 if config.num_layers > 1 else 0.0,
         )
         self.upsampling = nn.Linear(2 * hidden + dim, config.upsample * dim)
         self.refine = TemporalConv(dim, dim, config.dropout)
         self.bins = nn.Linear(dim, config.num_bins)
         self.onset = nn.Linear(dim, 1)
 
-    def forward(self, rgb: Tensor, flow: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures -> (bin logits [B, T * upsample, bins], onset logits [B, T * upsample]).
+    def forward(self, cells: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells -> (bin logits [B, T * upsample, bins], onset logits [B, T * upsample]).
 
-        rgb: uint8 [B, T, 3, H, W]. flow: [B, T, 2, H, W] in units of the clip's usual speed, since
-        the loudest sound of a clip, at peak 1, goes with what is fast in that clip.
-        spans: [B, T] seconds that each step lasts.
+        cells: [B, T, C, rows, columns] as `folai.features.CHANNELS` says, flow in units of the
+        clip's usual speed, since the loudest sound of a clip, at peak 1, goes with what is fast in
+        that clip. spans: [B, T] seconds that each step lasts.
         """
-        return self.decode(self.encoder(rgb, flow), spans)
+        return self.decode(self.encoder(cells), spans)
 
     def decode(self, features: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, T, D] of any length -> logits as `forward` gives them."""
@@ -79,112 +85,83 @@ class RMSMapper(nn.Module):
         return self.bins(x), self.onset(x).squeeze(-1)
 
 
-class FrameEncoder(nn.Module):
-    """Pictures -> features, one vector a step, along one or two ways.
+class GridEncoder(nn.Module):
+    """Cells -> features, one vector a step.
 
-    The means and extremes of the planes over a coarse grid, and how these change, are motion as
-    such. Where the config has `channels`, convolutions in space with shifts in time are trained
-    beside them and can find small things such as the tip of a stick; they want more recordings
-    than a few dozen, which they learn by heart (see the model card), and are off by default.
-    Only every other pixel of every other row goes into the grid: it says as much.
+    The same small convolutions look at every place of the grid, and see the step before and the one
+    after it: what stops, wherever it stops. What they find is pooled over the grid by its mean, its
+    maximum and four learned weightings, so that where it was found hardly matters: a few dozen
+    recordings teach little about places.
     """
 
-    GRID = (4, 5)  # rows and columns over which the planes are averaged
+    HEADS = 4
 
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
         self.inputs = config.inputs
-        planes = PLANES[config.inputs]
-        sizes = (planes, *config.channels)
+        self.norm = nn.BatchNorm2d(len(CHANNELS))
+        sizes = config.channels
+        self.mix = nn.Conv2d(len(CHANNELS) + 2 * _MOVING, sizes[0], 1)
+        self.mix_norm = nn.BatchNorm2d(sizes[0])
         self.stages = nn.ModuleList(
-            Stage(before, after, stride=4 if i == 0 else 2, shifted=before // 8 if i else 0)
+            Stage(before, after, stride=1 if i else 2)
             for i, (before, after) in enumerate(pairwise(sizes))
         )
-        cells = self.GRID[0] * self.GRID[1]
-        statistics = 2 * planes * (cells + 2)  # of each plane and of its change: grid, mean, most
-        self.statistics_norm = nn.BatchNorm1d(statistics)
-        learned = 2 * sizes[-1] if config.channels else 0
-        self.project = nn.Linear(learned + statistics, config.dim)
+        self.attention = nn.Conv2d(sizes[-1], self.HEADS, 1)
+        self.project = nn.Linear((2 + self.HEADS) * sizes[-1], config.dim)
         self.dropout = nn.Dropout(config.dropout)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
 
-    def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:
-        """rgb uint8 [B, T, 3, H, W], flow [B, T, 2, H, W] -> features [B, T, D]."""
-        if not self.stages:
-            statistics = self.statistics(self.planes(rgb[..., ::2, ::2], flow[..., ::2, ::2]))
-            return self._project(statistics)
-        x = self.planes(rgb, flow)  # [B, T, C, H, W]
-        statistics = self.statistics(x[..., ::2, ::2])
+    def forward(self, cells: Tensor) -> Tensor:
+        """[B, T, C, rows, columns] -> features [B, T, D]."""
+        sizes = cells.shape[:2]
+        x = self.norm(self.scaled(cells).flatten(0, 1)).reshape(cells.shape)
+        moving = x[:, :, :_MOVING]
+        x = torch.cat([x, _later(moving, 1), _later(moving, -1)], dim=2).flatten(0, 1)
+        x = F.relu(self.mix_norm(self.mix(x.contiguous(memory_format=torch.channels_last))))
         for stage in self.stages:
-            x = stage(x)
-        return self._project(torch.cat([x.mean((-2, -1)), x.amax((-2, -1)), statistics], dim=-1))
+            x = stage(x, sizes[1])
+        x = F.dropout2d(x, 0.1, self.training)
+        weights = self.attention(x).flatten(2).softmax(-1)  # [N, heads, places]
+        places = x.flatten(2)  # [N, C, places]
+        pooled = [places.mean(-1), places.amax(-1), (weights @ places.mT).flatten(1)]
+        features: Tensor = self.dropout(F.relu(self.project(torch.cat(pooled, dim=1))))
+        return features.view(*sizes, -1)
 
-    def _project(self, pooled: Tensor) -> Tensor:
-        features: Tensor = self.dropout(F.relu(self.project(pooled)))
-        return features
-
-    def statistics(self, planes: Tensor) -> Tensor:
-        """Grid means, mean and maximum of each plane, and their change a step: [B, T, S]."""
-        sizes = planes.shape[:2]
-        if self.inputs != "flow":
-            planes = planes.clone()
-            planes[:, :, 3].abs_()  # change of grey, either way
-        grid = F.adaptive_avg_pool2d(planes.flatten(0, 1), self.GRID).flatten(1).view(*sizes, -1)
-        now = torch.cat([grid, planes.mean((-2, -1)), planes.amax((-2, -1))], dim=-1).float()
-        change = now - torch.cat([now[:, :1], now[:, :-1]], dim=1)
-        both = torch.cat([now, change], dim=-1)
-        normal: Tensor = self.statistics_norm(both.flatten(0, 1)).view(*sizes, -1)
-        return normal
-
-    def planes(self, rgb: Tensor, flow: Tensor) -> Tensor:
-        """What the first convolution reads, scaled to about unit range: [B, T, C, H, W].
-
-        Colour, change of grey since the step before, velocity and speed, written in place: at this
-        size, copies cost as much as convolutions.
-        """
-        device = rgb.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-        shape = (*rgb.shape[:2], PLANES[self.inputs], *rgb.shape[3:])
-        planes = torch.zeros(shape, dtype=dtype or torch.float32, device=rgb.device)
-        if self.inputs != "flow":
-            torch.mul(rgb, 1 / 127.5, out=planes[:, :, :3]).sub_(1.0)
-            grey = planes[:, :, 1]  # green stands for grey
-            torch.sub(grey[:, 1:], grey[:, :-1], out=planes[:, 1:, 3])
-            planes[:, :, 3].mul_(4.0)
-        if self.inputs != "rgb":
-            velocity = planes[:, :, -3:-1]
-            velocity.copy_(flow)
-            squared = velocity.square()
-            torch.add(squared[:, :, 0], squared[:, :, 1], out=planes[:, :, -1]).sqrt_()
-            planes[:, :, -3:] *= 4.0 / (
-                1.0 + planes[:, :, -1:]
-            )  # up to 4, and 2 at the usual speed
-        return planes
+    def scaled(self, cells: Tensor) -> Tensor:
+        """About unit range, fast motion compressed; what `inputs` leaves out is 0."""
+        flow, look = torch.asinh(2.0 * cells[:, :, :_FLOW]), cells[:, :, _FLOW:]
+        look = torch.cat([(8.0 * look[:, :, :3]).clamp(-3, 3), 2.0 * look[:, :, 3:] - 1.0], dim=2)
+        if self.inputs == "rgb":
+            flow = torch.zeros_like(flow)
+        if self.inputs == "flow":
+            look = torch.zeros_like(look)
+        return torch.cat([flow, look], dim=2)
 
 
 class Stage(nn.Module):
-    """Shift in time (Lin et al., arXiv 1811.08383), then a convolution that halves the picture."""
+    """Shift in time (Lin et al., arXiv 1811.08383), then a convolution over the grid."""
 
-    def __init__(self, before: int, after: int, stride: int, shifted: int) -> None:
+    def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
-        self.shifted = shifted  # channels that look back, and as many that look ahead
-        self.conv = nn.Conv2d(before, after, stride + 1, stride, padding=stride // 2, bias=False)
+        self.shifted = before // 4  # channels that look back, and as many that look ahead
+        self.conv = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(after)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, T, C, H, W] -> [B, T, C', H / 2, W / 2]."""
-        sizes = x.shape[:2]  # B, T
-        y = self.norm(self.conv(shift_in_time(x, self.shifted).flatten(0, 1)))
-        return F.relu(y).view(*sizes, *y.shape[1:])
+    def forward(self, x: Tensor, steps: int) -> Tensor:
+        """[B * T, C, rows, columns] of `steps` = T -> [B * T, C', rows', columns']."""
+        count, apart = self.shifted, x.reshape(-1, steps, *x.shape[1:])
+        past, future = _later(apart[:, :, :count], 1), _later(apart[:, :, count : 2 * count], -1)
+        x = torch.cat([past, future, apart[:, :, 2 * count :]], dim=2).flatten(0, 1)
+        y: Tensor = F.relu(self.norm(self.conv(x.contiguous(memory_format=torch.channels_last))))
+        return y
 
 
-def shift_in_time(x: Tensor, count: int) -> Tensor:
-    """The first `count` channels come from the step before, the next `count` from the one after."""
-    if count == 0:
-        return x
-    past, future, here = x[:, :, :count], x[:, :, count : 2 * count], x[:, :, 2 * count :]
-    past = torch.cat([past[:, :1], past[:, :-1]], dim=1)
-    future = torch.cat([future[:, 1:], future[:, -1:]], dim=1)
-    return torch.cat([past, future, here], dim=2)
+def _later(x: Tensor, steps: int) -> Tensor:
+    """x [B, T, ...] delayed by one step (1) or advanced (-1); the end repeats."""
+    if steps > 0:
+        return torch.cat([x[:, :1], x[:, :-1]], dim=1)
+    return torch.cat([x[:, 1:], x[:, -1:]], dim=1)
 
 
 class TemporalConv(nn.Module):

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.features import Pictures
+from folai.features import FLOW_CHANNELS, Pictures
 from folai.rms import gaussian_smooth
 from folai.train.precompute import TRUTH_RATE, Clip
 
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 RATE = 240.0  # Hz at which the curves are compared
 MAX_OFFSET = 0.1  # seconds looked at to either side
 SPREAD = 0.025  # seconds by which clips of one frame rate scatter about their common offset
-CELLS = (8, 10)  # rows and columns in which motion is followed
+STOPPED = 12  # cells of the grid, of 192, that count: those that lose most
 _LAGS = range(-round(MAX_OFFSET * RATE), round(MAX_OFFSET * RATE) + 1)  # samples at RATE
 _BLUR = 3.0  # samples at RATE: 12 ms
 _SNAP = 0.045  # seconds that an annotation may be off: half of 1/15 s, and some
@@ -75,17 +75,14 @@ def stopping(pictures: Pictures) -> tuple[Floats, Floats]:
     """(times [T - 1], how much motion stopped there): the picture's half of the comparison.
 
     Speed lost from one step to the next, cell by cell, and downward speed lost, which hits lose and
-    lifting does not; of each the six cells that lose most.
+    lifting does not; of each the cells that lose most.
     """
-    rows, columns = CELLS
-    flow = pictures.flow.astype(np.float32)
-    height, width = flow.shape[2] // rows * rows, flow.shape[3] // columns * columns
-    cells = flow[:, :, :height, :width]
-    cells = cells.reshape(len(flow), 2, rows, height // rows, columns, width // columns)
-    speed = np.hypot(cells[:, 0], cells[:, 1]).mean((2, 4)).reshape(len(flow), -1)
-    down = np.maximum(cells[:, 1].mean((2, 4)), 0.0).reshape(len(flow), -1)
-    lost = [np.sort(np.maximum(x[:-1] - x[1:], 0.0))[:, -6:].mean(1) for x in (speed, down)]
-    return pictures.edges[1:-1], np.sum([x / (x.std() + 1e-9) for x in lost], axis=0)
+    flat = pictures.cells.astype(np.float32).reshape(*pictures.cells.shape[:2], -1)
+    speed = flat[:, FLOW_CHANNELS.index("speed")]
+    down = np.maximum(flat[:, FLOW_CHANNELS.index("mean_y")], 0.0)
+    lost = [np.maximum(x[:-1] - x[1:], 0.0) for x in (speed, down)]
+    most = [np.sort(x)[:, -STOPPED:].mean(axis=1) for x in lost]
+    return pictures.edges[1:-1], np.sum([x / (x.std() + 1e-9) for x in most], axis=0)
 
 
 def _agreement(clip: Clip) -> Floats:

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.audio import peak_normalise, read_audio, resample, to_mono
-from folai.features import Pictures, iter_pictures, read_pictures
+from folai.cadence import taken_times
+from folai.features import MAX_FPS, Pictures, read_pictures
 from folai.flow import FLOW_SIZE
 from folai.render import Scene, random_scene, render_frames
 from folai.rms import centred_rms
-from folai.video import Frame, probe
+from folai.train.guises import random_guise, seen_as
+from folai.video import Frame, iter_frames, probe
 from folai.writing import written_whole
 
 TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 RENDERED_SECONDS = 8.0  # of each rendered clip
-_VERSION = 1  # raise when what is stored changes
+_VERSION = 2  # raise when what is stored changes
+_RATES = (0.5, 0.38, 0.12)  # how often a guise keeps every, every second, every third frame
+_SLOW = 20.0  # fps below which it keeps every frame
 
 
 @dataclass(frozen=True)
@@ -116,15 +121,42 @@ def load_clips(listings: list[Listing], cache: Path) -> Iterator[Clip]:
         if arrays is None:
             arrays = _measure(listing.path)
             _store(arrays, stored)
-        pictures = Pictures(arrays["edges"], arrays["rgb"], arrays["flow"])
+        pictures = Pictures(arrays["edges"], arrays["cells"])
         fps = probe(listing.path).fps
         yield Clip(listing.name, fps, pictures, arrays["rms"], listing.annotated)
 
 
 def _measure(path: Path) -> dict[str, NDArray[Any]]:
     pictures = read_pictures(path)
-    rms = true_rms(path)
-    return {"edges": pictures.edges, "rgb": pictures.rgb, "flow": pictures.flow, "rms": rms}
+    return {"edges": pictures.edges, "cells": pictures.cells, "rms": true_rms(path)}
+
+
+def load_guises(listing: Listing, count: int, cache: Path) -> list[Pictures]:
+    """The clip as `count` other cameras would have filmed it (`folai.train.guises`)."""
+    cache.mkdir(parents=True, exist_ok=True)
+    stored = [cache / f"{_key(listing.path)}-{index}.npz" for index in range(count)]
+    frames: list[Frame] = []
+    guises = []
+    for index, path in enumerate(stored):
+        arrays = _restore(path)
+        if arrays is None:
+            frames = frames or _as_taken(listing.path)
+            rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
+            rng = np.random.default_rng([zlib.crc32(listing.name.encode()), index])
+            seen = seen_as(random_guise(rng, rates), frames, rng)
+            arrays = {"edges": seen.edges, "cells": seen.cells}
+            _store(arrays, path)
+        guises.append(Pictures(arrays["edges"], arrays["cells"]))
+    return guises
+
+
+def _as_taken(path: Path) -> list[Frame]:
+    """The frames of a video file with the times at which they were taken (`folai.cadence`)."""
+    frames = list(iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS))
+    grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in frames]
+    change = [float(cv2.absdiff(a, b).mean()) for a, b in pairwise(grey)]
+    times = taken_times(np.array([frame.time for frame in frames]), np.array(change))
+    return [Frame(float(t), frame.image) for t, frame in zip(times, frames, strict=True)]
 
 
 def _store(arrays: dict[str, NDArray[Any]], stored: Path) -> None:
@@ -166,8 +198,11 @@ def _code_key() -> str:
 
 def load_rendered(
     minutes: float, cache: Path, log: Callable[[str], None] = lambda text: None
-) -> Iterator[tuple[str, Pictures, NDArray[np.float32], NDArray[np.float64]]]:
-    """(name, pictures, rms at TRUTH_RATE, onsets) of `minutes` of rendered scenes, by seed."""
+) -> Iterator[tuple[str, list[Pictures], NDArray[np.float32], NDArray[np.float64]]]:
+    """(name, views, rms at TRUTH_RATE, onsets) of `minutes` of rendered scenes, by seed.
+
+    A scene is seen in two guises of one film.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     for seed in range(round(minutes * 60 / RENDERED_SECONDS)):
         name = f"rendered-{seed:05d}"
@@ -178,36 +213,28 @@ def load_rendered(
                 log(f"rendering from clip {seed}")
             arrays = _render(seed)
             _store(arrays, stored)
-        pictures = Pictures(arrays["edges"], arrays["rgb"], arrays["flow"])
-        yield name, pictures, arrays["rms"], arrays["onsets"]
+        views = [Pictures(arrays[f"edges{i}"], arrays[f"cells{i}"]) for i in range(2)]
+        yield name, views, arrays["rms"], arrays["onsets"]
 
 
 def _render(seed: int) -> dict[str, NDArray[Any]]:
-    """Films a random scene as some camera would, and takes down what sounds."""
+    """Films a random scene as two cameras would, and takes down what sounds."""
     rng = np.random.default_rng([seed, 1])
     scene = random_scene(seed, duration=RENDERED_SECONDS)
-    fps = float(rng.choice([15, 24, 25, 30000 / 1001, 30, 30]))
+    fps = float(rng.choice([24, 25, 30000 / 1001, 30, 30]))
     shutter = float(rng.choice([0.25, 0.5, 0.8, 1.0]))  # share of the frame, hence of the blur
-    filmed = render_frames(
-        scene, fps=fps, size=FLOW_SIZE, shutter=shutter, exposures=3 if shutter < 0.4 else 5
-    )
-    quality = int(rng.integers(25, 100))
-    frames = (Frame(time, _compressed(image, quality)) for time, image in filmed)
-    pictures = Pictures.join(iter_pictures(frames))
+    exposures = 3 if shutter < 0.4 else 4
+    filmed = render_frames(scene, fps=fps, size=FLOW_SIZE, shutter=shutter, exposures=exposures)
+    frames = [Frame(time, image) for time, image in filmed]
     starts = [start for start, _ in scene.strokes]
-    return {
-        "edges": pictures.edges,
-        "rgb": pictures.rgb,
-        "flow": pictures.flow,
+    arrays: dict[str, NDArray[Any]] = {
         "rms": _as_recorded(scene, rng),
         "onsets": np.sort(np.concatenate([scene.onsets, starts])),
     }
-
-
-def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """JPEG's damage, which is much like a video codec's."""
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    for index, rates in enumerate([(1.0,), (0.4, 0.6)]):
+        seen = seen_as(random_guise(rng, rates), frames, rng)
+        arrays |= {f"edges{index}": seen.edges, f"cells{index}": seen.cells}
+    return arrays
 
 
 def _as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
 
-    folai train mapper --data clips --rendered 50 --out runs/mapper
+    folai train mapper --data clips --rendered 52 --out runs/mapper
 
 Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Four in
 ten windows are rendered. A recording's offset between sound and picture is first estimated from the
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.checkpoints import save_mapper
@@ -40,7 +41,7 @@ from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import from_bins
 from folai.train.alignment import estimate_offsets, refine_onsets
 from folai.train.dataset import Batch, Example, batches, truth_at
-from folai.train.precompute import list_clips, load_clips, load_rendered
+from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
 from folai.writing import written_whole
 
 
@@ -48,11 +49,12 @@ from folai.writing import written_whole
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
-    rendered_minutes: float = 50.0
+    rendered_minutes: float = 52.0
     rendered_share: float = 0.4  # of each batch
-    steps: int = 2800
-    batch_size: int = 6
-    window: int = 150  # steps of the timeline, 5 s
+    steps: int = 1300
+    batch_size: int = 8
+    window: int = 120  # steps of the timeline, 4 s
+    guises: int = 6  # of each recording, beside the recording itself
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
@@ -102,7 +104,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
         batch = next(feed).to(device)
         model.train()
         with torch.autocast(device.type, torch.bfloat16):
-            bins, onset = model(batch.rgb, batch.flow, batch.spans)
+            bins, onset = model(batch.cells, batch.spans)
         terms = loss_terms(bins.float(), onset.float(), batch, options, config)
         loss = terms[0] + terms[1] + options.shape_weight * terms[2]
         optimiser.zero_grad()
@@ -127,37 +129,55 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
 def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Example]:
     """Recorded and rendered clips, weighted so that `rendered_share` of a batch is rendered."""
     cache = options.cache or options.out / "cache"
-    recorded = [] if options.data is None else _recorded(options.data, cache)
+    recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
     rendered = [
-        Example(name, pictures, _speed(pictures), rms, onsets, 0.0, exact=True)
-        for name, pictures, rms, onsets in load_rendered(options.rendered_minutes, cache, log)
+        Example(name, tuple(views), _speeds(views), rms, onsets, 0.0, exact=True)
+        for name, views, rms, onsets in load_rendered(options.rendered_minutes, cache, log)
     ]
     if not recorded and not rendered:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
     log(f"{len(recorded)} recorded clips, {len(rendered)} rendered")
     share = options.rendered_share if recorded else 1.0
     weighted = [(recorded, 1.0 - share), (rendered, share)]
-    return [replace(e, weight=w / _steps(group)) for group, w in weighted for e in group]
+    return [replace(e, weight=w * _mass(e) / _total(group)) for group, w in weighted for e in group]
 
 
-def _recorded(data: Path, cache: Path) -> list[Example]:
+def _recorded(
+    options: TrainOptions, data: Path, cache: Path, log: Callable[[str], None]
+) -> list[Example]:
     splits = (data / "clips.csv").is_file()
-    clips = list(load_clips(list_clips(data, "train" if splits else None), cache))
+    listings = list_clips(data, "train" if splits else None)
+    clips = list(load_clips(listings, cache))
     offsets = estimate_offsets(clips)
     examples = []
-    for clip in clips:
+    for listing, clip in zip(listings, clips, strict=True):
         onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
-        speed, offset = _speed(clip.pictures), offsets[clip.name]
-        examples.append(Example(clip.name, clip.pictures, speed, clip.rms, onsets, offset))
+        views = [clip.pictures, *load_guises(listing, options.guises, cache)]
+        rms, offset = without_floor(clip.rms), offsets[clip.name]
+        examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset))
     return examples
 
 
-def _speed(pictures: Pictures) -> float:
-    return usual_speed(motion_strength(pictures))
+def without_floor(rms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """RMS [N] less the steady noise of its recording, which no picture tells.
+
+    The floor is what 8 % of the time is below, and a little more; powers subtract.
+    """
+    floor = 1.15 * np.percentile(rms, 8)
+    return np.asarray(np.sqrt(np.maximum(rms**2 - floor**2, 0.0)), np.float32)
 
 
-def _steps(examples: list[Example]) -> float:
-    return float(sum(example.pictures.num_steps for example in examples))
+def _speeds(views: list[Pictures]) -> tuple[float, ...]:
+    return tuple(usual_speed(motion_strength(view)) for view in views)
+
+
+def _mass(example: Example) -> float:
+    """How often a clip is drawn: longer ones more often, but less than in proportion."""
+    return float(example.views[0].duration ** 0.75)
+
+
+def _total(examples: list[Example]) -> float:
+    return sum(_mass(example) for example in examples)
 
 
 def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None]) -> None:
@@ -168,11 +188,12 @@ def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None
     """
     moved = []
     for index, example in enumerate(examples):
-        if example.exact or example.pictures.duration < 5.0:
+        pictures = example.views[0]
+        if example.exact or pictures.duration < 5.0:
             continue
-        bins, _ = predict_frames(example.pictures, [model], example.speed)
+        bins, _ = predict_frames(pictures, [model], example.speeds[0])
         upsample = model.config.upsample
-        times = frame_times(example.pictures.edges, upsample)
+        times = frame_times(pictures.edges, upsample)
         grid = np.arange(0.0, times[-1], 1 / RMS_RATE)
         predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
         fit = envelope_correlation(predicted, truth_at(example, grid)[0], RMS_RATE)
