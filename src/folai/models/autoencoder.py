@@ -1,0 +1,150 @@
+"""Sound <-> latents: a fixed log-mel analysis, and a learned synthesis at frame rate.
+
+The latents are the levels of 96 mel bands in dB, each normalised over the training sounds, so there
+is nothing to learn on the way in and all can be read by eye. On the way out, after Vocos (Siuzdak,
+arXiv 2306.00814), ConvNeXt blocks at frame rate lead to the magnitudes and phases of short spectra,
+which an inverse STFT adds up. The magnitudes start from those that the bands say; learning goes
+into fine structure and phase.
+
+Frame i of the latents is centred at sample i * hop_length. Before and after the sound is silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    sample_rate: int = 44_100  # Hz
+    hop_length: int = 512  # samples a latent frame
+    window_length: int = 1024  # samples that a latent frame looks at
+    n_fft: int = 2048  # of the analysis: more points than samples, for the narrow low bands
+    latent_channels: int = 96  # mel bands from 0 Hz to half the sample rate
+    floor_db: float = -90.0  # added to each band's power, re a full-scale sine: silence
+    synthesis_length: int = 1024  # samples of the short spectra that the decoder adds up
+    synthesis_hop: int = 256
+    dim: int = 384  # channels of the blocks
+    hidden: int = 1152  # channels inside a block
+    num_blocks: int = 8
+
+    def __post_init__(self) -> None:
+        for name, divisor in (
+            ("hop_length", self.synthesis_hop),
+            ("synthesis_length", self.synthesis_hop),
+            ("synthesis_length", self.hop_length),
+        ):
+            if getattr(self, name) % divisor:
+                raise ValueError(f"{name} is {getattr(self, name)}; give a multiple of {divisor}")
+        if not self.hop_length <= self.window_length <= self.n_fft:
+            raise ValueError(
+                f"window_length is {self.window_length}; "
+                f"allowed: {self.hop_length} (hop_length) to {self.n_fft} (n_fft)"
+            )
+
+    @property
+    def frame_rate(self) -> float:
+        """Latent frames per second."""
+        return self.sample_rate / self.hop_length
+
+
+class Autoencoder(nn.Module):
+    """Waveform `[B, 1, T]` <-> latents `[B, latent_channels, ceil(T / hop_length)]`."""
+
+    window: Tensor
+    filters: Tensor
+    band_mean: Tensor
+    band_std: Tensor
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        window = torch.hann_window(config.window_length)
+        filters = mel_filters(config.n_fft, config.sample_rate, config.latent_channels)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("filters", filters, persistent=False)  # [bands, bins]
+        self.register_buffer("band_mean", torch.full((config.latent_channels, 1), -60.0))  # dB
+        self.register_buffer("band_std", torch.full((config.latent_channels, 1), 20.0))  # dB
+
+    @property
+    def hop_length(self) -> int:
+        return self.config.hop_length
+
+    @property
+    def latent_channels(self) -> int:
+        return self.config.latent_channels
+
+    @property
+    def silence(self) -> Tensor:
+        """The latent frame [bands, 1] of silence."""
+        return (self.config.floor_db - self.band_mean) / self.band_std
+
+    # Analysis
+
+    def encode(self, wav: Tensor, chunk: int | None = None) -> Tensor:
+        """[B, 1, T] -> latents [B, bands, ceil(T / hop_length)], `chunk` frames at a time."""
+        return (self.levels(wav, chunk) - self.band_mean) / self.band_std
+
+    def levels(self, wav: Tensor, chunk: int | None = None) -> Tensor:
+        """[B, 1, T] -> power of each band in dB, a full-scale sine at about 0 dB: [B, bands, F]."""
+        if wav.ndim != 3 or wav.shape[1] != 1 or wav.shape[2] == 0:
+            raise ValueError(f"wav is {tuple(wav.shape)}; expected [B, 1, T] with T above 0")
+        hop, length = self.config.hop_length, self.config.window_length
+        num_frames = -(-wav.shape[-1] // hop)
+        pieces = []
+        for first, last in _pieces(num_frames, chunk):
+            start, stop = first * hop - length // 2, (last - 1) * hop - length // 2 + length
+            pieces.append(self._levels(_cut(wav[:, 0], start, stop)))
+        return torch.cat(pieces, dim=-1)
+
+    def _levels(self, wav: Tensor) -> Tensor:
+        """[B, T] -> [B, bands, F] of the windows that fit in whole."""
+        config = self.config
+        frames = wav.unfold(-1, config.window_length, config.hop_length) * self.window  # [B, F, N]
+        spectra = torch.fft.rfft(frames, config.n_fft) * (2 / self.window.sum())
+        power = torch.view_as_real(spectra).square().sum(-1) @ self.filters.T  # [B, F, bands]
+        return 10 * torch.log10(power + 10 ** (config.floor_db / 10)).transpose(1, 2)
+
+
+def mel_filters(n_fft: int, sample_rate: int, num_bands: int) -> Tensor:
+    """Triangles of height 1, each from its neighbours' centre to centre: [bands, n_fft // 2 + 1].
+
+    The centres are evenly spaced on Slaney's scale, linear below 1 kHz, where HTK's would be closer
+    together than a short window can tell apart. The bands of any bin sum to 1.
+    """
+    top = _slaney_mel(torch.tensor(sample_rate / 2, dtype=torch.float64))
+    edges = torch.linspace(0, 1, num_bands + 2, dtype=torch.float64) * top
+    position = _slaney_mel(torch.arange(n_fft // 2 + 1) * (sample_rate / n_fft)).double()
+    distance = (position - edges[1:-1, None]).abs() / edges[1]
+    filters = (1 - distance).clamp(min=0)
+    filters[0, position <= edges[1]] = 1.0  # nothing is lost at either end
+    filters[-1, position >= edges[-2]] = 1.0
+    return filters.float()
+
+
+def _slaney_mel(hz: Tensor) -> Tensor:
+    linear = hz.double() / (200 / 3)
+    logarithmic = 15 + torch.log(hz.double().clamp(min=1.0) / 1000) * (
+        27 / torch.log(torch.tensor(6.4))
+    )
+    return torch.where(hz < 1000, linear, logarithmic)
+
+
+def _pieces(num_frames: int, chunk: int | None) -> Iterator[tuple[int, int]]:
+    """Ranges of frames that together are all of them."""
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk is {chunk} frames; give 1 or more")
+    step = chunk or num_frames
+    for first in range(0, num_frames, step):
+        yield first, min(first + step, num_frames)
+
+
+def _cut(x: Tensor, start: int, stop: int, value: float = 0.0) -> Tensor:
+    """[..., T] -> [..., stop - start], with `value` where that is outside."""
+    inside = x[..., max(start, 0) : max(stop, 0)]
+    return F.pad(inside, (max(-start, 0), max(stop - max(x.shape[-1], start, 0), 0)), value=value)
