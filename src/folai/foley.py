@@ -123,9 +123,7 @@ class Foley:
         with torch.inference_mode():
             # One by one: on a CPU a batch is no faster, and rounding would depend on it.
             for take in range(variations):
-                latents = run.sample(
-                    envelope.values / peak, envelope.frame_rate, num_frames, seed + take
-                )
+                latents = run.sample(envelope, num_frames, seed + take)
                 decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
                 wav = finite(decoded, "the decoder")[0, :, :num_samples].cpu().numpy()
                 takes.append(finished(wav, rate, envelope, peak / LEVEL, envelope_lock))
