@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+KERNEL = 7  # frames
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
@@ -70,6 +72,7 @@ class Autoencoder(nn.Module):
         self.register_buffer("filters", filters, persistent=False)  # [bands, bins]
         self.register_buffer("band_mean", torch.full((config.latent_channels, 1), -60.0))  # dB
         self.register_buffer("band_std", torch.full((config.latent_channels, 1), 20.0))  # dB
+        self.synthesis = Synthesis(config)
 
     @property
     def hop_length(self) -> int:
@@ -109,6 +112,129 @@ class Autoencoder(nn.Module):
         spectra = torch.fft.rfft(frames, config.n_fft) * (2 / self.window.sum())
         power = torch.view_as_real(spectra).square().sum(-1) @ self.filters.T  # [B, F, bands]
         return 10 * torch.log10(power + 10 ** (config.floor_db / 10)).transpose(1, 2)
+
+    # Synthesis
+
+    def decode(self, latents: Tensor, chunk: int | None = None) -> Tensor:
+        """Latents [B, bands, F] -> [B, 1, F * hop_length], `chunk` frames at a time."""
+        bands = self.config.latent_channels
+        if latents.ndim != 3 or latents.shape[1] != bands or latents.shape[2] == 0:
+            raise ValueError(f"latents are {tuple(latents.shape)}; expected [B, {bands}, F > 0]")
+        context = self.synthesis.context
+        pieces = []
+        for first, last in _pieces(latents.shape[-1], chunk):
+            before, after = first - context, latents.shape[-1] - last - context
+            silence = self.silence.to(latents).expand(*latents.shape[:2], -1)
+            inside = latents[..., max(before, 0) : last + context]
+            padded = torch.cat(
+                [
+                    silence.expand(-1, -1, max(-before, 0)),
+                    inside,
+                    silence.expand(-1, -1, max(-after, 0)),
+                ],
+                dim=-1,
+            )
+            levels = padded * self.band_std + self.band_mean
+            wav = self.synthesis(padded, levels)
+            trim = context * self.hop_length
+            pieces.append(wav[:, trim:-trim])
+        return torch.cat(pieces, dim=-1).unsqueeze(1)
+
+
+class Synthesis(nn.Module):
+    """Normalised latents and the levels they stand for, both [B, bands, F] -> sound [B, T]."""
+
+    window: Tensor
+    spread: Tensor
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.spectra = config.hop_length // config.synthesis_hop  # a latent frame
+        self.bins = config.synthesis_length // 2 + 1
+        dim = config.dim
+        self.embed = nn.Conv1d(config.latent_channels, dim, KERNEL, padding=KERNEL // 2)
+        self.norm = nn.LayerNorm(dim)
+        self.blocks = nn.ModuleList(Block(dim, config.hidden) for _ in range(config.num_blocks))
+        self.last_norm = nn.LayerNorm(dim)
+        self.magnitude = nn.Linear(dim, self.spectra * self.bins)
+        self.phase = nn.Linear(dim, self.spectra * self.bins)
+        nn.init.zeros_(self.magnitude.weight)  # at first just what the bands say
+        nn.init.zeros_(self.magnitude.bias)
+        self.register_buffer("window", torch.hann_window(config.synthesis_length), persistent=False)
+        self.register_buffer("spread", _spread(config), persistent=False)  # [bins, bands]
+
+    @property
+    def context(self) -> int:
+        """Frames on either side that a frame of sound depends on."""
+        return (self.config.num_blocks + 1) * (KERNEL // 2) + self.spectra + 1
+
+    def forward(self, latents: Tensor, levels: Tensor) -> Tensor:
+        """[B, bands, F], the same in dB -> [B, F * hop_length]."""
+        x = self.norm(self.embed(latents).transpose(1, 2))  # [B, F, dim]
+        for block in self.blocks:
+            x = block(x)
+        x = self.last_norm(x)
+        shape = (x.shape[0], x.shape[1] * self.spectra, self.bins)
+        change = self.magnitude(x).float().view(shape)  # [B, N, bins], N spectra
+        angle = self.phase(x).float().view(shape)
+        with torch.autocast(x.device.type, enabled=False):
+            magnitude = self.start(levels.float()) * torch.exp(change.clamp(-8, 4))
+            return self.add_up(torch.polar(magnitude, angle))
+
+    def start(self, levels: Tensor) -> Tensor:
+        """Levels [B, bands, F] -> magnitudes [B, N, bins] that would measure as these."""
+        floor = 10 ** (self.config.floor_db / 10)
+        power = (10 ** (levels / 10) - floor).clamp(min=0).transpose(1, 2)  # [B, F, bands]
+        density = power @ self.spread.T  # [B, F, bins]
+        after = torch.cat([density[:, 1:], density[:, -1:]], dim=1)
+        shares = torch.arange(self.spectra, device=levels.device) / self.spectra
+        between = density.unsqueeze(2) + (after - density).unsqueeze(2) * shares[:, None]
+        return between.flatten(1, 2).clamp(min=1e-12).sqrt() * (between.flatten(1, 2) > 0)
+
+    def add_up(self, spectra: Tensor) -> Tensor:
+        """Spectra [B, N, bins], centred at n * synthesis_hop -> [B, N * synthesis_hop]."""
+        length, hop = self.config.synthesis_length, self.config.synthesis_hop
+        scale = self.window.sum() / 2 / self.window.square().sum() * hop
+        # Phase 0 is a pulse at the centre of the window.
+        pieces = torch.fft.irfft(spectra, length).roll(length // 2, -1) * (self.window * scale)
+        parts = pieces.view(*pieces.shape[:2], length // hop, hop)  # [B, N, overlaps, hop]
+        count, overlaps = parts.shape[1], length // hop
+        wav = parts.new_zeros(parts.shape[0], count + overlaps - 1, hop)
+        for index in range(overlaps):
+            wav[:, index : index + count] += parts[:, :, index]
+        first = overlaps // 2
+        sound: Tensor = wav[:, first : first + count].flatten(1)
+        return sound
+
+
+class Block(nn.Module):
+    """ConvNeXt: a convolution in time for each channel, then two layers for each frame."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(dim, dim, KERNEL, padding=KERNEL // 2, groups=dim)
+        self.norm = nn.LayerNorm(dim)
+        self.widen = nn.Linear(dim, hidden)
+        self.narrow = nn.Linear(hidden, dim)
+        self.scale = nn.Parameter(torch.full((dim,), 0.125))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, F, dim] -> [B, F, dim]."""
+        y = self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2))
+        y = self.narrow(F.gelu(self.widen(y)))
+        return torch.addcmul(x, self.scale, y)
+
+
+def _spread(config: AutoencoderConfig) -> Tensor:
+    """Power of bands -> power of each bin of the synthesis: [bins, bands].
+
+    Every bin takes from the bands it lies in, as an interpolation between them; a band's power is
+    shared by the bins in it, as many as the analysis has there.
+    """
+    filters = mel_filters(config.n_fft, config.sample_rate, config.latent_channels)
+    step = config.n_fft // config.synthesis_length
+    return (filters / filters.sum(1, keepdim=True)).T[::step].contiguous()
 
 
 def mel_filters(n_fft: int, sample_rate: int, num_bands: int) -> Tensor:
