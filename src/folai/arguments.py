@@ -194,6 +194,35 @@ def _add_train(commands: Any) -> None:
     command.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS")
     command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
 
+    _add_train_autoencoder(trainers)
+
+
+def _add_train_autoencoder(trainers: Any) -> None:
+    command = _command(
+        trainers,
+        "train autoencoder",
+        "Train the decoder of the autoencoder on recordings; a run that was interrupted is resumed.",
+        "folai train autoencoder --data recordings --out runs/autoencoder",
+    )
+    command.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        required=True,
+        help="folders with an index.csv or a clips.csv, or that hold such folders",
+    )
+    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/autoencoder"))
+    command.add_argument("--steps", type=int, metavar="N", default=3000)
+    command.add_argument(
+        "--batch-size", type=int, metavar="N", default=8, help="windows of 0.74 s seen in a step"
+    )
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of decoded recordings (default: in OUT)"
+    )
+
 
 def _add_evaluate(commands: Any) -> None:
     measures = commands.add_parser("evaluate", help="Measure a model.").add_subparsers(

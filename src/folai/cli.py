@@ -162,6 +162,22 @@ def _train_mapper(parsed: Namespace) -> None:
     _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
 
 
+def _train_autoencoder(parsed: Namespace) -> None:
+    from folai.train.autoencoder import AutoencoderOptions, train_autoencoder
+
+    options = AutoencoderOptions(
+        data=tuple(parsed.data),
+        out=parsed.out,
+        cache=parsed.cache,
+        steps=parsed.steps,
+        batch_size=parsed.batch_size,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_autoencoder(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
 def _join_mappers(parsed: Namespace) -> None:
     from folai.checkpoints import join_mappers
 
@@ -191,6 +207,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "demo": _demo,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
+    "train autoencoder": _train_autoencoder,
     "evaluate mapper": _evaluate_mapper,
 }
 
