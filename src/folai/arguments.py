@@ -201,7 +201,7 @@ def _add_train_autoencoder(trainers: Any) -> None:
     command = _command(
         trainers,
         "train autoencoder",
-        "Train the decoder of the autoencoder on recordings; a run that was interrupted is resumed.",
+        "Train the autoencoder's decoder on recordings; a run that was interrupted is resumed.",
         "folai train autoencoder --data recordings --out runs/autoencoder",
     )
     command.add_argument(
