@@ -31,6 +31,7 @@ class AutoencoderConfig:
     floor_db: float = -90.0  # added to each band's power, re a full-scale sine: silence
     synthesis_length: int = 1024  # samples of the short spectra that the decoder adds up
     synthesis_hop: int = 256
+    gain_hop: int = 32  # samples between the gains that shape the sum in time
     dim: int = 384  # channels of the blocks
     hidden: int = 1152  # channels inside a block
     num_blocks: int = 8
@@ -38,6 +39,7 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         for name, divisor in (
             ("hop_length", self.synthesis_hop),
+            ("hop_length", self.gain_hop),
             ("synthesis_length", self.synthesis_hop),
             ("synthesis_length", self.hop_length),
         ):
@@ -159,8 +161,10 @@ class Synthesis(nn.Module):
         self.last_norm = nn.LayerNorm(dim)
         self.magnitude = nn.Linear(dim, self.spectra * self.bins)
         self.phase = nn.Linear(dim, self.spectra * self.bins)
-        nn.init.zeros_(self.magnitude.weight)  # at first just what the bands say
-        nn.init.zeros_(self.magnitude.bias)
+        self.gain = nn.Linear(dim, config.hop_length // config.gain_hop)
+        for head in (self.magnitude, self.gain):  # at first just what the bands say
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
         self.register_buffer("window", torch.hann_window(config.synthesis_length), persistent=False)
         self.register_buffer("spread", _spread(config), persistent=False)  # [bins, bands]
 
@@ -178,9 +182,10 @@ class Synthesis(nn.Module):
         shape = (x.shape[0], x.shape[1] * self.spectra, self.bins)
         change = self.magnitude(x).float().view(shape)  # [B, N, bins], N spectra
         angle = self.phase(x).float().view(shape)
+        gain = self.gain(x).float().flatten(1)  # [B, F * hop_length / gain_hop]
         with torch.autocast(x.device.type, enabled=False):
             magnitude = self.start(levels.float()) * torch.exp(change.clamp(-8, 4))
-            return self.add_up(torch.polar(magnitude, angle))
+            return self.add_up(torch.polar(magnitude, angle)) * self.shape(gain)
 
     def start(self, levels: Tensor) -> Tensor:
         """Levels [B, bands, F] -> magnitudes [B, N, bins] that would measure as these."""
@@ -206,6 +211,17 @@ class Synthesis(nn.Module):
         first = overlaps // 2
         sound: Tensor = wav[:, first : first + count].flatten(1)
         return sound
+
+    def shape(self, gain: Tensor) -> Tensor:
+        """Logarithms of gains [B, P], gain_hop apart -> gains for every sample [B, P * gain_hop].
+
+        A spectrum of 1024 samples spreads an attack over 23 ms unless all its phases conspire; the
+        gains cut off what comes before.
+        """
+        after = torch.cat([gain[:, 1:], gain[:, -1:]], dim=1)
+        shares = torch.arange(self.config.gain_hop, device=gain.device) / self.config.gain_hop
+        between = gain.unsqueeze(2) + (after - gain).unsqueeze(2) * shares
+        return torch.exp(between.clamp(-7, 3)).flatten(1)
 
 
 class Block(nn.Module):
