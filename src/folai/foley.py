@@ -166,20 +166,26 @@ class Run:
     def sample(self, envelope: Envelope, num_frames: int, seed: int) -> Tensor:
         """Latents [1, C, F] that follow the envelope, its peak at the level of training."""
         foley = self.foley
-        length = max(num_frames, foley._frames(SHORTEST))
-        channels = foley.config.dit.latent_channels
-        noise = draw_noise([seed], channels, length).to(self.device)
         samples = 1 if self.controlnet is None else self.controlnet.config.samples
         rate = foley.autoencoder.config.frame_rate * samples
+        length = max(num_frames, foley._frames(SHORTEST))
         asked = envelope.at(np.arange(length * samples) / rate) / envelope.values.max()
-        control = torch.from_numpy(asked.astype(np.float32))[None].to(self.device)
+        control = torch.from_numpy(asked.astype(np.float32))[None]
+        return self.follow(control, length, seed)[..., :num_frames]
+
+    def follow(self, control: Tensor, num_frames: int, seed: int) -> Tensor:
+        """Latents [1, C, F] that follow control [1, samples * F], see `ControlNet.look`."""
+        foley = self.foley
+        samples = control.shape[-1] // num_frames
+        control = control.to(self.device)
+        channels = foley.config.dit.latent_channels
+        noise = draw_noise([seed], channels, num_frames).to(self.device)
 
         def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
             return self._sample_window(noise, control[:, start * samples : stop * samples])
 
         window, overlap = foley._frames(WINDOW), foley._frames(OVERLAP)
-        latents = sample_windows(sample_window, noise, window, overlap)[..., :num_frames]
-        return finite(latents, "sampling")
+        return finite(sample_windows(sample_window, noise, window, overlap), "sampling")
 
     def _sample_window(self, noise: Tensor, envelope: Tensor) -> Tensor:
         foley, given, count = self.foley, self.conditioning, len(self.conditioning.pooled)
