@@ -93,9 +93,9 @@ def train_autoencoder(options: AutoencoderOptions, log: Callable[[str], None] = 
         if step % options.log_every == 0 or step == options.steps:
             figures = [*np.mean(rows, axis=0), check(run.average, kept, device)]
             spent = (time.monotonic() - began) / len(rows)
-            log(f"{step:6d}" + "".join(f" {x:7.3f}" for x in figures) + f" {spent:7.2f}")
             run.save(step)
             write_examples(run.average, kept, options.out / "examples", device)
+            log(f"{step:6d}" + "".join(f" {x:7.3f}" for x in figures) + f" {spent:7.2f}")
             rows, began = [], time.monotonic()
     path = options.out / "autoencoder.safetensors"
     save_autoencoder(run.average, path, {**_plain(options), "trained_steps": options.steps})
@@ -249,12 +249,13 @@ def make_bursts(num_samples: int, rng: np.random.Generator) -> NDArray[np.float3
     return wav
 
 
-def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int, count: int = 800) -> None:
+def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int) -> None:
     """Sets the mean and deviation by which the model normalises its bands, from windows of 1 s.
 
-    Sounds are at peak 1, as generation gives them, and what is 80 dB below the peak is silence.
+    Each window is at peak 1. Values are rounded as they are kept on disk.
     """
     rng = np.random.default_rng([seed, 0])
+    count = min(800, 20 * len(sounds))
     levels = []
     for index in rng.choice(len(sounds), count, p=pick_weights(sounds)):
         sound = sounds[index]
@@ -262,7 +263,7 @@ def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int, count:
         wav /= max(float(np.abs(wav).max()), 1e-3)
         levels.append(model.levels(torch.from_numpy(wav)[None, None])[0])
     joined = torch.cat(levels, dim=1)
-    model.band_mean.copy_(joined.mean(1, keepdim=True).half())  # as they are kept on disk
+    model.band_mean.copy_(joined.mean(1, keepdim=True).half())
     model.band_std.copy_(joined.std(1, keepdim=True).half())
 
 
