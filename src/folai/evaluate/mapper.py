@@ -17,9 +17,7 @@ alone, with no trained model in it. Only what has both picture and sound counts.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -35,7 +33,13 @@ from folai.evaluate.metrics import (
     l1_over_silence,
     onset_scores,
 )
-from folai.evaluate.reporting import Progress, Steps, jsonable
+from folai.evaluate.reporting import (
+    Progress,
+    Steps,
+    folder_or_temporary,
+    jsonable,
+    mean_of_known,
+)
 from folai.mapper import predict_envelope
 from folai.rms import find_onsets
 from folai.train.alignment import estimate_offsets, refine_onsets
@@ -81,7 +85,7 @@ class MapperReport:
         """Each figure's mean over the clips that have it; NaN where none has."""
         names = [field.name for field in fields(ClipScore) if field.name not in ("truth", "name")]
         means: dict[str, Any] = {
-            name: _mean([getattr(score, name) for score in self.scores]) for name in names
+            name: mean_of_known([getattr(score, name) for score in self.scores]) for name in names
         }
         return ClipScore(**means)
 
@@ -129,7 +133,7 @@ def evaluate_mapper(
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
     unread: dict[str, str] = {}
     told = Steps(progress, 2 * len(listings))
-    with _folder(cache) as folder:
+    with folder_or_temporary(cache) as folder:
         offsets = estimate_offsets(_readable(listings, folder, unread, told))
         listings = [listing for listing in listings if listing.name in offsets]
         scores = [
@@ -201,18 +205,3 @@ def _readable(
             else:
                 unread[listing.name] = f"{listing.path}: its sound is silent, nothing to compare"
         told.step()
-
-
-@contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    """The folder given, or a temporary one."""
-    if given is not None:
-        yield given
-        return
-    with tempfile.TemporaryDirectory(prefix="folai-") as temporary:
-        yield Path(temporary)
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
