@@ -138,6 +138,7 @@ class _Run:
         if adversarial:
             scale = 1 / truth.abs().amax(1, keepdim=True).clamp(min=1e-4)
             verdict = self.train_judges(decoded.detach() * scale, truth * scale)
+            self.judges.requires_grad_(False)  # they learn in their own step
             with torch.autocast(self.device.type, torch.bfloat16):
                 made = self.judges(decoded * scale)
                 with torch.no_grad():
@@ -164,6 +165,7 @@ class _Run:
         return decoded[:, edge:-edge], truth[:, edge:-edge]
 
     def train_judges(self, decoded: Tensor, truth: Tensor) -> float:
+        self.judges.requires_grad_(True)
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = judge_loss(self.judges(truth), self.judges(decoded))
         self.judges_optimiser.zero_grad()

@@ -33,8 +33,8 @@ class Discriminator(nn.Module):
         many = 2 * channels
         shapes = (
             (2, channels, (3, 9), (1, 4)),
-            (channels, many, (3, 9), (2, 2)),
-            (many, many, (3, 9), (1, 2)),
+            (channels, many, (3, 5), (2, 2)),
+            (many, many, (3, 5), (1, 2)),
             (many, many, (3, 3), (1, 1)),
             (many, 1, (3, 3), (1, 1)),
         )
