@@ -240,6 +240,85 @@ def _add_evaluate(commands: Any) -> None:
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )
     command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+    _add_evaluate_autoencoder(measures)
+    _add_evaluate_foley(measures)
+
+
+def _add_evaluate_autoencoder(measures: Any) -> None:
+    command = _command(
+        measures,
+        "evaluate autoencoder",
+        "Compare sounds with what the autoencoder makes of them, and with Opus at 32 kbit/s.",
+        "folai evaluate autoencoder --data recordings clips",
+    )
+    command.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        required=True,
+        help="folders of recordings (index.csv) or of clips with sound (clips.csv)",
+    )
+    command.add_argument(
+        "--split", metavar="NAME", default="val", help="of the tables (%(default)s)"
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="only N sounds, evenly spread")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+    _add_embedding_and_cache(command)
+
+
+def _add_evaluate_foley(measures: Any) -> None:
+    command = _command(
+        measures,
+        "evaluate foley",
+        "Let the sound model imitate recordings it has never heard, beside simple systems.",
+        "folai evaluate foley --data clips --split val",
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", required=True, help="folder of clips (clips.csv)"
+    )
+    command.add_argument(
+        "--split", metavar="NAME", default="val", help="of DIR/clips.csv (%(default)s)"
+    )
+    command.add_argument(
+        "--sounds",
+        type=Path,
+        metavar="DIR",
+        help="labelled recordings (index.csv) for the label figure (default: sfx beside --data)",
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="only N tasks, evenly spread")
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--baselines", action="store_true", help="without the sound model")
+    command.add_argument("--steps", type=int, metavar="N", help="of sampling")
+    command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
+    command.add_argument(
+        "--true-only", action="store_true", help="not also with the mapper's envelopes"
+    )
+    command.add_argument(
+        "--speed",
+        type=float,
+        nargs="+",
+        metavar="S",
+        default=(),
+        help="also time S seconds of sound and measure the memory, such as 10 600",
+    )
+    command.add_argument(
+        "--plot", type=Path, metavar="DIR", help="write spectrograms and the sounds of six clips"
+    )
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+    command.add_argument("--mapper", type=Path, metavar="FILE", help="other weights of the mapper")
+    _add_embedding_and_cache(command)
+
+
+def _add_embedding_and_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--embedding",
+        choices=("aisfx", "log-mel"),
+        help="what likeness is measured with (default: aisfx where it is installed)",
+    )
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of what is decoded (default: a temporary folder)"
+    )
 
 
 def _add_sound(command: Any) -> None:

@@ -200,6 +200,47 @@ def _evaluate_mapper(parsed: Namespace) -> None:
     _report(parsed, report.table(), **report.to_dict())
 
 
+def _evaluate_autoencoder(parsed: Namespace) -> None:
+    from folai.evaluate.autoencoder import evaluate_autoencoder
+
+    with _progress(parsed) as progress:
+        report = evaluate_autoencoder(
+            parsed.data,
+            parsed.split,
+            parsed.weights,
+            progress,
+            limit=parsed.limit,
+            embedding=parsed.embedding,
+            cache=parsed.cache,
+        )
+    _report(parsed, report.table(), **report.to_dict())
+
+
+def _evaluate_foley(parsed: Namespace) -> None:
+    from folai.evaluate.foley import FoleyOptions, evaluate_foley
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = FoleyOptions(
+        data=parsed.data,
+        split=parsed.split,
+        sounds=parsed.sounds,
+        weights=parsed.weights,
+        mapper=parsed.mapper,
+        generator=not parsed.baselines,
+        predicted=not parsed.true_only,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        durations=tuple(parsed.speed),
+        plot=parsed.plot,
+        cache=parsed.cache,
+    )
+    with _progress(parsed) as progress:
+        report = evaluate_foley(options, progress=progress)
+    _report(parsed, report.table(), **report.to_dict())
+
+
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "generate": _generate,
     "envelope": _envelope,
@@ -209,6 +250,8 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "train join": _join_mappers,
     "train autoencoder": _train_autoencoder,
     "evaluate mapper": _evaluate_mapper,
+    "evaluate autoencoder": _evaluate_autoencoder,
+    "evaluate foley": _evaluate_foley,
 }
 
 

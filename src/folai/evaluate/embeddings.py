@@ -85,10 +85,10 @@ def log_mel(wav: ArrayLike) -> Blocks:
     return np.asarray(np.log10(1e4 * (power @ mel_filters().T) + 1) / SCALE, np.float32)
 
 
-def mel_filters() -> Floats:
-    """[NUM_BANDS, N_FFT // 2 + 1]: triangles on the HTK mel scale up to 22.05 kHz, sum 1 each."""
-    mel = 2595 * np.log10(1 + np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE) / 700)
-    edges = np.linspace(0, mel[-1], NUM_BANDS + 2)[:, None]
+def mel_filters(n_fft: int = N_FFT, num_bands: int = NUM_BANDS) -> Floats:
+    """[num_bands, n_fft // 2 + 1]: triangles on the HTK mel scale up to 22.05 kHz, sum 1 each."""
+    mel = 2595 * np.log10(1 + np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE) / 700)
+    edges = np.linspace(0, mel[-1], num_bands + 2)[:, None]
     rising = (mel - edges[:-2]) / np.diff(edges[:-1], axis=0)
     falling = (edges[2:] - mel) / np.diff(edges[1:], axis=0)
     filters = np.maximum(np.minimum(rising, falling), 0)

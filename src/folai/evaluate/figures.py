@@ -42,12 +42,12 @@ def draw_spectrograms(
         for row, (name, sounds) in zip(axes, clips, strict=True):
             for axis, system in zip(row, columns, strict=True):
                 _draw(axis, sounds[system])
-                if row is axes[0]:
-                    axis.set_title(system, loc="left", color=INK, fontsize=11)
             row[0].set_ylabel("kHz", fontsize=8)
             row[-1].annotate(
                 name, (1.02, 0.5), xycoords="axes fraction", rotation=90, va="center", fontsize=6
             )
+        for axis, system in zip(axes[0], columns, strict=True):
+            axis.set_title(system, loc="left", color=INK, fontsize=11)
         path = folder / NAME
         with written_whole(path) as partial:
             figure.savefig(partial, dpi=110)
