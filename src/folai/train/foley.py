@@ -68,7 +68,8 @@ def train_foley(options: TrainOptions, log: Callable[[str], None] = print) -> Pa
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     autoencoder = load_autoencoder(options.autoencoder)
-    sequences = load_sequences(options, autoencoder, log)
+    cache = options.cache or options.out / "cache"
+    sequences = load_sequences(options.data, cache, autoencoder, options.objects, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -137,13 +138,16 @@ class Base(nn.Module):
 
 
 def load_sequences(
-    options: TrainOptions, autoencoder: Autoencoder, log: Callable[[str], None]
+    data: Path | None,
+    cache: Path,
+    autoencoder: Autoencoder,
+    objects: int,
+    log: Callable[[str], None],
 ) -> Sequences:
-    if options.data is None:
+    if data is None:
         raise ValueError("nothing to train on: give --data DIR")
-    cache = options.cache or options.out / "cache"
-    sounds = load_sounds(options.data, cache / "sounds", "train")
-    material = load_material(sounds, autoencoder, cache, log, options.objects)
+    sounds = load_sounds(data, cache / "sounds", "train")
+    material = load_material(sounds, autoencoder, cache, log, objects)
     sequences = Sequences(material, autoencoder)
     log(
         f"{len(sequences.clips)} clips, {len(sequences.long)} long recordings, events of "
@@ -275,5 +279,5 @@ def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path)
 
 def plain(options: Any) -> dict[str, Any]:
     """The options as JSON can hold them, without the machine's own paths and the config."""
-    left = ("data", "out", "cache", "autoencoder", "config", "base")
+    left = ("data", "out", "cache", "autoencoder", "config", "base", "control")
     return {name: value for name, value in asdict(options).items() if name not in left}
