@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from folai.audio import write_wav
 from folai.evaluate.embeddings import Embedder, load_embedder
+from folai.evaluate.figures import check_folder, draw_spectrograms
 from folai.evaluate.labels import CLASSES, Classifier, label_tasks, learn_labels
 from folai.evaluate.predicted import predicted_tasks
 from folai.evaluate.reporting import (
@@ -121,6 +122,10 @@ def evaluate_foley(
 
     Raises ValueError for a folder or weights that will not do.
     """
+    if options.durations and not options.generator:
+        raise ValueError("speed is that of the sound model: do not leave it out")
+    if options.plot is not None:
+        check_folder(options.plot)
     if systems is None:
         made = generators(options.weights, **options.sampling) if options.generator else []
         *simple, truth = baselines()
@@ -168,9 +173,6 @@ def prepare(options: FoleyOptions, cache: Path) -> Trial:
 
 def draw(tasks: Sequence[Task], systems: Sequence[System], folder: Path) -> None:
     """Six clips as spectrograms, the truth first, and as sounds, in `folder`."""
-    from folai.evaluate.figures import check_folder, draw_spectrograms
-
-    check_folder(folder)
     shown = [systems[-1], *(s for s in systems[:-1] if s.name in ("preview", "folai"))]
     chosen = np.linspace(0, len(tasks) - 1, min(SHOWN, len(tasks))).round().astype(int)
     clips = []
