@@ -31,7 +31,7 @@ from folai.train.discriminators import Discriminators, deceive_loss, feature_los
 from folai.train.sounds import Sound, load_sounds, pick_weights, pick_window
 from folai.writing import written_whole
 
-WINDOWS = {2048: 160, 1024: 80, 512: 40, 256: 20, 128: 10, 64: 5}  # samples: mel bands
+WINDOWS = {2048: 160, 1024: 160, 512: 40, 256: 20, 128: 10, 64: 5}  # samples: mel bands
 RANGE_DB = 70.0  # below the loudest band, where differences cease to count
 EDGE = 4  # frames at either end of a window on which nothing is asked: the convolutions' padding
 EXAMPLES = 8  # sounds written, original and decoded, each time the state is
