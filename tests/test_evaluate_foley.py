@@ -7,20 +7,26 @@ import pytest
 import torch
 
 from folai.audio import write_wav
-from folai.checkpoints import save_mapper
+from folai.checkpoints import AUTOENCODER, save_mapper
 from folai.cli import main
 from folai.envelope import Envelope
 from folai.evaluate.foley import FoleyOptions, evaluate_foley
 from folai.evaluate.labels import agreement, examples, label_tasks, learn
 from folai.evaluate.scoring import own_nearest
+from folai.evaluate.speed import measure_speed
 from folai.evaluate.systems import System, baselines, pink_noise
 from folai.evaluate.tasks import Task, cut_tasks, partners
+from folai.foley import CONTROL, FoleyConfig, save_base, save_control
 from folai.impacts import Impactor
+from folai.models.conditioner import Conditioner, ConditionerConfig
+from folai.models.controlnet import ControlConfig, ControlNet
+from folai.models.dit import DiT, DiTConfig
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.mux import mux
 from folai.preview import lay
 from folai.render import random_scene, write_clip
 from folai.train.sounds import SAMPLE_RATE, Sound, load_sounds
+from folai.vocabulary import ALL
 
 SECONDS = 4.0
 FIGURES = ("correlation", "own", "own_reference", "label")
@@ -73,6 +79,21 @@ def mapper(tmp_path_factory):
         model = RMSMapper(config)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_mapper([model], path, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, folder):
+    """An untrained sound model, small enough to play two clips in a moment."""
+    path = tmp_path_factory.mktemp("foley") / "foley.safetensors"
+    dit = DiTConfig(dim=16, depth=2, num_heads=2, num_cross_heads=2, cond_dim=16, hidden=16)
+    conditioner = ConditionerConfig(dim=16, words=ALL)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        base = DiT(dit)
+        controlnet = ControlNet(ControlConfig(), base)
+        save_base(path, base, Conditioner(conditioner), FoleyConfig(dit, conditioner), {})
+        save_control(path.with_name(CONTROL.name), controlnet, {})
     return path
 
 
@@ -175,6 +196,28 @@ def test_the_command_writes_pictures_and_sounds(folder, tmp_path, capsys):
     assert main([*command, "--speed", "10"]) == 2
     assert "do not leave it out" in capsys.readouterr().err
     assert main(["evaluate", "foley", "--data", str(tmp_path / "no")]) == 2
+
+
+def test_the_trained_generator_is_played(folder, weights, tmp_path):
+    if not AUTOENCODER.is_file():
+        pytest.skip("the autoencoder has no weights yet")
+    given = options(folder, generator=True, weights=weights, limit=2, sampling={"num_steps": 1})
+    report = evaluate_foley(given)
+    names = [score.name for score in report.scores]
+    assert names == ["noise", "preview", "reference", "no control", "folai", "truth"]
+    control, folai = report.scores[3:5]
+    assert np.isfinite([folai.correlation, folai.frechet, folai.own_reference, folai.label]).all()
+    assert np.isnan(control.label) and np.isfinite(control.correlation)
+    assert folai.correlation == control.correlation  # its control still says nothing
+
+
+def test_speed_is_measured_in_a_process_of_its_own(weights):
+    if not AUTOENCODER.is_file():
+        pytest.skip("the autoencoder has no weights yet")
+    speed = measure_speed(2.0, weights, {"num_steps": 1})
+    assert speed.duration == 2.0 and 0 < speed.wall < 20
+    assert 1e8 < speed.peak_bytes < 4e9
+    assert "2 s: " in speed.row() and "GB" in speed.row()
 
 
 def test_own_nearest_leaves_the_target_out():

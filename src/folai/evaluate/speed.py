@@ -25,10 +25,8 @@ class Speed:
     peak_bytes: int
 
     def row(self) -> str:
-        rate = self.wall / self.duration
-        return (
-            f"{self.duration:8.0f} s{self.wall:10.2f} s{rate:10.3f}{self.peak_bytes / 1e9:9.2f} GB"
-        )
+        memory, rate = self.peak_bytes / 1e9, self.wall / self.duration
+        return f"{self.duration:.0f} s: {self.wall:.2f} s ({rate:.3f} of it), peak {memory:.2f} GB"
 
 
 def measure_speed(duration: float, weights: Path | None, sampling: dict[str, Any]) -> Speed:
