@@ -1,4 +1,4 @@
-"""Trains the autoencoder's decoder. Read top to bottom: options, loop, data, losses, the run.
+"""Trains the autoencoder's decoder. Read top to bottom: options, loop, data, the run.
 
     folai train autoencoder --data recordings --out runs/autoencoder
 
@@ -26,13 +26,13 @@ from torch import Tensor
 
 from folai.audio import write_wav
 from folai.checkpoints import save_autoencoder
-from folai.models.autoencoder import Autoencoder, AutoencoderConfig, mel_filters
+from folai.evaluate.autoencoder import log_mel_difference
+from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
 from folai.train.sounds import Sound, load_sounds, pick_weights, pick_window
+from folai.train.spectra import spectral_loss
 from folai.writing import written_whole
 
-WINDOWS = {2048: 160, 1024: 160, 512: 40, 256: 20, 128: 10, 64: 5}  # samples: mel bands
-RANGE_DB = 70.0  # below the loudest band, where differences cease to count
 EDGE = 4  # frames at either end of a window on which nothing is asked: the convolutions' padding
 EXAMPLES = 8  # sounds written, original and decoded, each time the state is
 
@@ -269,44 +269,15 @@ def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int) -> Non
     model.band_std.copy_(joined.std(1, keepdim=True).half())
 
 
-# Losses
-
-
-def spectral_loss(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """(difference of log-mel bands in dB, relative distance of their magnitudes), over WINDOWS."""
-    differences, shapes = [], []
-    for window, num_bands in WINDOWS.items():
-        made, true = (mel_power(x, window, num_bands) for x in (decoded, truth))
-        floor = true.amax((1, 2), keepdim=True) * 10 ** (-RANGE_DB / 10) + 1e-11
-        difference = 10 * (torch.log10(made + floor) - torch.log10(true + floor)).abs()
-        differences.append(difference.mean())
-        made, true = (made + 1e-11).sqrt(), (true + 1e-11).sqrt()
-        distance = (made - true).flatten(1).norm(dim=1) / (true.flatten(1).norm(dim=1) + 1e-3)
-        shapes.append(distance.mean())
-    return torch.stack(differences).mean(), torch.stack(shapes).mean()
-
-
-def mel_power(wav: Tensor, window: int, num_bands: int) -> Tensor:
-    """[B, T] -> power of mel bands [B, F, bands], hop window / 4, of windows that fit in whole."""
-    taper = torch.hann_window(window, device=wav.device)
-    spectra = torch.fft.rfft(wav.unfold(-1, window, window // 4) * taper) * (2 / taper.sum())
-    power = torch.view_as_real(spectra).square().sum(-1)
-    filters = mel_filters(window, AutoencoderConfig.sample_rate, num_bands).to(wav.device)
-    return power @ filters.T
-
-
 @torch.no_grad()
 def check(model: Autoencoder, sounds: Sequence[Sound], device: torch.device) -> float:
-    """Mean difference, dB, of 80 log-mel bands within 60 dB of the peak, of sounds not learned."""
+    """Mean difference in dB, as `folai evaluate autoencoder` has it, of the starts of sounds."""
     differences = []
     for sound in sounds:
-        wav = torch.from_numpy(sound.wav[: 2 * model.config.sample_rate])[None].to(device)
-        decoded = model.decode(model.encode(wav[None]))[0, :, : wav.shape[1]]
-        if wav.shape[1] < 1024 or not wav.any():
-            continue
-        made, true = (10 * torch.log10(mel_power(x, 1024, 80) + 1e-12) for x in (decoded, wav))
-        near = true > true.max() - 60
-        differences.append((made - true)[near].abs().mean().item())
+        wav = sound.wav[: model.config.sample_rate]
+        latents = model.encode(torch.from_numpy(wav)[None, None].to(device))
+        decoded = model.decode(latents)[0, 0, : len(wav)].cpu().numpy()
+        differences.append(log_mel_difference(decoded, wav))
     return float(np.mean(differences))
 
 
