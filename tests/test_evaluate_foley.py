@@ -204,7 +204,7 @@ def test_the_trained_generator_is_played(folder, weights, tmp_path):
     given = options(folder, generator=True, weights=weights, limit=2, sampling={"num_steps": 1})
     report = evaluate_foley(given)
     names = [score.name for score in report.scores]
-    assert names == ["noise", "preview", "reference", "no control", "folai", "truth"]
+    assert names == ["noise", "preview", "reference", "no control", "folai", "decoded", "truth"]
     control, folai = report.scores[3:5]
     assert np.isfinite([folai.correlation, folai.frechet, folai.own_reference, folai.label]).all()
     assert np.isnan(control.label) and np.isfinite(control.correlation)

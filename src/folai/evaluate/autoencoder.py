@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from folai.evaluate.embeddings import Embedder, load_embedder, mel_filters
 from folai.evaluate.metrics import cosine
 from folai.evaluate.reporting import Progress, Steps, folder_or_temporary
 from folai.train.sounds import SAMPLE_RATE, Sound, load_sounds
+
+if TYPE_CHECKING:
+    from folai.models.autoencoder import Autoencoder
 
 Wav = NDArray[np.float32]
 Codec = Callable[[Wav], Wav]  # sound [T] at 44.1 kHz -> the same, encoded and decoded
@@ -98,7 +101,8 @@ def evaluate_autoencoder(
 
     Raises ValueError for a folder or weights that will not do.
     """
-    codecs: dict[str, Codec] = {"folai": trained(weights), "Opus 32k": opus}
+    model = load_autoencoder(weights or AUTOENCODER)
+    codecs: dict[str, Codec] = {"folai": round_trip(model), "Opus 32k": opus}
     embedder = load_embedder(embedding)
     with folder_or_temporary(cache) as folder:
         pieces = cut(load_sounds(list(data), folder, split))
@@ -160,11 +164,9 @@ def displacement(codec: Codec, number: int = NUM_IMPULSES) -> tuple[float, float
     return float(np.mean(moved)), float(np.max(moved))
 
 
-def trained(weights: Path | None) -> Codec:
-    """The autoencoder of these weights, in pieces as it is used."""
+def round_trip(model: Autoencoder) -> Codec:
+    """Encoding and decoding with a model, in pieces as it is used."""
     import torch
-
-    model = load_autoencoder(weights or AUTOENCODER)
 
     def run(wav: Wav) -> Wav:
         with torch.inference_mode():

@@ -54,10 +54,15 @@ def baselines() -> list[System]:
 
 
 def generators(weights: Path | None, **sampling: Any) -> list[System]:
-    """The trained generator without and with control; `sampling` goes to `Foley.generate`."""
+    """The trained generator without and with control, and its autoencoder alone.
+
+    `sampling` goes to `Foley.generate`.
+    """
+    from folai.evaluate.autoencoder import round_trip
     from folai.foley import load_foley
 
     foley = load_foley(weights) if weights else load_foley()
+    decoded = round_trip(foley.autoencoder)
 
     def play(task: Task, control_scale: float) -> Wav:
         wav: Any = foley.generate(
@@ -76,6 +81,7 @@ def generators(weights: Path | None, **sampling: Any) -> list[System]:
     return [
         System("no control", lambda task: play(task, 0.0), listens=False, reads=False),
         System("folai", lambda task: play(task, 1.0)),
+        System("decoded", lambda task: decoded(task.target), listens=False),
     ]
 
 
