@@ -136,15 +136,15 @@ class _Run:
         loss = options.spectral_weight * (difference / 10 + shape)
         feature, verdict = 0.0, 0.0
         if adversarial:
-            scale = 1 / truth.abs().amax(1, keepdim=True).clamp(min=1e-4)
-            verdict = self.train_judges(decoded.detach() * scale, truth * scale)
+            made, real = halves(decoded, truth)  # the judges cost most of a step
+            verdict = self.train_judges(made.detach(), real)
             self.judges.requires_grad_(False)  # they learn in their own step
             with torch.autocast(self.device.type, torch.bfloat16):
-                made = self.judges(decoded * scale)
+                heard = self.judges(made)
                 with torch.no_grad():
-                    real = self.judges(truth * scale)
-            likeness = feature_loss(real, made)
-            loss = loss + deceive_loss(made) + options.feature_weight * likeness
+                    expected = self.judges(real)
+            likeness = feature_loss(expected, heard)
+            loss = loss + deceive_loss(heard) + options.feature_weight * likeness
             feature = likeness.item()
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -199,6 +199,15 @@ class _Run:
                 f"{path}: is of a run with another config; give another out"
             ) from error
         return int(state["step"])
+
+
+def halves(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """The same random half of each, [B, T / 2], and the true ones' peaks at 1."""
+    length = truth.shape[1] // 2
+    first = int(torch.randint(truth.shape[1] - length + 1, ()))
+    made, true = (wav[:, first : first + length] for wav in (decoded, truth))
+    scale = 1 / true.abs().amax(1, keepdim=True).clamp(min=0.01)
+    return made * scale, true * scale
 
 
 # Data
