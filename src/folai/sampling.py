@@ -3,8 +3,10 @@
     noisy = alpha(t) * clean + sigma(t) * noise        t from 1 (noise) to 0 (clean)
 
 Rectified flow (Liu et al., arXiv 2209.03003): alpha = 1 - t, sigma = t, the model says noise -
-clean. v-prediction (Salimans & Ho, arXiv 2202.00512): alpha = cos(pi t / 2), sigma = sin(pi t / 2),
-the model says alpha * noise - sigma * clean. Latents are [B, C, T].
+clean, or, on the same path ("clean"), what is to be added to a share of the noisy latents to make
+them clean (Karras et al., arXiv 2206.00364), which asks less of a narrow network: it need not carry
+all the noise. v-prediction (Salimans & Ho, arXiv 2202.00512): alpha = cos(pi t / 2), sigma =
+sin(pi t / 2), the model says alpha * noise - sigma * clean. Latents are [B, C, T].
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-OBJECTIVES = ("rectified_flow", "v_prediction")
+OBJECTIVES = ("rectified_flow", "clean", "v_prediction")
+FINE = 0.3  # deviation of what is left of latents once their smooth shape is known
+SMALLEST = 0.03  # t below which an error is not weighed up further
 Model = Callable[[Tensor, float], Tensor]  # (noisy [B, C, T], t) -> the objective's output, alike
 
 
@@ -40,22 +44,46 @@ def make_times(num_steps: int, shift: float = 1.0) -> list[float]:
 
 def alpha_sigma(t: Tensor, objective: str) -> tuple[Tensor, Tensor]:
     """Shares of the clean latents and of the noise at t, both shaped as t."""
-    if objective == "rectified_flow":
+    if objective in ("rectified_flow", "clean"):
         return 1 - t, t
     if objective == "v_prediction":
         return torch.cos(t * math.pi / 2), torch.sin(t * math.pi / 2)
     raise ValueError(f"objective is {objective!r}; allowed: {', '.join(OBJECTIVES)}")
 
 
-def training_target(clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
-    """What the model should say; t is [B, 1, 1]."""
+def clean_shares(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of the noisy latents and of the model's output in the clean ones, shaped as t.
+
+    Once the shape is known, what is left has the deviation FINE, and the best guess at it is this
+    share of what is noisy.
+    """
+    power = ((1 - t) * FINE).square() + t.square()
+    return (1 - t) * FINE**2 / power, t / power.sqrt()
+
+
+def training_error(said: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
+    """What to square for the loss, [B, C, T]; t is [B, 1, 1].
+
+    Errors of the clean latents are weighed as those of the flow, (noisy - clean) / t, that they
+    stand for.
+    """
     alpha, sigma = alpha_sigma(t, objective)
-    return noise - clean if objective == "rectified_flow" else alpha * noise - sigma * clean
+    if objective == "clean":
+        skip, share = clean_shares(t)
+        guess = skip * (alpha * clean + sigma * noise) + share * said
+        return (guess - clean) / t.clamp(min=SMALLEST)
+    if objective == "rectified_flow":
+        return said - (noise - clean)
+    return said - (alpha * noise - sigma * clean)
 
 
 def to_clean(noisy: Tensor, said: Tensor, t: float, objective: str) -> tuple[Tensor, Tensor]:
     """(clean, noise) that a model's output means."""
-    alpha, sigma = alpha_sigma(torch.tensor(t), objective)
+    alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
+    if objective == "clean":
+        skip, share = (float(part) for part in clean_shares(torch.tensor(t)))
+        clean = skip * noisy + share * said
+        return clean, (noisy - alpha * clean) / max(sigma, 1e-6)
     if objective == "rectified_flow":
         return noisy - sigma * said, noisy + alpha * said
     return alpha * noisy - sigma * said, sigma * noisy + alpha * said

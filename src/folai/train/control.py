@@ -27,7 +27,7 @@ from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
 from folai.rms import gaussian_smooth
-from folai.sampling import training_target
+from folai.sampling import training_error
 from folai.train.foley import (
     average_in,
     draw,
@@ -113,8 +113,9 @@ def train_control(options: TrainOptions, log: Callable[[str], None] = print) -> 
         t, noise = draw(batch, options.noise_bias)
         with torch.autocast(device.type, torch.bfloat16):
             said = denoise(dit, conditioner, controlnet, batch, rough, t, noise, config.objective)
-        wanted = training_target(batch.latents, noise, t[:, None, None], config.objective)
-        each = (said.float() - wanted).square().mean((1, 2))
+        times = t[:, None, None]
+        error = training_error(said.float(), batch.latents, noise, times, config.objective)
+        each = error.square().mean((1, 2))
         optimiser.zero_grad()
         each.mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(controlnet.parameters(), 1.0)

@@ -30,7 +30,7 @@ from folai.foley import Foley, FoleyConfig, Run, save_base
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
-from folai.sampling import alpha_sigma, training_target
+from folai.sampling import alpha_sigma, training_error
 from folai.train.material import load_material
 from folai.train.sequences import Batch, Sequences
 from folai.train.sounds import load_sounds
@@ -93,10 +93,11 @@ def train_foley(options: TrainOptions, log: Callable[[str], None] = print) -> Pa
         t, noise = draw(batch, options.noise_bias)
         with torch.autocast(device.type, torch.bfloat16):
             said = models(batch, t, noise)
-        wanted = training_target(batch.latents, noise, t[:, None, None], options.config.objective)
-        each = (said.float() - wanted).square().mean((1, 2))
+        times = t[:, None, None]
+        error = training_error(said.float(), batch.latents, noise, times, options.config.objective)
+        each = error.square().mean((1, 2))
         optimiser.zero_grad()
-        each.mean().backward()
+        each.mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(models.parameters(), 1.0)
         optimiser.step()
         average_in(average, models, step)
