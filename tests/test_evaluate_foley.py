@@ -10,6 +10,7 @@ from folai.audio import write_wav
 from folai.checkpoints import AUTOENCODER, save_mapper
 from folai.cli import main
 from folai.envelope import Envelope
+from folai.evaluate import predicted
 from folai.evaluate.foley import FoleyOptions, evaluate_foley
 from folai.evaluate.labels import agreement, examples, label_tasks, learn
 from folai.evaluate.scoring import own_nearest
@@ -163,7 +164,7 @@ def test_truth_beats_everything(folder, mapper, tmp_path):
     assert (report.num_tasks, report.num_recordings, report.embedding) == (4, 2, "log-mel")
     best = scores["truth"]
     assert best.correlation == 1.0 and best.lag == 0.0 and best.frechet < 1e-9
-    assert best.own == best.own_reference == best.label == best.predicted == 1.0
+    assert best.own == best.own_reference == best.label == 1.0 and np.isnan(best.predicted)
     assert scores["noise"].over_noise == scores["preview"].over_preview == 1.0
     assert scores["noise"].correlation > 0.95 > scores["noise"].own_reference
     assert scores["late"].lag == pytest.approx(0.016) and scores["late"].best > 0.99
@@ -171,6 +172,7 @@ def test_truth_beats_everything(folder, mapper, tmp_path):
     assert scores["preview"].own_reference == 1.0
     for name in FIGURES:
         assert all(not getattr(other, name) > getattr(best, name) for other in report.scores)
+    assert scores["noise"].predicted == pytest.approx(report.mapper, abs=0.1)
     assert np.isfinite(report.mapper) and np.isnan(scores["reference"].label)
     facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert facts["scores"][2]["label"] is None and len(facts["scores"][0]["tasks"]) == 4
@@ -178,6 +180,24 @@ def test_truth_beats_everything(folder, mapper, tmp_path):
     rows = [line for line in table if line.startswith(tuple(scores)) and ":" not in line]
     assert len(rows) == 5 and len({len(row) for row in rows}) == 1
     assert told == sorted(told) and told[-1] == 1.0
+
+
+def test_predicted_envelopes_are_on_the_clock_of_the_sound(folder, mapper, tmp_path, monkeypatch):
+    """The mapper sees a hit at 2.5 s, and the sound is 50 ms late: it is asked for at 2.55 s."""
+    seen = Envelope.from_hits([2.5], SECONDS)
+    monkeypatch.setattr(predicted, "predict_envelope", lambda blocks, models: seen)
+    late = {"wood.mp4": 0.05, "metal.mp4": 0.0}
+    monkeypatch.setattr(predicted, "estimate_offsets", lambda clips: late)
+    tasks = cut_tasks(load_sounds(folder, tmp_path, "val"))
+    for task in predicted.predicted_tasks(tasks, folder, mapper, tmp_path):
+        at = task.start + task.envelope.onsets
+        hit = 2.5 + late[task.recording]
+        inside = task.start <= hit < task.start + task.duration
+        assert at == pytest.approx([hit] if inside else [], abs=0.002)
+        assert task.envelope.duration == pytest.approx(task.duration, abs=0.01)
+        if inside:
+            loudest = task.start + task.envelope.times[task.envelope.values.argmax()]
+            assert hit < loudest < hit + 0.02
 
 
 def test_the_same_seed_gives_the_same_report(folder, tmp_path):

@@ -137,6 +137,8 @@ def _agreement(system: System, trial: Trial, told: Steps) -> tuple[float, dict[s
 
 
 def _predicted(system: System, trial: Trial, told: Steps) -> list[float]:
+    if not system.follows:
+        return []
     pieces = [(_told(system, task, told), task.target) for task in trial.predicted]
     return [_correlation(wav, target).at_zero for wav, target in pieces]
 
@@ -168,4 +170,5 @@ def _told(system: System, task: Task, told: Steps) -> Wav:
 def num_plays(system: System, trial: Trial) -> int:
     rounds = 2 if system.listens else 1
     labelled = len(trial.labelled) if system.reads else 0
-    return rounds * len(trial.tasks) + labelled + len(trial.predicted)
+    predicted = len(trial.predicted) if system.follows else 0
+    return rounds * len(trial.tasks) + labelled + predicted

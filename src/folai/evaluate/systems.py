@@ -34,6 +34,7 @@ class System:
     play: Callable[[Task], Wav]
     listens: bool = True  # what it plays depends on the reference
     reads: bool = True  # it can do with a prompt instead of a reference
+    follows: bool = True  # what it plays depends on the envelope
 
     def __call__(self, task: Task) -> Wav:
         """[T]. Raises ValueError for NaN, infinity, or a length that is not the target's."""
@@ -48,8 +49,8 @@ def baselines() -> list[System]:
     return [
         System("noise", _noise, listens=False),
         System("preview", _preview),
-        System("reference", _reference, reads=False),
-        System("truth", lambda task: task.target, listens=False),
+        System("reference", _reference, reads=False, follows=False),
+        System("truth", lambda task: task.target, listens=False, follows=False),
     ]
 
 
@@ -79,9 +80,11 @@ def generators(weights: Path | None, **sampling: Any) -> list[System]:
         return np.asarray(fit_length(np.asarray(wav)[0], len(task.target))[0])
 
     return [
-        System("no control", lambda task: play(task, 0.0), listens=False, reads=False),
+        System(
+            "no control", lambda task: play(task, 0.0), listens=False, reads=False, follows=False
+        ),
         System("folai", lambda task: play(task, 1.0)),
-        System("decoded", lambda task: decoded(task.target), listens=False),
+        System("decoded", lambda task: decoded(task.target), listens=False, follows=False),
     ]
 
 
