@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from folai import __version__
+from folai.engines import DEFAULT_SOUND, ENGINES, Sampling
 from folai.materials import MATERIALS
 
-DEFAULT_SOUND = "wood"
 EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
     "--gain": ("gain", ("DB",), "louder by DB decibels"),
     "--shift": ("shift", ("S",), "later by S seconds, earlier if negative"),
@@ -72,8 +72,12 @@ def _add_generate(commands: Any) -> None:
         "(default: VIDEO's name with .foley before its suffix, in the current directory)",
     )
     sounds = command.add_mutually_exclusive_group()
-    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to take sounds from")
+    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to sound like")
     _add_sound(sounds)
+    command.add_argument(
+        "--prompt", metavar="WORDS", help='what to sound like, such as "footsteps on gravel"'
+    )
+    _add_engine(command)
     command.add_argument(
         "--envelope", type=Path, metavar="ENV", help=".json, .csv or sound, not predicted"
     )
@@ -195,6 +199,7 @@ def _add_train(commands: Any) -> None:
     command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
 
     _add_train_autoencoder(trainers)
+    _add_train_foley(trainers)
 
 
 def _add_train_autoencoder(trainers: Any) -> None:
@@ -222,6 +227,36 @@ def _add_train_autoencoder(trainers: Any) -> None:
     command.add_argument(
         "--cache", type=Path, metavar="DIR", help="of decoded recordings (default: in OUT)"
     )
+
+
+def _add_train_foley(trainers: Any) -> None:
+    for name, about, steps in (
+        ("foley", "Train the sound model on recordings: what things sound like.", 2000),
+        ("control", "Train the ControlNet: the sound model follows envelopes.", 1200),
+    ):
+        base = " --base runs/foley/foley.safetensors" if name == "control" else ""
+        command = _command(
+            trainers,
+            f"train {name}",
+            f"{about} A run that was interrupted is resumed.",
+            f"folai train {name} --data recordings{base} --out runs/{name}",
+        )
+        command.add_argument(
+            "--data", type=Path, metavar="DIR", help="folder of recordings, or of such folders"
+        )
+        if name == "control":
+            command.add_argument("--base", type=Path, metavar="FILE", help="sound model to steer")
+        command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs") / name)
+        command.add_argument("--autoencoder", type=Path, metavar="FILE", help="other weights of it")
+        command.add_argument("--steps", type=int, metavar="N", default=steps)
+        command.add_argument(
+            "--batch-seconds", type=float, metavar="S", default=48.0, help="of sound in a step"
+        )
+        command.add_argument("--seed", type=int, metavar="N", default=0)
+        command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)
+        command.add_argument(
+            "--cache", type=Path, metavar="DIR", help="of what is measured (default: in OUT)"
+        )
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -321,13 +356,53 @@ def _add_embedding_and_cache(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_engine(command: Any) -> None:
+    command.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="diffusion, the trained model, or preview, which is instant (default: diffusion; "
+        "preview for --sound)",
+    )
+    model = command.add_argument_group("of the engine diffusion")
+    model.add_argument("--negative-prompt", metavar="WORDS", help="what the sound must not be like")
+    model.add_argument("--num-steps", type=int, metavar="N", default=Sampling.num_steps)
+    model.add_argument(
+        "--cfg-scale",
+        type=float,
+        metavar="X",
+        default=Sampling.cfg_scale,
+        help="of guidance toward reference and prompt; 1: none (default: %(default)s)",
+    )
+    model.add_argument(
+        "--control-scale",
+        type=float,
+        metavar="X",
+        default=Sampling.control_scale,
+        help="how strongly the envelope steers, 0: not at all (default: %(default)s)",
+    )
+    model.add_argument(
+        "--envelope-lock",
+        type=float,
+        metavar="X",
+        default=Sampling.envelope_lock,
+        help="how far the level is pulled onto the envelope, 0 to 1 (default: %(default)s)",
+    )
+    model.add_argument("--foley-weights", type=Path, metavar="FILE", help="other weights of it")
+    command.add_argument(
+        "--variations",
+        type=int,
+        metavar="N",
+        default=1,
+        help="so many takes, the second to OUT's name with .take2 before its suffix",
+    )
+
+
 def _add_sound(command: Any) -> None:
     command.add_argument(
         "--sound",
         choices=tuple(MATERIALS),
         metavar="NAME",
-        default=DEFAULT_SOUND,
-        help=f"without a reference, one of {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
+        help=f"a built-in sound instead: {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
     )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 MAPPER = WEIGHTS / "mapper.safetensors"
 AUTOENCODER = WEIGHTS / "autoencoder.safetensors"
+FOLEY = WEIGHTS / "foley.safetensors"
+CONTROL = WEIGHTS / "control.safetensors"
 _VERSION = 1
 
 

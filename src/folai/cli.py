@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from folai.arguments import DEFAULT_SOUND, make_parser
+from folai.arguments import make_parser
+from folai.engines import DEFAULT_SOUND
 from folai.materials import MATERIALS
 
 if TYPE_CHECKING:
@@ -54,29 +55,43 @@ def _generate(parsed: Namespace) -> None:
     _check_extras(parsed, parsed.save_envelope)
     options = GenerateOptions(
         reference=parsed.reference,
+        prompt=parsed.prompt,
+        negative_prompt=parsed.negative_prompt,
         sound=parsed.sound,
+        engine=parsed.engine,
         envelope=parsed.envelope,
         resample=parsed.resample,
         seed=parsed.seed,
+        variations=parsed.variations,
+        num_steps=parsed.num_steps,
+        cfg_scale=parsed.cfg_scale,
+        control_scale=parsed.control_scale,
+        envelope_lock=parsed.envelope_lock,
         mix_db=parsed.mix,
         codec=parsed.codec,
         weights=parsed.weights,
+        foley_weights=parsed.foley_weights,
     )
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:
         result.envelope.save(parsed.save_envelope)
     _plot(parsed, result.envelope)
+    told = (parsed.reference, parsed.prompt, parsed.sound)
+    sound = ", ".join(str(given) for given in told if given) or DEFAULT_SOUND
+    names = ", ".join(map(str, result.paths))
     _report(
         parsed,
-        f"{out}: {_described(result.envelope)}, {parsed.reference or parsed.sound}",
+        f"{names}: {_described(result.envelope)}, {sound} by {result.engine}",
         video=parsed.video,
         output=out,
+        outputs=[str(path) for path in result.paths],
+        engine=result.engine,
         envelope=parsed.save_envelope,
         plot=parsed.plot,
         duration=result.duration,
         onsets=result.envelope.onsets.tolist(),
-        sound=parsed.reference or parsed.sound,
+        sound=sound,
         seed=parsed.seed,
         seconds=time.perf_counter() - began,
     )
@@ -133,7 +148,8 @@ def _demo(parsed: Namespace) -> None:
     named = parsed.sound in MATERIALS
     options = GenerateOptions(
         reference=None if named else parsed.sound,
-        sound=parsed.sound if named else DEFAULT_SOUND,
+        sound=parsed.sound if named else None,
+        engine="preview",
         seed=parsed.seed,
         weights=parsed.weights,
     )
@@ -175,6 +191,43 @@ def _train_autoencoder(parsed: Namespace) -> None:
         threads=parsed.threads,
     )
     weights = train_autoencoder(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
+def _train_foley(parsed: Namespace) -> None:
+    from folai.checkpoints import AUTOENCODER
+    from folai.train.foley import TrainOptions, train_foley
+
+    options = TrainOptions(
+        data=parsed.data,
+        out=parsed.out,
+        cache=parsed.cache,
+        autoencoder=parsed.autoencoder or AUTOENCODER,
+        steps=parsed.steps,
+        batch_seconds=parsed.batch_seconds,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_foley(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
+def _train_control(parsed: Namespace) -> None:
+    from folai.checkpoints import AUTOENCODER, FOLEY
+    from folai.train.control import TrainOptions, train_control
+
+    options = TrainOptions(
+        data=parsed.data,
+        base=parsed.base or FOLEY,
+        out=parsed.out,
+        cache=parsed.cache,
+        autoencoder=parsed.autoencoder or AUTOENCODER,
+        steps=parsed.steps,
+        batch_seconds=parsed.batch_seconds,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_control(options, _silent if parsed.quiet or parsed.json else print)
     _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
 
 
@@ -248,6 +301,8 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "demo": _demo,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
+    "train foley": _train_foley,
+    "train control": _train_control,
     "train autoencoder": _train_autoencoder,
     "evaluate mapper": _evaluate_mapper,
     "evaluate autoencoder": _evaluate_autoencoder,

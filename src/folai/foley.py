@@ -19,8 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.checkpoints import AUTOENCODER, WEIGHTS, load_autoencoder, load_weights, save_weights
+from folai.checkpoints import (
+    AUTOENCODER,
+    CONTROL,
+    FOLEY,
+    load_autoencoder,
+    load_weights,
+    save_weights,
+)
 from folai.conditioning import LEVEL, Hints, condition, read_hints
+from folai.engines import Sampling
 from folai.envelope import Envelope
 from folai.longform import sample_windows
 from folai.models.autoencoder import Autoencoder
@@ -31,8 +39,6 @@ from folai.rms import centred_rms, gaussian_smooth
 from folai.sampling import SAMPLERS, draw_noise, guide, make_times
 from folai.vocabulary import ALL
 
-FOLEY = WEIGHTS / "foley.safetensors"
-CONTROL = WEIGHTS / "control.safetensors"
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
 DECODED_AT_ONCE = 1024  # latent frames: bounds the decoder's memory
@@ -40,14 +46,12 @@ LOCK_RATE = 250.0  # Hz at which the finished level is compared with the envelop
 LOCK_DB = 12.0  # most that `envelope_lock` changes
 CEILING = 0.99  # highest sample
 
-NUM_STEPS, CFG_SCALE, ENVELOPE_LOCK = 12, 3.0, 0.5  # defaults
-
 
 @dataclass(frozen=True)
 class FoleyConfig:
     dit: DiTConfig = field(default_factory=DiTConfig)
     conditioner: ConditionerConfig = field(default_factory=lambda: ConditionerConfig(words=ALL))
-    objective: str = "rectified_flow"
+    objective: str = "clean"
     sampler: str = "dpmpp_2m"
     time_shift: float = 1.0  # of the steps toward the noise, see `make_times`
 
@@ -82,10 +86,10 @@ class Foley:
         reference: NDArray[np.floating[Any]] | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
-        num_steps: int = NUM_STEPS,
-        cfg_scale: float = CFG_SCALE,
-        control_scale: float = 1.0,
-        envelope_lock: float = ENVELOPE_LOCK,
+        num_steps: int = Sampling.num_steps,
+        cfg_scale: float = Sampling.cfg_scale,
+        control_scale: float = Sampling.control_scale,
+        envelope_lock: float = Sampling.envelope_lock,
         seed: int = 0,
         variations: int = 1,
         progress: Callable[[float], None] | None = None,

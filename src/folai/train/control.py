@@ -21,8 +21,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.checkpoints import AUTOENCODER, load_autoencoder
-from folai.foley import FOLEY, Foley, load_base, save_control
+from folai.checkpoints import AUTOENCODER, FOLEY, load_autoencoder
+from folai.foley import Foley, load_base, save_control
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
