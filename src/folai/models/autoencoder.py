@@ -19,6 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 KERNEL = 7  # frames
+MOST_DB = 20.0  # that a band can have: no sound in [-1, 1] comes near
+CORRECTED_DB = 12.0  # by which a correction raises or lowers a band at most
+CORRECTION_CONTEXT = 3  # frames on either side that a correction looks at
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class AutoencoderConfig:
     dim: int = 384  # channels of the blocks
     hidden: int = 1152  # channels inside a block
     num_blocks: int = 8
+    corrections: int = 1  # of the decoded sound's levels, towards those asked for
 
     def __post_init__(self) -> None:
         for name, divisor in (
@@ -89,6 +93,11 @@ class Autoencoder(nn.Module):
         """The latent frame [bands, 1] of silence."""
         return (self.config.floor_db - self.band_mean) / self.band_std
 
+    @property
+    def context(self) -> int:
+        """Frames on either side that a frame of decoded sound depends on."""
+        return self.synthesis.context + CORRECTION_CONTEXT * self.config.corrections
+
     # Analysis
 
     def encode(self, wav: Tensor, chunk: int | None = None) -> Tensor:
@@ -122,7 +131,7 @@ class Autoencoder(nn.Module):
         bands = self.config.latent_channels
         if latents.ndim != 3 or latents.shape[1] != bands or latents.shape[2] == 0:
             raise ValueError(f"latents are {tuple(latents.shape)}; expected [B, {bands}, F > 0]")
-        context = self.synthesis.context
+        context = self.context
         pieces = []
         for first, last in _pieces(latents.shape[-1], chunk):
             before, after = first - context, latents.shape[-1] - last - context
@@ -136,17 +145,28 @@ class Autoencoder(nn.Module):
                 ],
                 dim=-1,
             )
-            levels = padded * self.band_std + self.band_mean
-            wav = self.synthesis(padded, levels)
             trim = context * self.hop_length
-            pieces.append(wav[:, trim:-trim])
+            pieces.append(self.synthesise(padded)[:, trim:-trim])
         return torch.cat(pieces, dim=-1).unsqueeze(1)
+
+    def synthesise(self, latents: Tensor) -> Tensor:
+        """[B, bands, F] -> [B, F * hop_length], of which the ends lack what was around them."""
+        levels = (latents * self.band_std + self.band_mean).clamp(max=MOST_DB)
+        wav: Tensor = self.synthesis(latents, levels)
+        with torch.autocast(wav.device.type, enabled=False):
+            for _ in range(self.config.corrections):
+                half = self.config.window_length // 2
+                padded = F.pad(wav, (half, half - self.hop_length))
+                missing = (levels - self._levels(padded)).clamp(-CORRECTED_DB, CORRECTED_DB)
+                wav = self.synthesis.amplify(wav, missing)
+        return wav
 
 
 class Synthesis(nn.Module):
     """Normalised latents and the levels they stand for, both [B, bands, F] -> sound [B, T]."""
 
     window: Tensor
+    share: Tensor
     spread: Tensor
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -166,7 +186,16 @@ class Synthesis(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
         self.register_buffer("window", torch.hann_window(config.synthesis_length), persistent=False)
-        self.register_buffer("spread", _spread(config), persistent=False)  # [bins, bands]
+        filters = mel_filters(config.n_fft, config.sample_rate, config.latent_channels)
+        # Each bin lies between bands. A band's power is shared by its bins, its gain is theirs.
+        share = filters.T[:: config.n_fft // config.synthesis_length].contiguous()
+        self.register_buffer("share", share, persistent=False)  # [bins, bands]
+        self.register_buffer("spread", share / filters.sum(1), persistent=False)  # [bins, bands]
+
+    @property
+    def scale(self) -> Tensor:
+        """Amplitudes of sines -> magnitudes, over the sum of the overlapping windows."""
+        return self.window.sum() / 2 * self.config.synthesis_hop / self.window.square().sum()
 
     @property
     def context(self) -> int:
@@ -185,27 +214,40 @@ class Synthesis(nn.Module):
         gain = self.gain(x).float().flatten(1)  # [B, F * hop_length / gain_hop]
         with torch.autocast(x.device.type, enabled=False):
             magnitude = self.start(levels.float()) * torch.exp(change.clamp(-8, 4))
-            return self.add_up(torch.polar(magnitude, angle)) * self.shape(gain)
+            pieces = torch.fft.irfft(torch.polar(magnitude, angle), self.config.synthesis_length)
+            # Phase 0 is a pulse at the centre of the window. A sine measures as it will sound.
+            pieces = pieces.roll(self.config.synthesis_length // 2, -1) * self.window
+            return self.add_up(pieces * self.scale) * self.shape(gain)
 
     def start(self, levels: Tensor) -> Tensor:
         """Levels [B, bands, F] -> magnitudes [B, N, bins] that would measure as these."""
         floor = 10 ** (self.config.floor_db / 10)
         power = (10 ** (levels / 10) - floor).clamp(min=0).transpose(1, 2)  # [B, F, bands]
-        density = power @ self.spread.T  # [B, F, bins]
-        after = torch.cat([density[:, 1:], density[:, -1:]], dim=1)
-        shares = torch.arange(self.spectra, device=levels.device) / self.spectra
-        between = density.unsqueeze(2) + (after - density).unsqueeze(2) * shares[:, None]
-        return between.flatten(1, 2).clamp(min=1e-12).sqrt() * (between.flatten(1, 2) > 0)
+        power = self.between(power @ self.spread.T)
+        return power.clamp(min=1e-12).sqrt() * (power > 0)
 
-    def add_up(self, spectra: Tensor) -> Tensor:
-        """Spectra [B, N, bins], centred at n * synthesis_hop -> [B, N * synthesis_hop]."""
+    def amplify(self, wav: Tensor, gain: Tensor) -> Tensor:
+        """[B, T] with its bands louder by the gains [B, bands, F] in dB."""
         length, hop = self.config.synthesis_length, self.config.synthesis_hop
-        scale = self.window.sum() / 2 / self.window.square().sum() * hop
-        # Phase 0 is a pulse at the centre of the window.
-        pieces = torch.fft.irfft(spectra, length).roll(length // 2, -1) * (self.window * scale)
-        parts = pieces.view(*pieces.shape[:2], length // hop, hop)  # [B, N, overlaps, hop]
-        count, overlaps = parts.shape[1], length // hop
-        wav = parts.new_zeros(parts.shape[0], count + overlaps - 1, hop)
+        padded = F.pad(wav, (length // 2, length // 2 - hop))
+        spectra = torch.fft.rfft(padded.unfold(-1, length, hop) * self.window)  # [B, N, bins]
+        factor = 10 ** (self.between(gain.transpose(1, 2) @ self.share.T) / 20)
+        scale = hop / self.window.square().sum()
+        return self.add_up(torch.fft.irfft(spectra * factor, length) * (self.window * scale))
+
+    def between(self, frames: Tensor) -> Tensor:
+        """Values at latent frames [B, F, bins] -> at the short spectra [B, N, bins], linearly."""
+        after = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)
+        shares = torch.arange(self.spectra, device=frames.device) / self.spectra
+        steps = (after - frames).unsqueeze(2) * shares[:, None]
+        return (frames.unsqueeze(2) + steps).flatten(1, 2)
+
+    def add_up(self, pieces: Tensor) -> Tensor:
+        """Windowed pieces [B, N, length], centred at n * hop -> sound [B, N * hop]."""
+        overlaps = self.config.synthesis_length // self.config.synthesis_hop
+        parts = pieces.view(*pieces.shape[:2], overlaps, -1)  # [B, N, overlaps, hop]
+        count = parts.shape[1]
+        wav = parts.new_zeros(parts.shape[0], count + overlaps - 1, parts.shape[3])
         for index in range(overlaps):
             wav[:, index : index + count] += parts[:, :, index]
         first = overlaps // 2
@@ -240,17 +282,6 @@ class Block(nn.Module):
         y = self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2))
         y = self.narrow(F.gelu(self.widen(y)))
         return torch.addcmul(x, self.scale, y)
-
-
-def _spread(config: AutoencoderConfig) -> Tensor:
-    """Power of bands -> power of each bin of the synthesis: [bins, bands].
-
-    Every bin takes from the bands it lies in, as an interpolation between them; a band's power is
-    shared by the bins in it, as many as the analysis has there.
-    """
-    filters = mel_filters(config.n_fft, config.sample_rate, config.latent_channels)
-    step = config.n_fft // config.synthesis_length
-    return (filters / filters.sum(1, keepdim=True)).T[::step].contiguous()
 
 
 def mel_filters(n_fft: int, sample_rate: int, num_bands: int) -> Tensor:

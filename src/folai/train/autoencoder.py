@@ -158,9 +158,8 @@ class _Run:
         with torch.no_grad():
             latents = self.model.encode(truth.unsqueeze(1))
             latents = latents + self.options.roughness * torch.randn_like(latents)
-            levels = latents * self.model.band_std + self.model.band_mean
         with torch.autocast(self.device.type, torch.bfloat16):
-            decoded = self.model.synthesis(latents, levels)
+            decoded = self.model.synthesise(latents)
         edge = EDGE * self.model.hop_length
         return decoded[:, edge:-edge], truth[:, edge:-edge]
 
