@@ -110,7 +110,7 @@ def test_rough_envelopes_keep_their_peak():
 
 def test_base_and_control_are_trained_and_resumed(folder, tmp_path):
     given = {
-        "data": folder,
+        "data": (folder,),
         "cache": tmp_path / "cache",
         "autoencoder": folder / "codec.safetensors",
     }
@@ -136,7 +136,7 @@ def test_base_and_control_are_trained_and_resumed(folder, tmp_path):
 
 def test_the_loss_falls(folder, tmp_path):
     options = foley.TrainOptions(
-        data=folder,
+        data=(folder,),
         out=tmp_path,
         autoencoder=folder / "codec.safetensors",
         config=CONFIG,

@@ -239,10 +239,15 @@ def _add_train_foley(trainers: Any) -> None:
             trainers,
             f"train {name}",
             f"{about} A run that was interrupted is resumed.",
-            f"folai train {name} --data recordings{base} --out runs/{name}",
+            f"folai train {name} --data recordings clips{base} --out runs/{name}",
         )
         command.add_argument(
-            "--data", type=Path, metavar="DIR", help="folder of recordings, or of such folders"
+            "--data",
+            type=Path,
+            nargs="+",
+            metavar="DIR",
+            required=True,
+            help="folders of recordings or clips, or of such folders",
         )
         if name == "control":
             command.add_argument("--base", type=Path, metavar="FILE", help="sound model to steer")

@@ -199,7 +199,7 @@ def _train_foley(parsed: Namespace) -> None:
     from folai.train.foley import TrainOptions, train_foley
 
     options = TrainOptions(
-        data=parsed.data,
+        data=tuple(parsed.data),
         out=parsed.out,
         cache=parsed.cache,
         autoencoder=parsed.autoencoder or AUTOENCODER,
@@ -217,7 +217,7 @@ def _train_control(parsed: Namespace) -> None:
     from folai.train.control import TrainOptions, train_control
 
     options = TrainOptions(
-        data=parsed.data,
+        data=tuple(parsed.data),
         base=parsed.base or FOLEY,
         out=parsed.out,
         cache=parsed.cache,

@@ -1,6 +1,6 @@
 """Trains the ControlNet: the base model, frozen, learns to follow envelopes. Read top to bottom.
 
-    folai train control --data recordings --base runs/foley/foley.safetensors --out runs/control
+    folai train control --data recordings clips --base runs/foley/foley.safetensors
 
 Envelopes are measured from the target sound, then for most examples roughened as a mapper's
 predictions are: blurred, early or late, of the wrong level, with hits missed and made up. So it
@@ -52,7 +52,7 @@ EXACT = 0.4  # share of the envelopes that are not roughened
 
 @dataclass(frozen=True)
 class TrainOptions:
-    data: Path | None = None  # folder of recordings and clips, or of such folders
+    data: tuple[Path, ...] = ()  # folders of recordings or clips, or of such folders
     base: Path = FOLEY  # weights of the DiT
     out: Path = Path("runs/control")
     cache: Path | None = None  # where what was measured is kept

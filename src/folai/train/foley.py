@@ -1,6 +1,6 @@
 """Trains the DiT and its conditioning. Read top to bottom: data, models, loss, loop.
 
-    folai train foley --data recordings --out runs/foley
+    folai train foley --data recordings clips --out runs/foley
 
 The base model learns what things sound like, from a reference, from words, or from neither; when
 they sound it is not told, that is the ControlNet's part (`control.py`). Stop the run whenever you
@@ -14,7 +14,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from folai.writing import written_whole
 
 @dataclass(frozen=True)
 class TrainOptions:
-    data: Path | None = None  # folder of recordings and clips, or of such folders
+    data: tuple[Path, ...] = ()  # folders of recordings or clips, or of such folders
     out: Path = Path("runs/foley")
     cache: Path | None = None  # where what was measured is kept
     autoencoder: Path = AUTOENCODER
@@ -139,13 +139,13 @@ class Base(nn.Module):
 
 
 def load_sequences(
-    data: Path | None,
+    data: Sequence[Path],
     cache: Path,
     autoencoder: Autoencoder,
     objects: int,
     log: Callable[[str], None],
 ) -> Sequences:
-    if data is None:
+    if not data:
         raise ValueError("nothing to train on: give --data DIR")
     sounds = load_sounds(data, cache / "sounds", "train")
     material = load_material(sounds, autoencoder, cache, log, objects)
