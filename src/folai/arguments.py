@@ -255,7 +255,7 @@ def _add_train_foley(trainers: Any) -> None:
         command.add_argument("--autoencoder", type=Path, metavar="FILE", help="other weights of it")
         command.add_argument("--steps", type=int, metavar="N", default=steps)
         command.add_argument(
-            "--batch-seconds", type=float, metavar="S", default=48.0, help="of sound in a step"
+            "--batch-seconds", type=float, metavar="S", default=32.0, help="of sound in a step"
         )
         command.add_argument("--seed", type=int, metavar="N", default=0)
         command.add_argument("--threads", type=int, metavar="N", default=os.cpu_count() or 1)

@@ -20,7 +20,6 @@ from torch import Tensor
 
 OBJECTIVES = ("rectified_flow", "clean", "v_prediction")
 FINE = 0.3  # deviation of what is left of latents once their smooth shape is known
-SMALLEST = 0.03  # t below which an error is not weighed up further
 Model = Callable[[Tensor, float], Tensor]  # (noisy [B, C, T], t) -> the objective's output, alike
 
 
@@ -58,20 +57,15 @@ def clean_shares(t: Tensor) -> tuple[Tensor, Tensor]:
     share of what is noisy.
     """
     power = ((1 - t) * FINE).square() + t.square()
-    return (1 - t) * FINE**2 / power, t / power.sqrt()
+    return (1 - t) * FINE**2 / power, t.clamp(min=1e-3) / power.sqrt()
 
 
 def training_error(said: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
-    """What to square for the loss, [B, C, T]; t is [B, 1, 1].
-
-    Errors of the clean latents are weighed as those of the flow, (noisy - clean) / t, that they
-    stand for.
-    """
+    """What to square for the loss, [B, C, T]; t is [B, 1, 1]."""
     alpha, sigma = alpha_sigma(t, objective)
     if objective == "clean":
         skip, share = clean_shares(t)
-        guess = skip * (alpha * clean + sigma * noise) + share * said
-        return (guess - clean) / t.clamp(min=SMALLEST)
+        return said - (clean - skip * (alpha * clean + sigma * noise)) / share
     if objective == "rectified_flow":
         return said - (noise - clean)
     return said - (alpha * noise - sigma * clean)

@@ -59,8 +59,8 @@ class TrainOptions:
     autoencoder: Path = AUTOENCODER
     control: ControlConfig = field(default_factory=lambda: ControlConfig(samples=SAMPLES))
     steps: int = 1200
-    batch_seconds: float = 48.0  # of targets in a step
-    learning_rate: float = 1e-3
+    batch_seconds: float = 32.0  # of targets in a step
+    learning_rate: float = 1.2e-3
     weight_decay: float = 0.01
     noise_bias: float = 0.5  # of the logit of t
     objects: int = 10  # computed ones of each material

@@ -45,8 +45,8 @@ class TrainOptions:
     autoencoder: Path = AUTOENCODER
     config: FoleyConfig = field(default_factory=FoleyConfig)
     steps: int = 2000
-    batch_seconds: float = 48.0  # of targets in a step
-    learning_rate: float = 1e-3
+    batch_seconds: float = 32.0  # of targets in a step
+    learning_rate: float = 1.2e-3
     weight_decay: float = 0.01
     noise_bias: float = 0.5  # of the logit of t: above 0 more of the time is spent on noise
     objects: int = 10  # computed ones of each material
