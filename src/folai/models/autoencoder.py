@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 KERNEL = 7  # frames
+NOISE_LENGTH = 2048  # short spectra after which the noise begins again: 12 s
 MOST_DB = 20.0  # that a band can have: no sound in [-1, 1] comes near
 CORRECTED_DB = 12.0  # by which a correction raises or lowers a band at most
 CORRECTION_CONTEXT = 3  # frames on either side that a correction looks at
@@ -34,6 +35,8 @@ class AutoencoderConfig:
     floor_db: float = -90.0  # added to each band's power, re a full-scale sine: silence
     synthesis_length: int = 1024  # samples of the short spectra that the decoder adds up
     synthesis_hop: int = 256
+    noise_from: float = 5_000.0  # Hz above which phases begin to be those of noise,
+    noise_above: float = 9_000.0  # and above which they wholly are
     gain_hop: int = 32  # samples between the gains that shape the sum in time
     dim: int = 384  # channels of the blocks
     hidden: int = 1152  # channels inside a block
@@ -146,13 +149,13 @@ class Autoencoder(nn.Module):
                 dim=-1,
             )
             trim = context * self.hop_length
-            pieces.append(self.synthesise(padded)[:, trim:-trim])
+            pieces.append(self.synthesise(padded, first - context)[:, trim:-trim])
         return torch.cat(pieces, dim=-1).unsqueeze(1)
 
-    def synthesise(self, latents: Tensor) -> Tensor:
-        """[B, bands, F] -> [B, F * hop_length], of which the ends lack what was around them."""
+    def synthesise(self, latents: Tensor, first: int = 0) -> Tensor:
+        """Frames from `first` on, [B, bands, F] -> [B, F * hop_length]: nothing is around them."""
         levels = (latents * self.band_std + self.band_mean).clamp(max=MOST_DB)
-        wav: Tensor = self.synthesis(latents, levels)
+        wav: Tensor = self.synthesis(latents, levels, first)
         with torch.autocast(wav.device.type, enabled=False):
             for _ in range(self.config.corrections):
                 half = self.config.window_length // 2
@@ -166,6 +169,7 @@ class Synthesis(nn.Module):
     """Normalised latents and the levels they stand for, both [B, bands, F] -> sound [B, T]."""
 
     window: Tensor
+    noise: Tensor
     share: Tensor
     spread: Tensor
 
@@ -186,6 +190,9 @@ class Synthesis(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
         self.register_buffer("window", torch.hann_window(config.synthesis_length), persistent=False)
+        self.register_buffer(
+            "noise", _noise_phases(config), persistent=False
+        )  # [NOISE_LENGTH, bins]
         filters = mel_filters(config.n_fft, config.sample_rate, config.latent_channels)
         # Each bin lies between bands. A band's power is shared by its bins, its gain is theirs.
         share = filters.T[:: config.n_fft // config.synthesis_length].contiguous()
@@ -202,15 +209,16 @@ class Synthesis(nn.Module):
         """Frames on either side that a frame of sound depends on."""
         return (self.config.num_blocks + 1) * (KERNEL // 2) + self.spectra + 1
 
-    def forward(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """[B, bands, F], the same in dB -> [B, F * hop_length]."""
+    def forward(self, latents: Tensor, levels: Tensor, first: int) -> Tensor:
+        """[B, bands, F] of frames from `first` on, the same in dB -> [B, F * hop_length]."""
         x = self.norm(self.embed(latents).transpose(1, 2))  # [B, F, dim]
         for block in self.blocks:
             x = block(x)
         x = self.last_norm(x)
         shape = (x.shape[0], x.shape[1] * self.spectra, self.bins)
         change = self.magnitude(x).float().view(shape)  # [B, N, bins], N spectra
-        angle = self.phase(x).float().view(shape)
+        places = torch.arange(shape[1], device=x.device) + first * self.spectra
+        angle = self.phase(x).float().view(shape) + self.noise[places % NOISE_LENGTH]
         gain = self.gain(x).float().flatten(1)  # [B, F * hop_length / gain_hop]
         with torch.autocast(x.device.type, enabled=False):
             magnitude = self.start(levels.float()) * torch.exp(change.clamp(-8, 4))
@@ -282,6 +290,24 @@ class Block(nn.Module):
         y = self.norm(self.conv(x.transpose(1, 2)).transpose(1, 2))
         y = self.narrow(F.gelu(self.widen(y)))
         return torch.addcmul(x, self.scale, y)
+
+
+def _noise_phases(config: AutoencoderConfig) -> Tensor:
+    """Phases [NOISE_LENGTH, bins] of white noise, faded in over frequency: the same every time.
+
+    High bands are wide, and their levels do not say which phases of their bins are right. Phases
+    that follow from the latents alone then settle into lines of constant frequency, heard as a
+    whine; those of noise do not. What rings below is left to the network.
+    """
+    length, hop = config.synthesis_length, config.synthesis_hop
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(NOISE_LENGTH * hop, generator=generator)
+    around = torch.cat([noise, noise[: length - hop]])
+    spectra = torch.fft.rfft(around.unfold(0, length, hop) * torch.hann_window(length))
+    frequency = torch.arange(length // 2 + 1) * (config.sample_rate / length)
+    share = (frequency - config.noise_from) / (config.noise_above - config.noise_from)
+    phases: Tensor = spectra.angle() * share.clamp(0, 1)
+    return phases
 
 
 def mel_filters(n_fft: int, sample_rate: int, num_bands: int) -> Tensor:

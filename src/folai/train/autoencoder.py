@@ -27,7 +27,7 @@ from torch import Tensor
 from folai.audio import write_wav
 from folai.checkpoints import save_autoencoder
 from folai.evaluate.autoencoder import log_mel_difference
-from folai.models.autoencoder import Autoencoder, AutoencoderConfig
+from folai.models.autoencoder import NOISE_LENGTH, Autoencoder, AutoencoderConfig
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
 from folai.train.sounds import Sound, load_sounds, pick_weights, pick_window
 from folai.train.spectra import spectral_loss
@@ -159,7 +159,7 @@ class _Run:
             latents = self.model.encode(truth.unsqueeze(1))
             latents = latents + self.options.roughness * torch.randn_like(latents)
         with torch.autocast(self.device.type, torch.bfloat16):
-            decoded = self.model.synthesise(latents)
+            decoded = self.model.synthesise(latents, int(torch.randint(NOISE_LENGTH, ())))
         edge = EDGE * self.model.hop_length
         return decoded[:, edge:-edge], truth[:, edge:-edge]
 
