@@ -59,7 +59,16 @@ def load_material(
     clips = {s.name for s in sounds if s.label == ""}
     whole = [s for s in sounds if s.label == "" or s.name.partition("@")[0] not in clips]
     parts = _parts(sounds, autoencoder.config.frame_rate)
-    told = f"{autoencoder.config} {objects} {[(s.name, len(s.samples)) for s in whole]}"
+    c = autoencoder.config
+    analysis = (
+        c.sample_rate,
+        c.hop_length,
+        c.window_length,
+        c.n_fft,
+        c.latent_channels,
+        c.floor_db,
+    )
+    told = f"{analysis} {objects} {[(s.name, len(s.samples)) for s in whole]}"
     stored = cache / f"material-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npz"
     if not stored.is_file():
         log(f"measuring {len(whole)} sounds and {objects} objects of each material")

@@ -26,9 +26,10 @@ from folai.vocabulary import ALL, MAX_WORDS, numbers_of, words_of_label
 Floats = NDArray[np.float32]
 
 LENGTHS = (2.0, 3.0, 4.0, 6.0)  # seconds of a target
-REFERENCES = (40, 88, 172, 344)  # latent frames of a reference
+REFERENCES = (44, 88, 172, 300, 432)  # latent frames of a reference
+BESIDE = 30  # latent frames of a recording from which a reference can be taken
 LONG = 3.0  # seconds from which a recording is used as it is, not as an event
-SHARES = {"clips": 0.35, "events": 0.35, "long": 0.12, "modelled": 0.18}
+SHARES = {"clips": 0.4, "events": 0.32, "long": 0.12, "modelled": 0.16}
 NO_REFERENCE, NO_WORDS = 0.3, 0.4  # shares of examples that go without
 RECOLOURED, MOVED, ROOMED = 0.5, 0.4, 0.35  # shares that get another colour, pitch, room
 
@@ -181,29 +182,16 @@ class Sequences:
         self, clip: Material, frames: int, reference_frames: int, rng: Generator
     ) -> tuple[Part, Part, tuple[str, ...]]:
         """Two windows of one recording, apart where it is long enough."""
-        start = _place(clip.num_frames, frames, rng)
-        target = self._cut(clip, start, frames)
-        words = words_of_label(clip.label) if clip.label else _sounding(clip, start, start + frames)
-        after = clip.num_frames - (start + frames)
-        if max(start, after) < 30:  # no room beside it
-            return (
-                target,
-                self._cut(clip, _place(clip.num_frames, reference_frames, rng), reference_frames),
-                words,
-            )
-        sides = [(0, start)] * (start >= 30) + [(start + frames, clip.num_frames)] * (after >= 30)
-        best: Part | None = None
-        for _ in range(4):  # something should sound in it
-            first, stop = sides[rng.integers(len(sides))]
-            place = first + _place(stop - first, reference_frames, rng)
-            last = min(stop, place + reference_frames)
-            reference = self._cut(clip, max(place, first), last - max(place, first))
-            if best is None or reference.curve.max() > best.curve.max():
-                best = reference
-            if best.curve.max() > 0.1 * clip.power.max():
-                break
-        assert best is not None
-        return target, _filled(best, reference_frames), words
+        start = _loud_place(clip, 0, clip.num_frames, frames, rng)
+        target, stop = self._cut(clip, start, frames), start + frames
+        words = words_of_label(clip.label) if clip.label else _sounding(clip, start, stop)
+        sides = [(a, b) for a, b in ((0, start), (stop, clip.num_frames)) if b - a >= BESIDE]
+        first, last = sides[rng.integers(len(sides))] if sides else (0, clip.num_frames)
+        places = [_loud_place(clip, first, last, reference_frames, rng) for _ in range(4)]
+        shared = [len({*_sounding(clip, at, at + reference_frames)} & {*words}) for at in places]
+        place = places[int(np.argmax(shared))]  # of one that strikes many things, the same thing
+        first, last = max(first, place), min(last, place + reference_frames)
+        return target, _filled(self._cut(clip, first, last - first), reference_frames), words
 
     def _cut(self, clip: Material, start: int, frames: int) -> Part:
         part = Part.silent(self.channels, frames)
@@ -320,6 +308,17 @@ def _place(available: int, wanted: int, rng: Generator) -> int:
     """Where a window begins; before the beginning where there is less than is wanted."""
     spare = available - wanted
     return int(rng.integers(spare + 1)) if spare >= 0 else -int(rng.integers(-spare + 1))
+
+
+def _loud_place(clip: Material, first: int, stop: int, wanted: int, rng: Generator) -> int:
+    """Where a window begins between two frames, at best one in which something sounds."""
+    places = [first + _place(stop - first, wanted, rng) for _ in range(4)]
+    loudest = [
+        clip.power[SAMPLES * max(first, at) : SAMPLES * min(stop, at + wanted)].max()
+        for at in places
+    ]
+    heard = np.flatnonzero(np.array(loudest) > 0.03 * clip.power.max())
+    return places[heard[0] if len(heard) else int(np.argmax(loudest))]
 
 
 def _filled(part: Part, frames: int) -> Part:
