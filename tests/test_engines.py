@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from folai import Envelope, GenerateOptions, generate
-from folai.audio import read_audio
+from folai.audio import read_audio, write_wav
 from folai.cli import main
 from folai.engines import choose_engine, prompt_of_sound
 from folai.foley import FoleyConfig, save_base, save_control
@@ -65,6 +65,19 @@ def test_another_rate_and_more_channels(clip, envelope, weights):
     )
     result = generate(clip, options=options)
     assert result.wav.shape == (1, round(2.5 * 48000)) and result.sample_rate == 48000
+
+
+def test_what_is_done_to_a_reference_is_said(clip, envelope, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    envelope.save("env.json")
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (3, 16000)).astype(np.float32)
+    write_wav("three.wav", noise, 16000)
+    command = f"generate {clip} -o out.wav --envelope env.json --engine preview"
+    assert main(shlex.split(f"{command} --reference three.wav --verbose")) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "three.wav: resampled from 16000 to 44100 Hz",
+        "three.wav: 3 channels made one",
+    ]
 
 
 def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatch, capsys):

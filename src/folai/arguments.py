@@ -70,6 +70,7 @@ def _add_generate(commands: Any) -> None:
     command.add_argument(
         "--envelope", type=Path, metavar="ENV", help=".json, .csv or sound, not predicted"
     )
+    command.add_argument("--verbose", action="store_true", help="say what is done to the reference")
     command.add_argument("--resample", action="store_true", help="fit that envelope to the clip")
     command.add_argument(
         "--mix", type=float, metavar="DB", help="keep the clip's own sound at this level, like -12"

@@ -80,13 +80,15 @@ def _generate(parsed: Namespace) -> None:
     told = (parsed.reference, parsed.prompt, parsed.sound)
     sound = ", ".join(str(given) for given in told if given) or DEFAULT_SOUND
     names = ", ".join(map(str, result.paths))
+    text = f"{names}: {_described(result.envelope)}, {sound} by {result.engine}"
     _report(
         parsed,
-        f"{names}: {_described(result.envelope)}, {sound} by {result.engine}",
+        "\n".join([*(result.notes if parsed.verbose else ()), text]),
         video=parsed.video,
         output=out,
         outputs=[str(path) for path in result.paths],
         engine=result.engine,
+        notes=result.notes,
         envelope=parsed.save_envelope,
         plot=parsed.plot,
         duration=result.duration,

@@ -29,6 +29,7 @@ from folai.envelope import FRAME_RATE, Envelope
 from folai.events import cut_events
 from folai.features import MAX_FPS, Pictures, iter_pictures
 from folai.flow import FLOW_SIZE
+from folai.media import open_media
 from folai.mux import check_output, mux
 from folai.video import Frame, iter_frames, probe
 from folai.writing import check_writable
@@ -89,6 +90,7 @@ class FoleyResult:
     envelope: Envelope
     paths: tuple[Path, ...]  # a file a take, or none
     engine: str  # that made it
+    notes: tuple[str, ...] = ()  # what was done to the reference first
 
     @property
     def wav(self) -> NDArray[np.float32]:
@@ -135,7 +137,8 @@ def generate(
     takes = tuple(fit_length(take, num_samples) for take in play(envelope))
     for path, take in zip(paths, takes, strict=False):
         mux(video, take, options.sample_rate, path, mix_db=options.mix_db, codec=options.codec)
-    return FoleyResult(takes, options.sample_rate, envelope, paths, engine)
+    notes = reference_notes(options, engine)
+    return FoleyResult(takes, options.sample_rate, envelope, paths, engine, notes)
 
 
 def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
@@ -249,6 +252,22 @@ def read_reference(options: GenerateOptions) -> NDArray[np.float32] | None:
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
     return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32)
+
+
+def reference_notes(options: GenerateOptions, engine: str) -> tuple[str, ...]:
+    """What had to be done to a reference file before it could be used."""
+    given = options.reference
+    if not isinstance(given, str | Path):
+        return ()
+    with open_media(given) as container:
+        stream = container.streams.best("audio")
+        rate, channels = getattr(stream, "rate", None), getattr(stream, "channels", 1)
+    notes = []
+    if rate != options.sample_rate:
+        notes.append(f"{given}: resampled from {rate} to {options.sample_rate} Hz")
+    if channels > (1 if engine == "diffusion" else 2):
+        notes.append(f"{given}: {channels} channels made one")
+    return tuple(notes)
 
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:
