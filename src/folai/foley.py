@@ -229,23 +229,24 @@ def finished(
     """[1, T] at the envelope's level, pulled onto it by `lock`, and nowhere above CEILING."""
     wav = wav * np.float32(gain)
     if lock > 0:
-        wav = wav * lock_gain(wav, sample_rate, envelope, lock)
-    return np.asarray(wav * np.float32(min(1.0, CEILING / max(float(np.abs(wav).max()), 1e-9))))
+        lock_level(wav, sample_rate, envelope, lock)
+    wav *= np.float32(min(1.0, CEILING / max(float(wav.max()), -float(wav.min()), 1e-9)))
+    return wav
 
 
-def lock_gain(
-    wav: NDArray[np.float32], sample_rate: int, envelope: Envelope, lock: float
-) -> NDArray[np.float32]:
-    """Smooth gain [T] that draws the level of wav [1, T] to the envelope, within +-LOCK_DB."""
+def lock_level(wav: NDArray[np.float32], sample_rate: int, envelope: Envelope, lock: float) -> None:
+    """Draws the level of wav [1, T] smoothly toward the envelope, within +-LOCK_DB, in place."""
     measured = centred_rms(wav, sample_rate, LOCK_RATE)
     asked = envelope.at(np.arange(len(measured)) / LOCK_RATE)
     floor = 1e-3 * float(envelope.values.max())  # below it nobody hears the difference
     ratio = (asked + floor) / (measured + floor)
     decibels = lock * np.clip(20 * np.log10(ratio), -LOCK_DB, LOCK_DB)
     gain = 10 ** (gaussian_smooth(decibels, 0.004 * LOCK_RATE) / 20)
-    at = np.arange(wav.shape[1]) * (LOCK_RATE / sample_rate)
-    smooth: NDArray[np.float32] = np.interp(at, np.arange(len(gain)), gain).astype(np.float32)
-    return smooth
+    frames = np.arange(len(gain))
+    for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
+        part = wav[:, first : first + (1 << 18)]
+        at = (first + np.arange(part.shape[1])) * (LOCK_RATE / sample_rate)
+        part *= np.interp(at, frames, gain).astype(np.float32)
 
 
 # Weights
