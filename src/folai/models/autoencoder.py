@@ -35,13 +35,13 @@ class AutoencoderConfig:
     floor_db: float = -90.0  # added to each band's power, re a full-scale sine: silence
     synthesis_length: int = 1024  # samples of the short spectra that the decoder adds up
     synthesis_hop: int = 256
-    noise_from: float = 5_000.0  # Hz above which phases begin to be those of noise,
-    noise_above: float = 9_000.0  # and above which they wholly are
+    noise_from: float = 3_000.0  # Hz above which phases begin to be those of noise,
+    noise_above: float = 7_000.0  # and above which they wholly are
     gain_hop: int = 32  # samples between the gains that shape the sum in time
     dim: int = 384  # channels of the blocks
     hidden: int = 1152  # channels inside a block
     num_blocks: int = 8
-    corrections: int = 1  # of the decoded sound's levels, towards those asked for
+    corrections: int = 3  # of the decoded sound's levels, towards those asked for
 
     def __post_init__(self) -> None:
         for name, divisor in (
