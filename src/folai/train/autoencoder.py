@@ -271,7 +271,8 @@ def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int) -> Non
         sound = sounds[index]
         wav = pick_window(sound, min(len(sound.samples), model.config.sample_rate), rng)
         wav /= max(float(np.abs(wav).max()), 1e-3)
-        levels.append(model.levels(torch.from_numpy(wav)[None, None])[0])
+        window = torch.from_numpy(wav)[None, None].to(model.band_mean.device)
+        levels.append(model.levels(window)[0])
     joined = torch.cat(levels, dim=1)
     model.band_mean.copy_(joined.mean(1, keepdim=True).half())
     model.band_std.copy_(joined.std(1, keepdim=True).half())
