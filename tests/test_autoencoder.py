@@ -210,9 +210,16 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(recordings: Path, tmp_
 def test_it_learns(recordings: Path, tmp_path: Path):
     said: list[str] = []
     options = AutoencoderOptions(
-        data=(recordings,), config=replace(TINY, corrections=0), out=tmp_path / "run", steps=40, batch_size=2, frames=12,
-        log_every=10, adversarial_from=1.0, learning_rate=6e-3,
-    )  # fmt: skip
+        data=(recordings,),
+        config=replace(TINY, corrections=0),
+        out=tmp_path / "run",
+        steps=40,
+        batch_size=2,
+        frames=12,
+        log_every=10,
+        adversarial_from=1.0,
+        learning_rate=6e-3,
+    )
     train_autoencoder(options, said.append)
     differences = [row[5] for row in table(said)]  # of the averaged weights, in dB
     assert differences[-1] < differences[0]
