@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from folai.checkpoints import load_mapper, save_mapper
+from folai.checkpoints import (
+    load_autoencoder,
+    load_mapper,
+    load_weights,
+    save_mapper,
+    save_weights,
+)
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 
 TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)
@@ -106,3 +112,20 @@ def test_config_that_does_not_fit(saved, config):
     _, path = saved
     edit(path, config=config)
     assert "do not fit each other" in refused(path)
+
+
+def test_any_kind_of_weights(tmp_path):
+    path = tmp_path / "thing.safetensors"
+    tensors = {"a": torch.randn(3, 2), "steps": torch.tensor(7)}
+    save_weights(path, "thing", tensors, {"size": 3}, {"data": "none"})
+    weights = load_weights(path, "thing")
+    assert (weights.config, weights.notes) == ({"size": 3}, {"data": "none"})
+    assert weights.tensors["a"].dtype == torch.float32 and weights.tensors["steps"] == 7
+    with pytest.raises(ValueError, match=r"thing\.safetensors: config and weights do not fit"):
+        weights.fill(torch.nn.Linear(2, 3))
+
+
+def test_weights_of_another_kind(saved):
+    _, path = saved
+    with pytest.raises(ValueError, match="not weights of an autoencoder that this version can"):
+        load_autoencoder(path)

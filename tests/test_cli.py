@@ -65,7 +65,7 @@ def test_generate_writes_what_it_says(at_work, capsys):
 
 
 def test_outputs_have_names_of_their_own(at_work, capsys):
-    assert main(["generate", "clip.mp4", "--envelope", "env.json"]) == 0
+    assert main(["generate", "clip.mp4", "--envelope", "env.json", "--sound", "wood"]) == 0
     assert "clip.foley.mp4" in capsys.readouterr().out
     assert main(["envelope", "clip.mp4", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
@@ -76,13 +76,16 @@ def test_envelope_then_generate_is_generate(at_work, capsys):
     assert main(shlex.split("envelope clip.mp4 -o predicted.json --plot env.svg --json")) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["frame_rate"] == 120 and facts["seconds"] > 0
-    assert main(shlex.split("generate clip.mp4 -o two.wav --envelope predicted.json")) == 0
-    assert main(shlex.split("generate clip.mp4 -o one.wav")) == 0
+    assert (
+        main(shlex.split("generate clip.mp4 -o two.wav --envelope predicted.json --sound wood"))
+        == 0
+    )
+    assert main(shlex.split("generate clip.mp4 -o one.wav --engine preview")) == 0
     assert (at_work / "one.wav").read_bytes() == (at_work / "two.wav").read_bytes()
 
 
 def test_envelope_plots_the_truth(at_work, capsys):
-    assert main(shlex.split("generate clip.mp4 -o out.mkv --envelope env.json")) == 0
+    assert main(shlex.split("generate clip.mp4 -o out.mkv --envelope env.json --sound wood")) == 0
     assert main(shlex.split("envelope out.mkv -o e.json --plot e.png --truth")) == 0
     capsys.readouterr()
     assert "has no sound" in refused(capsys, "envelope clip.mp4 -o f.json --plot f.png --truth")
@@ -162,7 +165,7 @@ def test_a_truncated_video_is_used_as_far_as_it_goes(at_work, capsys):
                 target.mux(packet)
     whole = (at_work / "clip.mkv").read_bytes()
     (at_work / "cut.mkv").write_bytes(whole[: len(whole) * 6 // 10])
-    assert main(shlex.split("generate cut.mkv -o out.mkv")) == 0
+    assert main(shlex.split("generate cut.mkv -o out.mkv --engine preview")) == 0
     said = capsys.readouterr()
     assert said.err.startswith("folai: warning: cut.mkv: is damaged or cut short")
     assert said.err.count("\n") == 1
@@ -232,7 +235,7 @@ def test_bad_envelopes(at_work, capsys, name, message):
 @pytest.mark.parametrize("changed", [{"frame_rate": 100}, {"values": [0.1] * 50, "onsets": []}])
 def test_resample_accepts_other_rates_and_lengths(at_work, capsys, changed):
     write_document("other.json", **changed)
-    command = "generate clip.mp4 -o out.mp4 --envelope other.json"
+    command = "generate clip.mp4 -o out.mp4 --engine preview --envelope other.json"
     assert "--resample" in refused(capsys, command)
     assert main(shlex.split(command + " --resample")) == 0
 
@@ -253,7 +256,19 @@ def test_resample_accepts_other_rates_and_lengths(at_work, capsys, changed):
         ("generate clip.mp4 -o out.mp4 --plot no/env.png", "no does not exist"),
         ("generate clip.mp4 -o out.mp4 --seed -1", "seed is -1"),
         ("generate clip.mp4 -o out.mp4 --mix nan", "mix_db is nan"),
-        ("generate clip.mp4 -o out.mp4 --weights w.safetensors", "w.safetensors: weights not"),
+        ("generate clip.mp4 -o out.mp4 --num-steps 0", "num_steps is 0; give 1 to 500"),
+        ("generate clip.mp4 -o out.mp4 --cfg-scale -1", "cfg_scale is -1.0; give 0 to 20"),
+        ("generate clip.mp4 -o out.mp4 --control-scale nan", "control_scale is nan"),
+        ("generate clip.mp4 -o out.mp4 --envelope-lock 2", "envelope_lock is 2.0; give 0 to 1"),
+        ("generate clip.mp4 -o out.mp4 --variations 0", "variations is 0; give 1 to 100"),
+        ("generate clip.mp4 -o out.mp4 --prompt xyzzy", "'xyzzy' has no word that the model knows"),
+        ("generate clip.mp4 -o out.mp4 --prompt hit --sound wood", "give one of them"),
+        ("generate clip.mp4 -o out.mp4 --prompt hit --engine preview", "takes no prompt"),
+        ("generate clip.mp4 -o out.mp4 --foley-weights f.safetensors", "f.safetensors: weights"),
+        (
+            "generate clip.mp4 -o out.mp4 --engine preview --weights w.safetensors",
+            "w.safetensors: weights not",
+        ),
         ("envelope clip.mp4 -o no/env.json", "no does not exist"),
         ("envelope clip.mp4 -o env.mp4", "env.mp4: envelopes are saved as"),
         ("edit env.json -o no/env.json", "no does not exist"),
@@ -265,6 +280,8 @@ def test_resample_accepts_other_rates_and_lengths(at_work, capsys, changed):
         ("evaluate mapper", "give --data DIR"),
         ("evaluate mapper --data missing", "missing: no such folder"),
         ("train mapper --data missing", "missing: no such folder"),
+        ("train foley --data missing", "missing: no such folder"),
+        ("train control --data . --base b.safetensors", "b.safetensors: weights not found"),
     ],
 )
 def test_bad_outputs_and_options(at_work, capsys, command, message):

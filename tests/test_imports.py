@@ -17,6 +17,7 @@ HEAVY = {"torch", "scipy", "matplotlib", "tqdm"}
         "import folai.envelope; folai.Envelope",
         "from folai.cli import main; main(['--help'])",
         "from folai.cli import main; main(['train', 'mapper', '--help'])",
+        "from folai.cli import main; main(['evaluate', 'foley', '--help'])",
         "from folai.cli import main; main(['generate', 'missing.mp4', '-o', 'out.mp4'])",
         "import folai.pipeline, folai.demo, folai.render",
     ],

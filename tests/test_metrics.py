@@ -9,9 +9,11 @@ import pytest
 
 from folai.evaluate.metrics import (
     OnsetScores,
+    cosine,
     envelope_correlation,
     envelope_l1,
     envelope_skill,
+    frechet_distance,
     l1_over_silence,
     match_onsets,
     median_onset_error,
@@ -139,3 +141,33 @@ def test_rms_curve_agrees_with_a_plain_loop() -> None:
     for i, value in enumerate(curve):
         part = wav[max(128 * i - 256, 0) : 128 * i + 256]
         assert value == pytest.approx(np.sqrt(np.sum(part**2) / 512))
+
+
+@pytest.mark.parametrize("counts", [(200, 150), (6, 9)])  # more vectors than numbers, and fewer
+def test_frechet_distance_agrees_with_the_matrix_square_root(counts: tuple[int, int]) -> None:
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(5)
+    mix = rng.standard_normal((12, 12))
+    a, b = rng.standard_normal((counts[0], 12)), rng.standard_normal((counts[1], 12)) @ mix + 1
+    covariances = np.cov(a.T), np.cov(b.T)
+    root = np.real(np.trace(sqrtm(covariances[0] @ covariances[1])))
+    between = np.sum((a.mean(0) - b.mean(0)) ** 2)
+    expected = between + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * root
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-5)
+
+
+def test_frechet_distance_of_known_sets() -> None:
+    line = np.array([[-1.0], [0.0], [1.0]])  # variance 1
+    assert frechet_distance(line, line) == 0.0
+    assert frechet_distance(line, 3 * line + 2) == pytest.approx(2**2 + (3 - 1) ** 2)
+    with pytest.raises(ValueError, match="N of 2 or more"):
+        frechet_distance([[1.0, 2.0]], [[1.0, 2.0]])
+    with pytest.raises(ValueError, match="one length"):
+        frechet_distance(np.ones((3, 2)), np.ones((3, 4)))
+
+
+def test_cosine() -> None:
+    a = [[1.0, 0.0], [2.0, 2.0], [0.0, 0.0]]
+    assert cosine(a, [[-3.0, 0.0], [1.0, 0.0], [1.0, 1.0]]) == pytest.approx([-1, 0.5**0.5, 0])

@@ -1,5 +1,7 @@
 """The whole flow on a clip whose contacts are known: when, what, and the finished file."""
 
+from functools import partial
+
 import av
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from folai.pipeline import measure_envelope
 from folai.video import probe
 
 RATE = 44100  # Hz
+Preview = partial(GenerateOptions, engine="preview")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_missing_weights_are_named(clip, tmp_path):
 
 def test_the_envelope_of_a_clips_own_sound(clip, exact, scene, tmp_path):
     sounding = tmp_path / "sounding.mkv"
-    generate(clip, sounding, GenerateOptions(envelope=exact))
+    generate(clip, sounding, Preview(envelope=exact))
     truth = measure_envelope(sounding)
     assert truth.duration == pytest.approx(probe(clip).duration, abs=1 / 120)
     distances = np.abs(scene.onsets[:, None] - truth.onsets[None]).min(axis=1)
@@ -72,7 +75,7 @@ def test_the_envelope_of_a_clips_own_sound(clip, exact, scene, tmp_path):
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv", "out.wav"])
 def test_sounds_land_on_the_contacts(clip, exact, scene, tmp_path, name):
     before = clip.read_bytes()
-    result = generate(clip, tmp_path / name, GenerateOptions(envelope=exact, sound="metal"))
+    result = generate(clip, tmp_path / name, Preview(envelope=exact, sound="metal"))
     assert result.path == tmp_path / name
     errors = late(*read_audio(result.path), scene.onsets)
     assert np.median(np.abs(errors)) < 0.004
@@ -84,7 +87,7 @@ def test_sounds_land_on_the_contacts(clip, exact, scene, tmp_path, name):
 
 
 def test_the_predicted_envelope_is_what_sounds(clip, predicted, hit, tmp_path):
-    result = generate(clip, tmp_path / "out.mp4", GenerateOptions(reference=hit))
+    result = generate(clip, tmp_path / "out.mp4", Preview(reference=hit))
     assert result.envelope == predicted
     assert result.wav.shape == (1, round(probe(clip).duration * RATE))
     assert result.duration == pytest.approx(probe(clip).duration, abs=1e-4)
@@ -94,7 +97,7 @@ def test_the_predicted_envelope_is_what_sounds(clip, predicted, hit, tmp_path):
 
 def test_a_seed_gives_the_same_sound_again(clip, exact):
     first, again, other = (
-        generate(clip, options=GenerateOptions(envelope=exact, seed=seed)) for seed in (1, 1, 2)
+        generate(clip, options=Preview(envelope=exact, seed=seed)) for seed in (1, 1, 2)
     )
     assert first.path is None
     assert np.array_equal(first.wav, again.wav)
@@ -103,30 +106,30 @@ def test_a_seed_gives_the_same_sound_again(clip, exact):
 
 def test_a_reference_may_be_an_array_and_have_many_channels(clip, exact, hit):
     mono = read_audio(hit)[0]
-    stereo = generate(clip, options=GenerateOptions(envelope=exact, reference=mono.repeat(2, 0)))
-    surround = generate(clip, options=GenerateOptions(envelope=exact, reference=mono.repeat(6, 0)))
-    single = generate(clip, options=GenerateOptions(envelope=exact, reference=mono[0]))
+    stereo = generate(clip, options=Preview(envelope=exact, reference=mono.repeat(2, 0)))
+    surround = generate(clip, options=Preview(envelope=exact, reference=mono.repeat(6, 0)))
+    single = generate(clip, options=Preview(envelope=exact, reference=mono[0]))
     assert [r.wav.shape[0] for r in (stereo, surround, single)] == [2, 1, 1]
 
 
 def test_the_clips_own_sound_is_replaced_or_kept_below(clip, exact, tmp_path):
     silence = Envelope(np.zeros(exact.num_frames))
     own = tmp_path / "own.mkv"
-    generate(clip, own, GenerateOptions(envelope=exact))
+    generate(clip, own, Preview(envelope=exact))
     replaced, mixed = tmp_path / "replaced.mkv", tmp_path / "mixed.mkv"
-    generate(own, replaced, GenerateOptions(envelope=silence))
-    generate(own, mixed, GenerateOptions(envelope=silence, mix_db=-6.0))
+    generate(own, replaced, Preview(envelope=silence))
+    generate(own, mixed, Preview(envelope=silence, mix_db=-6.0))
     assert not read_audio(replaced)[0].any()
     assert np.allclose(read_audio(mixed)[0], read_audio(own)[0] * 10 ** (-6 / 20), atol=1e-4)
     with pytest.warns(UserWarning, match="no sound of its own"):
-        generate(clip, mixed, GenerateOptions(envelope=exact, mix_db=-6.0))
+        generate(clip, mixed, Preview(envelope=exact, mix_db=-6.0))
 
 
 def test_an_envelope_of_another_rate_is_fitted_on_demand(clip, exact):
     slow = exact.resample(50.0, duration=exact.duration + 1)
     with pytest.raises(ValueError, match=r"lasts 3\.500 s, not 2\.500 s.*resample"):
-        generate(clip, options=GenerateOptions(envelope=slow))
-    result = generate(clip, options=GenerateOptions(envelope=slow, resample=True))
+        generate(clip, options=Preview(envelope=slow))
+    result = generate(clip, options=Preview(envelope=slow, resample=True))
     assert result.envelope.frame_rate == 120
     assert result.envelope.duration == pytest.approx(2.5, abs=0.01)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 from folai import __version__
+from folai.engines import DEFAULT_SOUND, ENGINES, Sampling
 from folai.materials import MATERIALS
+from folai.model_arguments import add_command, add_evaluate, add_train
 
-DEFAULT_SOUND = "wood"
 EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
     "--gain": ("gain", ("DB",), "louder by DB decibels"),
     "--shift": ("shift", ("S",), "later by S seconds, earlier if negative"),
@@ -39,24 +39,13 @@ def make_parser() -> argparse.ArgumentParser:
     _add_envelope(commands)
     _add_edit(commands)
     _add_demo(commands)
-    _add_train(commands)
-    _add_evaluate(commands)
+    add_train(commands)
+    add_evaluate(commands)
     return parser
 
 
-def _command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
-    """A parser for the command called `name` in full; its last word is what the user adds."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        name.split()[-1], help=about, description=about, epilog=f"example: {example}"
-    )
-    command.set_defaults(command=name)
-    command.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
-    command.add_argument("--quiet", action="store_true", help="print nothing but warnings")
-    return command
-
-
 def _add_generate(commands: Any) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "generate",
         "Give a clip its sound: predict when it sounds, lay sound there, and put it in the clip.",
@@ -72,11 +61,16 @@ def _add_generate(commands: Any) -> None:
         "(default: VIDEO's name with .foley before its suffix, in the current directory)",
     )
     sounds = command.add_mutually_exclusive_group()
-    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to take sounds from")
+    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to sound like")
     _add_sound(sounds)
+    command.add_argument(
+        "--prompt", metavar="WORDS", help='what to sound like, such as "footsteps on gravel"'
+    )
+    _add_engine(command)
     command.add_argument(
         "--envelope", type=Path, metavar="ENV", help=".json, .csv or sound, not predicted"
     )
+    command.add_argument("--verbose", action="store_true", help="say what is done to the reference")
     command.add_argument("--resample", action="store_true", help="fit that envelope to the clip")
     command.add_argument(
         "--mix", type=float, metavar="DB", help="keep the clip's own sound at this level, like -12"
@@ -90,7 +84,7 @@ def _add_generate(commands: Any) -> None:
 
 
 def _add_envelope(commands: Any) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "envelope",
         "Predict a clip's envelope: how loud its sound should be at each moment.",
@@ -112,7 +106,7 @@ def _add_envelope(commands: Any) -> None:
 
 
 def _add_edit(commands: Any) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "edit",
         "Edit an envelope, or measure that of a sound; edits apply in the order given.",
@@ -143,7 +137,7 @@ class _AddEdit(argparse.Action):
 
 
 def _add_demo(commands: Any) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "demo",
         "Draw a clip, give it its sound, and measure how far each sound is from its contact.",
@@ -160,62 +154,45 @@ def _add_demo(commands: Any) -> None:
     _add_seed_and_weights(command)
 
 
-def _own_cores() -> int:
-    """Cores this process may use; more threads than that only wait for one another."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _add_train(commands: Any) -> None:
-    trainers = commands.add_parser("train", help="Train a model.").add_subparsers(
-        title="models", required=True, metavar="MODEL"
-    )
-    command = _command(
-        trainers,
-        "train mapper",
-        "Train the RMS-Mapper on clips with sound; a run that was interrupted is resumed.",
-        "folai train mapper --data clips --out runs/mapper",
-    )
-    command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
+def _add_engine(command: Any) -> None:
     command.add_argument(
-        "--rendered", type=float, metavar="MINUTES", default=52.0, help="of drawn clips besides"
+        "--engine",
+        choices=ENGINES,
+        help="diffusion, the trained model, or preview, which is instant (default: diffusion; "
+        "preview for --sound)",
     )
-    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/mapper"))
-    command.add_argument("--steps", type=int, metavar="N", default=1300)
+    model = command.add_argument_group("of the engine diffusion")
+    model.add_argument("--negative-prompt", metavar="WORDS", help="what the sound must not be like")
+    model.add_argument("--num-steps", type=int, metavar="N", default=Sampling.num_steps)
+    model.add_argument(
+        "--cfg-scale",
+        type=float,
+        metavar="X",
+        default=Sampling.cfg_scale,
+        help="of guidance toward reference and prompt; 1: none (default: %(default)s)",
+    )
+    model.add_argument(
+        "--control-scale",
+        type=float,
+        metavar="X",
+        default=Sampling.control_scale,
+        help="how strongly the envelope steers, 0: not at all (default: %(default)s)",
+    )
+    model.add_argument(
+        "--envelope-lock",
+        type=float,
+        metavar="X",
+        default=Sampling.envelope_lock,
+        help="how far the level is pulled onto the envelope, 0 to 1 (default: %(default)s)",
+    )
+    model.add_argument("--foley-weights", type=Path, metavar="FILE", help="other weights of it")
     command.add_argument(
-        "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
+        "--variations",
+        type=int,
+        metavar="N",
+        default=1,
+        help="so many takes, the second to OUT's name with .take2 before its suffix",
     )
-    command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
-    command.add_argument("--seed", type=int, metavar="N", default=0)
-    command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
-    command.add_argument(
-        "--cache", type=Path, metavar="DIR", help="of what is computed from clips (default: in OUT)"
-    )
-    command = _command(
-        trainers,
-        "train join",
-        "Put several trained mappers into one file of weights: their predictions are averaged.",
-        "folai train join runs/0/mapper.safetensors runs/1/mapper.safetensors -o both.safetensors",
-    )
-    command.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS")
-    command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
-
-
-def _add_evaluate(commands: Any) -> None:
-    measures = commands.add_parser("evaluate", help="Measure a model.").add_subparsers(
-        title="models", required=True, metavar="MODEL"
-    )
-    command = _command(
-        measures,
-        "evaluate mapper",
-        "Compare predicted envelopes and onsets with the sound that clips have.",
-        "folai evaluate mapper --data clips --split val",
-    )
-    command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
-    command.add_argument("--split", metavar="NAME", help="only this split of DIR/clips.csv")
-    command.add_argument(
-        "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
-    )
-    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
 
 
 def _add_sound(command: Any) -> None:
@@ -223,8 +200,7 @@ def _add_sound(command: Any) -> None:
         "--sound",
         choices=tuple(MATERIALS),
         metavar="NAME",
-        default=DEFAULT_SOUND,
-        help=f"without a reference, one of {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
+        help=f"a built-in sound instead: {', '.join(MATERIALS)} (default: {DEFAULT_SOUND})",
     )
 
 

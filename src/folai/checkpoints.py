@@ -9,42 +9,123 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from folai.writing import written_whole
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from folai.models.autoencoder import Autoencoder
     from folai.models.rms_mapper import RMSMapper
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAPPER = WEIGHTS / "mapper.safetensors"
-_FORMAT = {"format": "folai-mapper", "version": 1}
+AUTOENCODER = WEIGHTS / "autoencoder.safetensors"
+FOLEY = WEIGHTS / "foley.safetensors"
+CONTROL = WEIGHTS / "control.safetensors"
+_VERSION = 1
 
 
-def save_mapper(models: Sequence[RMSMapper], path: Path, notes: dict[str, Any]) -> None:
-    """Writes the models as fp16, and their config, hash and `notes` beside them."""
+@dataclass(frozen=True)
+class Weights:
+    """A set of weights as read: tensors in float32, and what stands beside them."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    notes: dict[str, Any]
+
+    def fill(self, model: nn.Module, prefix: str = "") -> None:
+        """Puts those called `prefix`... into the model, which must want exactly these."""
+        own = {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
+        try:
+            model.load_state_dict(own)
+        except RuntimeError as error:
+            raise self.misfit(error) from error
+
+    def misfit(self, error: Exception) -> ValueError:
+        reason = " ".join(str(error).split())[:200]
+        return ValueError(f"{self.path}: config and weights do not fit each other ({reason})")
+
+
+def save_weights(
+    path: Path,
+    kind: str,
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    **facts: Any,
+) -> None:
+    """Writes tensors as fp16, and `kind`, config, hash, notes and other facts beside them."""
     from safetensors.torch import save_file
 
-    tensors = {
-        f"{index}.{name}": tensor.half().contiguous() if tensor.is_floating_point() else tensor
-        for index, model in enumerate(models)
-        for name, tensor in model.state_dict().items()
+    halved = {
+        name: (tensor.detach().cpu().half() if tensor.is_floating_point() else tensor).contiguous()
+        for name, tensor in tensors.items()
     }
     with written_whole(path) as temporary:
-        save_file(tensors, temporary)
+        save_file(halved, temporary)
     card = {
-        **_FORMAT,
+        "format": f"folai-{kind}",
+        "version": _VERSION,
         "sha256": _sha256(path),
-        "num_models": len(models),
-        "config": dataclasses.asdict(models[0].config),
-        "notes": notes,
+        **facts,
+        "config": dict(config),
+        "notes": dict(notes),
     }
     with written_whole(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=2) + "\n")
+
+
+def load_weights(path: Path, kind: str) -> Weights:
+    """Reads a set of weights of a `kind`, such as "mapper".
+
+    Raises ValueError where a file is missing, damaged, of another version or of another kind.
+    """
+    from safetensors.torch import load_file
+
+    card = _read_card(path, kind)
+    tensors = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(path).items()
+    }
+    config, notes = card.get("config"), card.get("notes", {})
+    if not isinstance(config, dict):
+        raise ValueError(f"{path.with_suffix('.json')}: has no config; copy the weights again")
+    return Weights(path, tensors, config, notes)
+
+
+def save_autoencoder(model: Autoencoder, path: Path, notes: Mapping[str, Any]) -> None:
+    config = dataclasses.asdict(model.config)
+    save_weights(path, "autoencoder", model.state_dict(), config, notes)
+
+
+def load_autoencoder(path: Path = AUTOENCODER) -> Autoencoder:
+    """The autoencoder, ready to run on the CPU. Raises ValueError as `load_weights`."""
+    from folai.models.autoencoder import Autoencoder, AutoencoderConfig
+
+    weights = load_weights(path, "autoencoder")
+    try:
+        model = Autoencoder(AutoencoderConfig(**weights.config))
+    except TypeError as error:
+        raise weights.misfit(error) from error
+    weights.fill(model)
+    return model.eval()
+
+
+def save_mapper(models: Sequence[RMSMapper], path: Path, notes: Mapping[str, Any]) -> None:
+    """Writes the models as one set of weights."""
+    tensors = {
+        f"{index}.{name}": tensor
+        for index, model in enumerate(models)
+        for name, tensor in model.state_dict().items()
+    }
+    config = dataclasses.asdict(models[0].config)
+    save_weights(path, "mapper", tensors, config, notes, num_models=len(models))
 
 
 def join_mappers(paths: Sequence[Path], out: Path) -> None:
@@ -56,7 +137,7 @@ def join_mappers(paths: Sequence[Path], out: Path) -> None:
     for model in models[1:]:
         if model.config != models[0].config:
             raise ValueError(f"{out}: the mappers to join differ in config; train them alike")
-    notes = [_read_card(path)["notes"] for path in paths]
+    notes = [_read_card(path, "mapper")["notes"] for path in paths]
     save_mapper(models, out, {"joined": notes})
 
 
@@ -65,35 +146,21 @@ def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
 
     Raises ValueError where a file is missing, damaged, of another version or not a mapper.
     """
-    from safetensors.torch import load_file
-
     from folai.models.rms_mapper import MapperConfig, RMSMapper
 
-    card = _read_card(path)
-    tensors = load_file(path)
-    models = []
+    weights = load_weights(path, "mapper")
     try:
-        config = MapperConfig(**{**card["config"], "channels": tuple(card["config"]["channels"])})
-        for index in range(card["num_models"]):
-            model = RMSMapper(config)
-            model.load_state_dict(_own_tensors(tensors, f"{index}."))
-            models.append(model.eval())
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"{path}: config and weights do not fit each other ({reason})") from error
-    return models
+        config = MapperConfig(**{**weights.config, "channels": tuple(weights.config["channels"])})
+    except (KeyError, TypeError) as error:
+        raise weights.misfit(error) from error
+    count = len({name.split(".")[0] for name in weights.tensors})
+    models = [RMSMapper(config) for _ in range(count)]
+    for index, model in enumerate(models):
+        weights.fill(model, f"{index}.")
+    return [model.eval() for model in models]
 
 
-def _own_tensors(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those of the model called `prefix`, under their own names and in float32."""
-    return {
-        name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-
-
-def _read_card(path: Path) -> dict[str, Any]:
+def _read_card(path: Path, kind: str) -> dict[str, Any]:
     described = path.with_suffix(".json")
     for needed in (path, described):
         if not needed.is_file():
@@ -102,11 +169,16 @@ def _read_card(path: Path) -> dict[str, Any]:
         card = json.loads(described.read_text())
     except ValueError as error:
         raise ValueError(f"{described}: not JSON ({error}); copy the weights again") from None
-    if not isinstance(card, dict) or {k: card.get(k) for k in _FORMAT} != _FORMAT:
-        raise ValueError(f"{described}: not weights of a mapper that this version can read")
+    known = {"format": f"folai-{kind}", "version": _VERSION}
+    if not isinstance(card, dict) or {k: card.get(k) for k in known} != known:
+        raise ValueError(f"{described}: not weights of {_a(kind)} that this version can read")
     if card.get("sha256") != _sha256(path):
         raise ValueError(f"{path}: damaged, its sha256 is not the recorded one; copy it again")
     return card
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _sha256(path: Path) -> str:

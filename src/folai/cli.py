@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from folai.arguments import DEFAULT_SOUND, make_parser
+from folai.arguments import make_parser
+from folai.engines import DEFAULT_SOUND
 from folai.materials import MATERIALS
 
 if TYPE_CHECKING:
@@ -54,29 +55,45 @@ def _generate(parsed: Namespace) -> None:
     _check_extras(parsed, parsed.save_envelope)
     options = GenerateOptions(
         reference=parsed.reference,
+        prompt=parsed.prompt,
+        negative_prompt=parsed.negative_prompt,
         sound=parsed.sound,
+        engine=parsed.engine,
         envelope=parsed.envelope,
         resample=parsed.resample,
         seed=parsed.seed,
+        variations=parsed.variations,
+        num_steps=parsed.num_steps,
+        cfg_scale=parsed.cfg_scale,
+        control_scale=parsed.control_scale,
+        envelope_lock=parsed.envelope_lock,
         mix_db=parsed.mix,
         codec=parsed.codec,
         weights=parsed.weights,
+        foley_weights=parsed.foley_weights,
     )
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:
         result.envelope.save(parsed.save_envelope)
     _plot(parsed, result.envelope)
+    told = (parsed.reference, parsed.prompt, parsed.sound)
+    sound = ", ".join(str(given) for given in told if given) or DEFAULT_SOUND
+    names = ", ".join(map(str, result.paths))
+    text = f"{names}: {_described(result.envelope)}, {sound} by {result.engine}"
     _report(
         parsed,
-        f"{out}: {_described(result.envelope)}, {parsed.reference or parsed.sound}",
+        "\n".join([*(result.notes if parsed.verbose else ()), text]),
         video=parsed.video,
         output=out,
+        outputs=[str(path) for path in result.paths],
+        engine=result.engine,
+        notes=result.notes,
         envelope=parsed.save_envelope,
         plot=parsed.plot,
         duration=result.duration,
         onsets=result.envelope.onsets.tolist(),
-        sound=parsed.reference or parsed.sound,
+        sound=sound,
         seed=parsed.seed,
         seconds=time.perf_counter() - began,
     )
@@ -133,7 +150,8 @@ def _demo(parsed: Namespace) -> None:
     named = parsed.sound in MATERIALS
     options = GenerateOptions(
         reference=None if named else parsed.sound,
-        sound=parsed.sound if named else DEFAULT_SOUND,
+        sound=parsed.sound if named else None,
+        engine="preview",
         seed=parsed.seed,
         weights=parsed.weights,
     )
@@ -162,6 +180,59 @@ def _train_mapper(parsed: Namespace) -> None:
     _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
 
 
+def _train_autoencoder(parsed: Namespace) -> None:
+    from folai.train.autoencoder import AutoencoderOptions, train_autoencoder
+
+    options = AutoencoderOptions(
+        data=tuple(parsed.data),
+        out=parsed.out,
+        cache=parsed.cache,
+        steps=parsed.steps,
+        batch_size=parsed.batch_size,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_autoencoder(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
+def _train_foley(parsed: Namespace) -> None:
+    from folai.checkpoints import AUTOENCODER
+    from folai.train.foley import TrainOptions, train_foley
+
+    options = TrainOptions(
+        data=tuple(parsed.data),
+        out=parsed.out,
+        cache=parsed.cache,
+        autoencoder=parsed.autoencoder or AUTOENCODER,
+        steps=parsed.steps,
+        batch_seconds=parsed.batch_seconds,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_foley(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
+def _train_control(parsed: Namespace) -> None:
+    from folai.checkpoints import AUTOENCODER, FOLEY
+    from folai.train.control import TrainOptions, train_control
+
+    options = TrainOptions(
+        data=tuple(parsed.data),
+        base=parsed.base or FOLEY,
+        out=parsed.out,
+        cache=parsed.cache,
+        autoencoder=parsed.autoencoder or AUTOENCODER,
+        steps=parsed.steps,
+        batch_seconds=parsed.batch_seconds,
+        seed=parsed.seed,
+        threads=parsed.threads,
+    )
+    weights = train_control(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
 def _join_mappers(parsed: Namespace) -> None:
     from folai.checkpoints import join_mappers
 
@@ -184,6 +255,47 @@ def _evaluate_mapper(parsed: Namespace) -> None:
     _report(parsed, report.table(), **report.to_dict())
 
 
+def _evaluate_autoencoder(parsed: Namespace) -> None:
+    from folai.evaluate.autoencoder import evaluate_autoencoder
+
+    with _progress(parsed) as progress:
+        report = evaluate_autoencoder(
+            parsed.data,
+            parsed.split,
+            parsed.weights,
+            progress,
+            limit=parsed.limit,
+            embedding=parsed.embedding,
+            cache=parsed.cache,
+        )
+    _report(parsed, report.table(), **report.to_dict())
+
+
+def _evaluate_foley(parsed: Namespace) -> None:
+    from folai.evaluate.foley import FoleyOptions, evaluate_foley
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = FoleyOptions(
+        data=parsed.data,
+        split=parsed.split,
+        sounds=parsed.sounds,
+        weights=parsed.weights,
+        mapper=parsed.mapper,
+        generator=not parsed.baselines,
+        predicted=not parsed.true_only,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        durations=tuple(parsed.speed),
+        plot=parsed.plot,
+        cache=parsed.cache,
+    )
+    with _progress(parsed) as progress:
+        report = evaluate_foley(options, progress=progress)
+    _report(parsed, report.table(), **report.to_dict())
+
+
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "generate": _generate,
     "envelope": _envelope,
@@ -191,7 +303,12 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "demo": _demo,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
+    "train foley": _train_foley,
+    "train control": _train_control,
+    "train autoencoder": _train_autoencoder,
     "evaluate mapper": _evaluate_mapper,
+    "evaluate autoencoder": _evaluate_autoencoder,
+    "evaluate foley": _evaluate_foley,
 }
 
 

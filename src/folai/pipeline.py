@@ -18,13 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.audio import fit_length, peak_normalise, read_audio, to_mono
+from folai.engines import (
+    Sampling,
+    check_engine,
+    choose_engine,
+    play_diffusion,
+    play_preview,
+)
 from folai.envelope import FRAME_RATE, Envelope
 from folai.events import cut_events
 from folai.features import MAX_FPS, Pictures, iter_pictures
 from folai.flow import FLOW_SIZE
-from folai.materials import MATERIALS
+from folai.media import open_media
 from folai.mux import check_output, mux
-from folai.preview import lay
 from folai.video import Frame, iter_frames, probe
 from folai.writing import check_writable
 
@@ -36,34 +42,65 @@ class GenerateOptions:
     """How a clip gets its sound. Raises ValueError for what cannot be meant."""
 
     reference: str | Path | NDArray[Any] | None = None  # a file, or [T] or [C, T] at sample_rate
-    sound: str = "wood"  # the built-in material to use where there is no reference
+    prompt: str | None = None  # in words of `folai.vocabulary`, beside a reference or without one
+    negative_prompt: str | None = None  # what the sound must not be like
+    sound: str | None = None  # a built-in material, where there is neither
+    engine: str | None = None  # "diffusion" or "preview"; None: see `folai.engines.choose_engine`
     envelope: Envelope | str | Path | None = None  # an edited one, instead of predicting it
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
     seed: int = 0  # of the variation between one hit and the next
+    variations: int = 1  # takes; each has the next seed
+    num_steps: int = Sampling.num_steps  # these four are of the engine "diffusion"
+    cfg_scale: float = Sampling.cfg_scale
+    control_scale: float = Sampling.control_scale
+    envelope_lock: float = Sampling.envelope_lock
     mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
     codec: str | None = None  # of the sound; None: what the container is usually given
     sample_rate: int = 44100  # Hz
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
+    foley_weights: str | Path | None = None  # of the sound model, its control beside them; same
 
     def __post_init__(self) -> None:
-        if self.sound not in MATERIALS:
-            raise ValueError(f"sound is {self.sound!r}; use one of {', '.join(MATERIALS)}")
+        check_engine(self.engine, self.sound, vars(self))
+        self.sampling  # noqa: B018  # raises for what is out of range
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; give 0 or more")
+        if not 1 <= self.variations <= 100:
+            raise ValueError(f"variations is {self.variations}; give 1 to 100")
         if self.mix_db is not None and not math.isfinite(self.mix_db):
             raise ValueError(f"mix_db is {self.mix_db}; give decibels, such as -12")
         if not 8000 <= self.sample_rate <= 192_000:
             raise ValueError(f"sample_rate is {self.sample_rate} Hz; give 8000 to 192000")
 
+    @property
+    def sampling(self) -> Sampling:
+        """What concerns the engine "diffusion" alone."""
+        return Sampling(**{name: getattr(self, name) for name in Sampling.__dataclass_fields__})
+
 
 @dataclass(frozen=True, eq=False)
 class FoleyResult:
-    """The soundtrack alone as `wav` [C, T], what it follows, and the finished clip if written."""
+    """The soundtrack alone, what it follows, and the finished clips if written.
 
-    wav: NDArray[np.float32]
+    takes: [C, T] each, as many as there are variations.
+    """
+
+    takes: tuple[NDArray[np.float32], ...]
     sample_rate: int  # Hz
     envelope: Envelope
-    path: Path | None
+    paths: tuple[Path, ...]  # a file a take, or none
+    engine: str  # that made it
+    notes: tuple[str, ...] = ()  # what was done to the reference first
+
+    @property
+    def wav(self) -> NDArray[np.float32]:
+        """The first take, [C, T]."""
+        return self.takes[0]
+
+    @property
+    def path(self) -> Path | None:
+        """The first take's file."""
+        return self.paths[0] if self.paths else None
 
     @property
     def duration(self) -> float:
@@ -80,29 +117,66 @@ def generate(
 ) -> FoleyResult:
     """Give a clip its sound, and write the finished clip to `out` (see `folai.mux.OUTPUTS`).
 
-    Raises ValueError, before any work, for a clip, reference, envelope or output that will not do.
+    More than one take go to `out`, `out.take2`... before the suffix. Raises ValueError, before any
+    work, for a clip, reference, envelope or output that will not do.
     """
     info = probe(video)
-    if out is not None:
-        check_output(out, source=video, codec=options.codec)
-        check_writable(out, inputs=_files(options.reference, options.envelope, options.weights))
+    paths = () if out is None else take_paths(out, options.variations)
+    given = (options.reference, options.envelope, options.weights, options.foley_weights)
+    for path in paths:
+        check_output(path, source=video, codec=options.codec)
+        check_writable(path, inputs=_files(*given))
     if options.mix_db is not None and not info.has_audio:
         warnings.warn(f"{video}: has no sound of its own to mix with", stacklevel=2)
     reference = read_reference(options)
     envelope = _read_envelope(options, info.duration)
+    play, engine = _player(options, reference, info.duration)
     if envelope is None:
         envelope = predict_envelope(video, weights=options.weights, progress=progress)
-    wav = lay(
-        envelope,
-        reference=reference,
-        sound=options.sound if reference is None else None,
-        sample_rate=options.sample_rate,
-        seed=options.seed,
+    num_samples = round(info.duration * options.sample_rate)
+    takes = tuple(fit_length(take, num_samples) for take in play(envelope))
+    for path, take in zip(paths, takes, strict=False):
+        mux(video, take, options.sample_rate, path, mix_db=options.mix_db, codec=options.codec)
+    notes = reference_notes(options, engine)
+    return FoleyResult(takes, options.sample_rate, envelope, paths, engine, notes)
+
+
+def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
+    """`out` itself, then with `.take2`, `.take3`... before its suffix."""
+    first = Path(out)
+    others = (first.with_suffix(f".take{n}{first.suffix}") for n in range(2, variations + 1))
+    return (first, *others)
+
+
+def _player(
+    options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
+) -> tuple[Callable[[Envelope], list[NDArray[np.float32]]], str]:
+    """(what makes takes [C, T] from an envelope, its name); PyTorch is loaded where it is needed.
+
+    Weights are read here, so that bad ones are refused before the work.
+    """
+    weights = None if options.foley_weights is None else Path(options.foley_weights)
+    engine = choose_engine(
+        options.engine, sound=options.sound, prompt=options.prompt, weights=weights
     )
-    wav = fit_length(wav, round(info.duration * options.sample_rate))
-    if out is not None:
-        mux(video, wav, options.sample_rate, out, mix_db=options.mix_db, codec=options.codec)
-    return FoleyResult(wav, options.sample_rate, envelope, None if out is None else Path(out))
+    shared: dict[str, Any] = {
+        "reference": reference,
+        "sound": options.sound,
+        "sample_rate": options.sample_rate,
+        "seed": options.seed,
+        "variations": options.variations,
+    }
+    if engine == "preview":
+        return lambda envelope: play_preview(envelope, **shared), engine
+    from folai.foley import load_foley
+
+    foley = load_foley() if weights is None else load_foley(weights)
+    return (
+        lambda envelope: play_diffusion(
+            foley, envelope, options.sampling, duration=duration, **shared
+        ),
+        engine,
+    )
 
 
 def predict_envelope(
@@ -178,6 +252,22 @@ def read_reference(options: GenerateOptions) -> NDArray[np.float32] | None:
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
     return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32)
+
+
+def reference_notes(options: GenerateOptions, engine: str) -> tuple[str, ...]:
+    """What had to be done to a reference file before it could be used."""
+    given = options.reference
+    if not isinstance(given, str | Path):
+        return ()
+    with open_media(given) as container:
+        stream = container.streams.best("audio")
+        rate, channels = getattr(stream, "rate", None), getattr(stream, "channels", 1)
+    notes = []
+    if rate != options.sample_rate:
+        notes.append(f"{given}: resampled from {rate} to {options.sample_rate} Hz")
+    if channels > (1 if engine == "diffusion" else 2):
+        notes.append(f"{given}: {channels} channels made one")
+    return tuple(notes)
 
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:

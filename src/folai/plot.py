@@ -34,7 +34,7 @@ def plot_envelope(
     frames: (time in seconds, [H, W, 3] uint8) in time order; those that fit are shown.
     contacts: seconds at which things touched. truth: another envelope, drawn behind.
     """
-    plt = _pyplot()
+    plt = pyplot()
     strip = _strip(frames or [], envelope.duration, _figure_width(envelope.duration))
     heights = [STRIP_HEIGHT, 2.4] if strip else [2.4]
     figure, rows = plt.subplots(
@@ -60,10 +60,10 @@ def check_plot(path: str | Path) -> None:
     if Path(path).suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path}: plots are saved as {', '.join(SUFFIXES)}; change the name")
     check_writable(path)
-    _pyplot()
+    pyplot()
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
     try:
         import matplotlib
     except ImportError as error:

@@ -18,9 +18,7 @@ of one frame rate have in common. Only what has both picture and sound counts.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path
@@ -37,7 +35,13 @@ from folai.evaluate.metrics import (
     l1_over_silence,
     onset_scores,
 )
-from folai.evaluate.reporting import Progress, Steps, jsonable
+from folai.evaluate.reporting import (
+    Progress,
+    Steps,
+    folder_or_temporary,
+    jsonable,
+    mean_of_known,
+)
 from folai.mapper import predict_envelope
 from folai.rms import find_onsets
 from folai.train.alignment import estimate_offsets, refine_onsets
@@ -83,7 +87,7 @@ class MapperReport:
         """Each figure's mean over the clips that have it; NaN where none has."""
         names = [field.name for field in fields(ClipScore) if field.name not in ("truth", "name")]
         means: dict[str, Any] = {
-            name: _mean([getattr(score, name) for score in self.scores]) for name in names
+            name: mean_of_known([getattr(score, name) for score in self.scores]) for name in names
         }
         return ClipScore(**means)
 
@@ -132,7 +136,7 @@ def evaluate_mapper(
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
     unread: dict[str, str] = {}
     told = Steps(progress, 2 * len(listings) + len(beside))
-    with _folder(cache) as folder:
+    with folder_or_temporary(cache) as folder:
         offsets = estimate_offsets(
             chain(_readable(listings, folder, unread, told), _readable(beside, folder, {}, told))
         )
@@ -215,18 +219,3 @@ def _readable(
             else:
                 unread[listing.name] = f"{listing.path}: its sound is silent, nothing to compare"
         told.step()
-
-
-@contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    """The folder given, or a temporary one."""
-    if given is not None:
-        yield given
-        return
-    with tempfile.TemporaryDirectory(prefix="folai-") as temporary:
-        yield Path(temporary)
-
-
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan

@@ -2,8 +2,8 @@
 
 Conventions. Sound is 16 kHz mono. Curves are linear RMS, [T], >= 0, frame i centred at
 i / frame_rate seconds; the predicted and the true one have the same length and rate. Onsets are
-seconds, in any order. The prediction comes first, the truth second. A lag is positive where the
-prediction is late.
+seconds, in any order. Embeddings are vectors, a row a sound. The prediction comes first, the truth
+second. A lag is positive where the prediction is late.
 
     true = rms_curve(wav, 16000)
     pred = envelope.at(np.arange(len(true)) / RMS_RATE)
@@ -159,6 +159,38 @@ def match_onsets(pred: ArrayLike, true: ArrayLike, window: float) -> list[tuple[
             i, j = i - 1, j - 1
             pairs.append((i, j))
     return pairs[::-1]
+
+
+def cosine(a: ArrayLike, b: ArrayLike) -> Floats:
+    """Cosine of vectors [..., D] and [..., D], -1 to 1, higher is more alike. Zeros: 0.0."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return np.asarray(np.clip(np.sum(a * b, axis=-1) / np.maximum(length, 1e-12), -1.0, 1.0))
+
+
+def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
+    """Squared Frechet distance of Gaussians fitted to vectors [N, D] and [M, D]; N, M >= 2.
+
+    |mean difference|^2 + tr(A + B - 2 (A B)^1/2) with covariances A and B. >= 0, lower is nearer,
+    0.0 for the same set. Biased upward where N or M is not far above D: compare sets of one size.
+
+    The trace of the root needs no D x D matrix: with A = X'X and B = Y'Y, the eigenvalues of AB are
+    the squared singular values of XY', so it is the sum of those.
+    """
+    a, b = (_vectors(x) for x in (a, b))
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"vectors {a.shape} and {b.shape}: bring both to one length")
+    between = a.mean(axis=0) - b.mean(axis=0)
+    x, y = ((v - v.mean(axis=0)) / np.sqrt(len(v) - 1) for v in (a, b))
+    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    return float(max(between @ between + np.sum(x**2) + np.sum(y**2) - 2 * root, 0.0))
+
+
+def _vectors(given: ArrayLike) -> Floats:
+    vectors = np.asarray(given, dtype=np.float64)
+    if vectors.ndim != 2 or len(vectors) < 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"vectors {vectors.shape}: give finite numbers [N, D] with N of 2 or more")
+    return vectors
 
 
 def _pearson(a: Floats, b: Floats) -> float:

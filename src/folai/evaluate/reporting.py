@@ -1,9 +1,12 @@
-"""What reports of scores share: progress by steps, and figures that JSON can hold."""
+"""What reports of scores share: progress by steps, a place for caches, means, and JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 Progress = Callable[[float], None]  # is told what share is done, 0 to 1
@@ -30,3 +33,19 @@ def jsonable(figures: dict[str, Any]) -> dict[str, Any]:
         return None if isinstance(value, float) and math.isnan(value) else value
 
     return {name: plain(value) for name, value in figures.items()}
+
+
+def mean_of_known(values: Sequence[float]) -> float:
+    """Without those that are NaN; NaN where all are."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+@contextmanager
+def folder_or_temporary(given: Path | None) -> Iterator[Path]:
+    """The folder given, or a temporary one."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="folai-") as temporary:
+        yield Path(temporary)

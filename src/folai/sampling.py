@@ -1,0 +1,129 @@
+"""From noise to latents in few steps: flat functions that know no models.
+
+    noisy = alpha(t) * clean + sigma(t) * noise        t from 1 (noise) to 0 (clean)
+
+Rectified flow (Liu et al., arXiv 2209.03003): alpha = 1 - t, sigma = t, the model says noise -
+clean, or, on the same path ("clean"), what is to be added to a share of the noisy latents to make
+them clean (Karras et al., arXiv 2206.00364), which asks less of a narrow network: it need not carry
+all the noise. v-prediction (Salimans & Ho, arXiv 2202.00512): alpha = cos(pi t / 2), sigma =
+sin(pi t / 2), the model says alpha * noise - sigma * clean. Latents are [B, C, T].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+OBJECTIVES = ("rectified_flow", "clean", "v_prediction")
+FINE = 0.3  # deviation of what is left of latents once their smooth shape is known
+Model = Callable[[Tensor, float], Tensor]  # (noisy [B, C, T], t) -> the objective's output, alike
+
+
+def draw_noise(seeds: Sequence[int], channels: int, num_frames: int) -> Tensor:
+    """[B, C, T]: one generator on the CPU for each seed, whatever the batch."""
+    drawn = [
+        torch.randn(num_frames, channels, generator=torch.Generator().manual_seed(seed)).T
+        for seed in seeds
+    ]
+    return torch.stack(drawn)
+
+
+def make_times(num_steps: int, shift: float = 1.0) -> list[float]:
+    """num_steps + 1 values of t from 1 to 0; a shift above 1 spends more steps near the noise.
+
+    The shift of arXiv 2403.03206, equation 23: t -> shift t / (1 + (shift - 1) t).
+    """
+    even = [1 - step / num_steps for step in range(num_steps + 1)]
+    return [shift * t / (1 + (shift - 1) * t) for t in even]
+
+
+def alpha_sigma(t: Tensor, objective: str) -> tuple[Tensor, Tensor]:
+    """Shares of the clean latents and of the noise at t, both shaped as t."""
+    if objective in ("rectified_flow", "clean"):
+        return 1 - t, t
+    if objective == "v_prediction":
+        return torch.cos(t * math.pi / 2), torch.sin(t * math.pi / 2)
+    raise ValueError(f"objective is {objective!r}; allowed: {', '.join(OBJECTIVES)}")
+
+
+def clean_shares(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of the noisy latents and of the model's output in the clean ones, shaped as t.
+
+    Once the shape is known, what is left has the deviation FINE, and the best guess at it is this
+    share of what is noisy.
+    """
+    power = ((1 - t) * FINE).square() + t.square()
+    return (1 - t) * FINE**2 / power, t.clamp(min=1e-3) / power.sqrt()
+
+
+def training_error(said: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
+    """What to square for the loss, [B, C, T]; t is [B, 1, 1]."""
+    alpha, sigma = alpha_sigma(t, objective)
+    if objective == "clean":
+        skip, share = clean_shares(t)
+        return said - (clean - skip * (alpha * clean + sigma * noise)) / share
+    if objective == "rectified_flow":
+        return said - (noise - clean)
+    return said - (alpha * noise - sigma * clean)
+
+
+def to_clean(noisy: Tensor, said: Tensor, t: float, objective: str) -> tuple[Tensor, Tensor]:
+    """(clean, noise) that a model's output means."""
+    alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
+    if objective == "clean":
+        skip, share = (float(part) for part in clean_shares(torch.tensor(t)))
+        clean = skip * noisy + share * said
+        return clean, (noisy - alpha * clean) / max(sigma, 1e-6)
+    if objective == "rectified_flow":
+        return noisy - sigma * said, noisy + alpha * said
+    return alpha * noisy - sigma * said, sigma * noisy + alpha * said
+
+
+def guide(wanted: Tensor, unwanted: Tensor, cfg_scale: float) -> Tensor:
+    """Classifier-free guidance (arXiv 2207.12598): away from what is not wanted."""
+    return unwanted + cfg_scale * (wanted - unwanted)
+
+
+def sample_ddim(model: Model, noise: Tensor, times: Sequence[float], objective: str) -> Tensor:
+    """DDIM (arXiv 2010.02502); on rectified flow the same as Euler's method. One call a step."""
+    x = noise
+    for t, following in pairwise(times):
+        clean, eps = to_clean(x, model(x, t), t, objective)
+        alpha, sigma = alpha_sigma(torch.tensor(following), objective)
+        x = alpha * clean + sigma * eps
+    return x
+
+
+def sample_dpmpp_2m(model: Model, noise: Tensor, times: Sequence[float], objective: str) -> Tensor:
+    """DPM-Solver++(2M) (arXiv 2211.01095, algorithm 2): each step also uses the one before it.
+
+    The first and last steps are of first order, where the log of alpha / sigma is infinite.
+    """
+    x, before = noise, None
+    for index, (t, following) in enumerate(pairwise(times)):
+        clean, _ = to_clean(x, model(x, t), t, objective)
+        alpha, sigma = (float(a) for a in alpha_sigma(torch.tensor(following), objective))
+        sigma_now = float(alpha_sigma(torch.tensor(t), objective)[1])
+        guess = clean
+        if before is not None and following > 0 and index > 1:
+            now, then, last = (_log_ratio(at, objective) for at in (t, following, times[index - 1]))
+            ratio = (now - last) / (then - now)
+            guess = clean + (clean - before) / (2 * ratio)
+        ratio_sigma = sigma / sigma_now
+        alpha_now = float(alpha_sigma(torch.tensor(t), objective)[0])
+        x = ratio_sigma * x + (alpha - ratio_sigma * alpha_now) * guess
+        before = clean
+    return x
+
+
+SAMPLERS = {"ddim": sample_ddim, "dpmpp_2m": sample_dpmpp_2m}
+
+
+def _log_ratio(t: float, objective: str) -> float:
+    """Log of alpha / sigma, which grows as the noise goes."""
+    alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
+    return math.log(max(alpha, 1e-9) / max(sigma, 1e-9))

@@ -1,0 +1,161 @@
+"""Training the sound model: examples that fit together, a loss that falls, runs that go on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from folai.audio import write_wav
+from folai.checkpoints import save_autoencoder
+from folai.conditioning import LEVEL
+from folai.foley import FoleyConfig, load_base, load_control
+from folai.models.autoencoder import Autoencoder, AutoencoderConfig
+from folai.models.conditioner import ConditionerConfig
+from folai.models.dit import DiTConfig
+from folai.train import control, foley
+from folai.train.material import MODELLED, SAMPLES, Material, load_material
+from folai.train.sequences import Sequences
+from folai.train.sounds import load_sounds
+from folai.vocabulary import ALL
+
+RATE = 44100  # Hz
+BANDS = 16
+CODEC = AutoencoderConfig(latent_channels=BANDS, dim=16, hidden=32, num_blocks=1)
+CONFIG = FoleyConfig(
+    DiTConfig(latent_channels=BANDS, dim=32, depth=2, num_heads=2, num_cross_heads=2, hidden=32),
+    ConditionerConfig(latent_channels=BANDS, dim=256, words=ALL),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Recordings of two labels: clicks, and a long hum."""
+    path = tmp_path_factory.mktemp("recordings")
+    rng = np.random.default_rng(0)
+    time = np.arange(round(0.2 * RATE)) / RATE
+    rows = ["file,start_seconds,seconds,label,split,origin"]
+    pieces = []
+    for index in range(3):
+        pieces.append(np.exp(-time / 0.02) * rng.uniform(-1, 1, time.size))
+        rows.append(f"all.wav,{0.2 * index:.1f},0.2,impact/metal,train,me")
+    pieces.append(0.1 * np.sin(np.arange(4 * RATE) * 0.05))
+    rows.append("all.wav,0.6,4.0,machine/fan,train,me")
+    write_wav(path / "all.wav", np.concatenate(pieces)[None], RATE)
+    (path / "index.csv").write_text("\n".join(rows) + "\n")
+    torch.manual_seed(0)
+    save_autoencoder(Autoencoder(CODEC), path / "codec.safetensors", {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def material(folder: Path, tmp_path_factory) -> list[Material]:
+    cache = tmp_path_factory.mktemp("cache")
+    sounds = load_sounds(folder, cache / "sounds")
+    said: list[str] = []
+    made = load_material(sounds, Autoencoder(CODEC), cache, said.append, objects=1)
+    again = load_material(sounds, Autoencoder(CODEC), cache, said.append, objects=1)
+    assert len(said) == 1 and len(again) == len(made)  # measured once
+    return made
+
+
+def table(said: list[str]) -> list[list[float]]:
+    """The rows of figures among what was logged."""
+    rows = (line for line in said if re.fullmatch(r" *\d+( +(nan|\d+\.\d+)){5}", line))
+    return [[float(figure) for figure in row.split()] for row in rows]
+
+
+def test_levels_and_power_say_the_same(material):
+    for item in material:
+        assert item.power.size == SAMPLES * item.num_frames
+    loudest = max(material, key=lambda item: item.power.max())
+    assert abs(np.argmax(loudest.power) / SAMPLES - np.argmax(loudest.levels.max(0))) < 4
+
+
+def test_examples_are_at_the_level_of_training(material):
+    sequences = Sequences(material, Autoencoder(CODEC))
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        target, reference, words = sequences.example(172, 88, rng)
+        assert target.power.shape == (BANDS, 172) and reference.curve.shape == (SAMPLES * 88,)
+        assert np.sqrt(reference.curve.max()) == pytest.approx(LEVEL, rel=1e-3)
+        assert LEVEL * 0.17 < np.sqrt(target.curve.max()) < LEVEL * 1.001
+        assert words and np.isfinite(target.power).all()
+
+
+def test_the_same_generator_makes_the_same_batches(material):
+    sequences = Sequences(material, Autoencoder(CODEC))
+    first, second = (next(sequences.batches(8.0, np.random.default_rng(3))) for _ in range(2))
+    assert torch.equal(first.latents, second.latents)
+    assert first.envelope.shape[1] == SAMPLES * first.latents.shape[2]
+    assert first.envelope.max() <= 1.001
+
+
+def test_modelled_objects_are_labelled(material):
+    origins = {item.origin for item in material if item.origin.startswith(MODELLED)}
+    assert f"{MODELLED} wood 0" in origins
+
+
+def test_rough_envelopes_keep_their_peak():
+    envelopes = torch.rand(6, 400) * torch.linspace(0.2, 1, 6)[:, None]
+    made = control.roughened(envelopes, 344.5, np.random.default_rng(0))
+    assert torch.allclose(made.amax(1), envelopes.amax(1), rtol=1e-4)
+    same = [torch.equal(a, b) for a, b in zip(made, envelopes, strict=True)]
+    assert any(same) and not all(same)
+
+
+def test_base_and_control_are_trained_and_resumed(folder, tmp_path):
+    given = {
+        "data": (folder,),
+        "cache": tmp_path / "cache",
+        "autoencoder": folder / "codec.safetensors",
+    }
+    small = {"steps": 2, "batch_seconds": 4.0, "log_every": 1, "objects": 1, "examples": 1}
+    said: list[str] = []
+    options = foley.TrainOptions(out=tmp_path / "base", config=CONFIG, **given, **small)
+    foley.train_foley(options, said.append)
+    weights = foley.train_foley(replace(options, steps=4), said.append)
+    assert [row[0] for row in table(said)] == [1, 2, 3, 4]
+    config, dit, _ = load_base(weights)
+    assert config == CONFIG
+    assert {path.name for path in (tmp_path / "base" / "step000004").iterdir()} == {
+        "0_reference.wav",
+        "0_target.wav",
+        "0_made.wav",
+    }
+    before = weights.read_bytes()
+    steer = control.TrainOptions(base=weights, out=tmp_path / "control", **given, **small)
+    trained = control.train_control(steer, said.append)
+    assert load_control(trained, dit).config.samples == SAMPLES
+    assert weights.read_bytes() == before  # the base stays as it was
+
+
+def test_the_loss_falls(folder, tmp_path):
+    options = foley.TrainOptions(
+        data=(folder,),
+        out=tmp_path,
+        autoencoder=folder / "codec.safetensors",
+        config=CONFIG,
+        steps=60,
+        batch_seconds=6.0,
+        learning_rate=4e-3,
+        log_every=10,
+        objects=1,
+        examples=0,
+    )
+    said: list[str] = []
+    foley.train_foley(options, said.append)
+    losses = [row[1] for row in table(said)]
+    assert losses[-1] < 0.75 * losses[0]
+
+
+@pytest.mark.parametrize("module", [foley, control])
+def test_options_that_cannot_be_meant(module, tmp_path):
+    with pytest.raises(ValueError, match="steps is 0; give 1 or more"):
+        module.TrainOptions(steps=0)
+    with pytest.raises(ValueError, match="batch_seconds is -1; give above 0"):
+        module.TrainOptions(batch_seconds=-1)
