@@ -17,7 +17,7 @@ from folai.evaluate.rendered import (
     frame_times,
     sounding_scenes,
 )
-from folai.features import Pictures
+from folai.features import CHANNELS, GRID, Pictures
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.mux import mux
 from folai.render import random_scene, write_clip
@@ -63,11 +63,8 @@ def clip_with_hits(times, offset, annotated=False):
     """(clip whose sound is late, the envelope of that sound on the picture's clock)."""
     wanted = Envelope.from_hits([(time, 0.5) for time in times], 4.0, frame_rate=TRUTH_RATE)
     steps = 119
-    pictures = Pictures(
-        np.arange(steps + 1) / 30,
-        np.zeros((steps, 64, 86, 3), np.uint8),
-        np.zeros((steps, 2, 64, 86), np.float16),
-    )
+    cells = np.zeros((steps, len(CHANNELS), *GRID), np.float16)
+    pictures = Pictures(np.arange(steps + 1) / 30, cells)
     heard = wanted.shift(offset).values
     marks = np.array(times) + offset + 0.01 if annotated else None
     return Clip("clip", 30.0, pictures, heard, marks), wanted.resample(120.0)
@@ -187,3 +184,8 @@ def test_frame_times():
 def test_contacts_closer_than_60_ms_count_as_the_loudest_of_them():
     times, levels = np.array([1.0, 1.05, 1.1, 2.0, 2.07]), np.array([0.2, 0.9, 0.3, 0.5, 0.5])
     assert apart(times, levels).tolist() == [1.05, 2.0, 2.07]
+
+
+def test_clips_beside_tell_the_offset_and_are_not_scored(folder, weights):
+    report = evaluate_mapper(folder, "val", weights)
+    assert "text.mp4" not in {score.name for score in report.scores} | set(report.unread)

@@ -251,7 +251,9 @@ def _evaluate_mapper(parsed: Namespace) -> None:
         if parsed.data is None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         else:
-            report = evaluate_mapper(parsed.data, parsed.split, parsed.weights, progress)
+            report = evaluate_mapper(
+                parsed.data, parsed.split, parsed.weights, progress, cache=parsed.cache
+            )
     _report(parsed, report.table(), **report.to_dict())
 
 

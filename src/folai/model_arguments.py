@@ -140,6 +140,12 @@ def add_evaluate(commands: Any) -> None:
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )
     command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
+    command.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="of what is computed from clips (default: none kept)",
+    )
     _add_evaluate_autoencoder(measures)
     _add_evaluate_foley(measures)
 

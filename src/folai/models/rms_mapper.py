@@ -91,10 +91,12 @@ class GridEncoder(nn.Module):
     The same small convolutions look at every place of the grid, and see the step before and the one
     after it: what stops, wherever it stops. What they find is pooled over the grid by its mean, its
     maximum and four learned weightings, so that where it was found hardly matters: a few dozen
-    recordings teach little about places.
+    recordings teach little about places. Beside it stand plain statistics, which do know places:
+    the channels' means over coarse parts of the picture, mean and maximum, and how these change.
     """
 
     HEADS = 4
+    PLACES = (4, 4)  # rows and columns of the statistics
 
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
@@ -108,7 +110,9 @@ class GridEncoder(nn.Module):
             for i, (before, after) in enumerate(pairwise(sizes))
         )
         self.attention = nn.Conv2d(sizes[-1], self.HEADS, 1)
-        self.project = nn.Linear((2 + self.HEADS) * sizes[-1], config.dim)
+        statistics = 2 * len(CHANNELS) * (self.PLACES[0] * self.PLACES[1] + 2)
+        self.statistics_norm = nn.BatchNorm1d(statistics)
+        self.project = nn.Linear((2 + self.HEADS) * sizes[-1] + statistics, config.dim)
         self.dropout = nn.Dropout(config.dropout)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
 
@@ -116,6 +120,7 @@ class GridEncoder(nn.Module):
         """[B, T, C, rows, columns] -> features [B, T, D]."""
         sizes = cells.shape[:2]
         x = self.norm(self.scaled(cells).flatten(0, 1)).reshape(cells.shape)
+        statistics = self.statistics(x)
         moving = x[:, :, :_MOVING]
         x = torch.cat([x, _later(moving, 1), _later(moving, -1)], dim=2).flatten(0, 1)
         x = F.relu(self.mix_norm(self.mix(x.contiguous(memory_format=torch.channels_last))))
@@ -124,9 +129,19 @@ class GridEncoder(nn.Module):
         x = F.dropout2d(x, 0.1, self.training)
         weights = self.attention(x).flatten(2).softmax(-1)  # [N, heads, places]
         places = x.flatten(2)  # [N, C, places]
-        pooled = [places.mean(-1), places.amax(-1), (weights @ places.mT).flatten(1)]
+        pooled = [places.mean(-1), places.amax(-1), (weights @ places.mT).flatten(1), statistics]
         features: Tensor = self.dropout(F.relu(self.project(torch.cat(pooled, dim=1))))
         return features.view(*sizes, -1)
+
+    def statistics(self, cells: Tensor) -> Tensor:
+        """Of normalised cells [B, T, C, rows, columns]: [B * T, S]."""
+        coarse = F.adaptive_avg_pool2d(cells.flatten(0, 1), self.PLACES).reshape(
+            *cells.shape[:2], -1
+        )
+        now = torch.cat([coarse, cells.mean((-2, -1)), cells.amax((-2, -1))], dim=-1).float()
+        change = now - _later(now, 1)
+        normal: Tensor = self.statistics_norm(torch.cat([now, change], dim=-1).flatten(0, 1))
+        return normal
 
     def scaled(self, cells: Tensor) -> Tensor:
         """About unit range, fast motion compressed; what `inputs` leaves out is 0."""
