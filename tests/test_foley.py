@@ -156,6 +156,8 @@ def test_noise_does_not_depend_on_the_batch():
     assert torch.equal(alone[0], together[1])
     assert make_times(4) == [1, 0.75, 0.5, 0.25, 0]
     assert make_times(4, shift=3.0)[2] == pytest.approx(0.75)
+    assert make_times(5, last=0.6) == pytest.approx([1, 0.9, 0.8, 0.7, 0.6, 0])
+    assert make_times(1) == [1, 0] and make_times(2, last=0.2) == [1, 0.5, 0]
 
 
 # ---- any length

@@ -24,7 +24,7 @@ def test_every_block_runs_in_order(clip, hit, tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
     (tmp_path / "hit.wav").write_bytes(hit.read_bytes())
     found = re.findall(r"^```(bash|python)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(found) == 4
+    assert len(found) == 5
     for language, code in found:
         if language == "python":
             exec(compile(code, "README.md", "exec"), {})
@@ -33,7 +33,9 @@ def test_every_block_runs_in_order(clip, hit, tmp_path, monkeypatch):
             program, *arguments = shlex.split(line)
             assert program == "folai"
             assert main(arguments) == 0, line
-    assert {"out.mp4", "metal.mp4", "env.png", "edited.csv"} <= {p.name for p in tmp_path.iterdir()}
+    assert {"out.mp4", "metal.mp4", "env.png", "edited.csv", "takes.take2.wav"} <= {
+        p.name for p in tmp_path.iterdir()
+    }
 
 
 @pytest.mark.parametrize(

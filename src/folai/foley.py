@@ -53,8 +53,9 @@ class FoleyConfig:
     dit: DiTConfig = field(default_factory=DiTConfig)
     conditioner: ConditionerConfig = field(default_factory=lambda: ConditionerConfig(words=ALL))
     objective: str = "clean"
-    sampler: str = "dpmpp_2m"
+    sampler: str = "ddim"
     time_shift: float = 1.0  # of the steps toward the noise, see `make_times`
+    last_time: float = 0.2  # of the last step, see there
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> FoleyConfig:
@@ -156,7 +157,7 @@ class Run:
         self.device = foley.dit.project.weight.device
         self.controlnet = foley.controlnet if control_scale > 0 else None
         self.control_scale = control_scale
-        self.times = make_times(num_steps, foley.config.time_shift)
+        self.times = make_times(num_steps, foley.config.time_shift, foley.config.last_time)
         wanted, unwanted = hints
         pair = [wanted] if cfg_scale == 1 else [wanted, unwanted]
         with torch.inference_mode():

@@ -32,13 +32,17 @@ def draw_noise(seeds: Sequence[int], channels: int, num_frames: int) -> Tensor:
     return torch.stack(drawn)
 
 
-def make_times(num_steps: int, shift: float = 1.0) -> list[float]:
+def make_times(num_steps: int, shift: float = 1.0, last: float = 0.0) -> list[float]:
     """num_steps + 1 values of t from 1 to 0; a shift above 1 spends more steps near the noise.
 
-    The shift of arXiv 2403.03206, equation 23: t -> shift t / (1 + (shift - 1) t).
+    The shift of arXiv 2403.03206, equation 23: t -> shift t / (1 + (shift - 1) t). The one before 0
+    is `last` at least: a model's own errors there are as rough as noise, and the mean of what it
+    expects, to which the last step leads, is not.
     """
-    even = [1 - step / num_steps for step in range(num_steps + 1)]
-    return [shift * t / (1 + (shift - 1) * t) for t in even]
+    lowest = max(last, 1 / num_steps)
+    steps = max(1, num_steps - 1)
+    even = [1 - (1 - lowest) * step / steps for step in range(num_steps)]
+    return [*(shift * t / (1 + (shift - 1) * t) for t in even), 0.0]
 
 
 def alpha_sigma(t: Tensor, objective: str) -> tuple[Tensor, Tensor]:

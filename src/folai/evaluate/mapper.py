@@ -132,7 +132,7 @@ def evaluate_mapper(
     Raises ValueError for a folder or weights that will not do, and if no clip can be read.
     """
     listings = list_clips(data, split)
-    beside = _beside(data, listings)
+    beside = beside_those(data, listings)
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
     unread: dict[str, str] = {}
     told = Steps(progress, 2 * len(listings) + len(beside))
@@ -151,7 +151,7 @@ def evaluate_mapper(
     return MapperReport(tuple(scores), unread)
 
 
-def _beside(data: Path, listings: Sequence[Listing]) -> list[Listing]:
+def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
     """Clips of other splits that lie beside those to score: of the same cameras, so they too tell
     what offset clips of one frame rate have in common. Nothing else of them is looked at."""
     names = {listing.name for listing in listings}

@@ -10,6 +10,7 @@ import numpy as np
 
 from folai import checkpoints
 from folai.envelope import Envelope
+from folai.evaluate.mapper import beside_those
 from folai.evaluate.tasks import Task
 from folai.mapper import predict_envelope
 from folai.rms import FRAME_RATE, count_frames
@@ -22,12 +23,13 @@ def predicted_tasks(
 ) -> list[Task]:
     """The tasks with the envelope predicted from the picture instead of the true one.
 
-    What sounds `offset` seconds late, as `train.alignment` estimates, is predicted that much later.
+    What sounds `offset` seconds late, as `train.alignment` estimates with the help of clips beside
+    those of the tasks, is asked for that much later.
     """
     wanted = {task.recording for task in tasks}
     listings = [listing for listing in list_clips(data) if listing.name in wanted]
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
-    offsets = estimate_offsets(load_clips(listings, cache))
+    offsets = estimate_offsets(load_clips([*listings, *beside_those(data, listings)], cache))
     envelopes = {
         clip.name: predict_envelope([clip.pictures], models) for clip in load_clips(listings, cache)
     }
