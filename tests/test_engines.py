@@ -100,6 +100,7 @@ def test_which_engine_is_used(weights):
     assert choose_engine(None, **{**asked, "sound": "metal"}) == "preview"
     assert choose_engine("diffusion", **{**asked, "sound": "metal"}) == "diffusion"
     assert choose_engine(None, **{**asked, "prompt": "hit", "weights": None}) == "diffusion"
+    assert choose_engine(None, **{**asked, "weights": None}) == "preview"
 
 
 def test_every_built_in_sound_can_be_asked_of_the_model():

@@ -157,7 +157,10 @@ def _player(
     """
     weights = None if options.foley_weights is None else Path(options.foley_weights)
     engine = choose_engine(
-        options.engine, sound=options.sound, prompt=options.prompt, weights=weights
+        options.engine,
+        sound=options.sound,
+        prompt=options.prompt or options.negative_prompt,
+        weights=weights,
     )
     shared: dict[str, Any] = {
         "reference": reference,
