@@ -94,12 +94,15 @@ def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatc
 
 
 def test_which_engine_is_used(weights):
-    asked = {"sound": None, "prompt": None, "weights": weights}
+    asked = {"sound": None, "prompt": None, "has_reference": False, "weights": None}
     assert choose_engine(None, **asked) == "diffusion"
     assert choose_engine("preview", **asked) == "preview"
     assert choose_engine(None, **{**asked, "sound": "metal"}) == "preview"
     assert choose_engine("diffusion", **{**asked, "sound": "metal"}) == "diffusion"
-    assert choose_engine(None, **{**asked, "prompt": "hit", "weights": None}) == "diffusion"
+    reference = {**asked, "has_reference": True}
+    assert choose_engine(None, **reference) == "preview"
+    assert choose_engine(None, **{**reference, "prompt": "hit"}) == "diffusion"
+    assert choose_engine(None, **{**reference, "weights": weights}) == "diffusion"
 
 
 def test_every_built_in_sound_can_be_asked_of_the_model():

@@ -58,15 +58,23 @@ class Sampling:
 
 
 def choose_engine(
-    engine: str | None, *, sound: str | None, prompt: str | None, weights: Path | None
+    engine: str | None,
+    *,
+    sound: str | None,
+    prompt: str | None,
+    has_reference: bool,
+    weights: Path | None,
 ) -> str:
-    """The engine to use: as asked; else the preview for a built-in `sound`, or without weights."""
+    """The engine to use: as asked; else the preview for a built-in `sound`, or without weights.
+
+    Also for a reference without a prompt, to which the preview is nearer so far (see the card).
+    """
     if engine is not None:
         return engine
-    if sound is not None:
-        return "preview"
-    is_there = weights is not None or (FOLEY.is_file() and CONTROL.is_file())
-    return "diffusion" if is_there or prompt is not None else "preview"
+    if prompt is not None or weights is not None:
+        return "diffusion"
+    is_there = FOLEY.is_file() and CONTROL.is_file()
+    return "diffusion" if is_there and sound is None and not has_reference else "preview"
 
 
 def prompt_of_sound(sound: str) -> str:

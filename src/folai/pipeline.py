@@ -157,7 +157,11 @@ def _player(
     """
     weights = None if options.foley_weights is None else Path(options.foley_weights)
     engine = choose_engine(
-        options.engine, sound=options.sound, prompt=options.prompt, weights=weights
+        options.engine,
+        sound=options.sound,
+        prompt=options.prompt,
+        has_reference=reference is not None,
+        weights=weights,
     )
     shared: dict[str, Any] = {
         "reference": reference,
