@@ -94,13 +94,13 @@ def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatc
 
 
 def test_which_engine_is_used(weights):
-    asked = {"sound": None, "prompt": None, "weights": weights}
-    assert choose_engine(None, **asked) == "diffusion"
-    assert choose_engine("preview", **asked) == "preview"
-    assert choose_engine(None, **{**asked, "sound": "metal"}) == "preview"
-    assert choose_engine("diffusion", **{**asked, "sound": "metal"}) == "diffusion"
-    assert choose_engine(None, **{**asked, "prompt": "hit", "weights": None}) == "diffusion"
-    assert choose_engine(None, **{**asked, "weights": None}) == "preview"
+    asked = {"sound": None, "prompt": None, "weights": None}
+    assert choose_engine(None, **asked) == "preview"
+    assert choose_engine("diffusion", **asked) == "diffusion"
+    assert choose_engine(None, **{**asked, "prompt": "hit"}) == "diffusion"
+    assert choose_engine("preview", **{**asked, "weights": weights}) == "preview"
+    assert choose_engine(None, **{**asked, "weights": weights}) == "diffusion"
+    assert choose_engine(None, **{**asked, "weights": weights, "sound": "metal"}) == "preview"
 
 
 def test_every_built_in_sound_can_be_asked_of_the_model():
