@@ -37,7 +37,7 @@ class Sampling:
     prompt: str | None = None  # words of `folai.vocabulary`
     negative_prompt: str | None = None  # what the sound must not be like
     num_steps: int = 12
-    cfg_scale: float = 1.5  # of guidance toward reference and prompt; 1: none
+    cfg_scale: float = 4.0  # of guidance toward reference and prompt; 1: none
     control_scale: float = 1.0  # how strongly the envelope steers; 0: not at all
     envelope_lock: float = 0.5  # how far the finished level is pulled onto the envelope, 0 to 1
 

@@ -55,6 +55,7 @@ class FoleyConfig:
     objective: str = "clean"
     sampler: str = "ddim"
     time_shift: float = 1.0  # of the steps toward the noise, see `make_times`
+    steer_scale: float = 1.25  # of guidance toward the envelope; `cfg_scale` is toward hints
     last_time: float = 0.2  # of the last step, see there
 
     @classmethod
@@ -159,15 +160,18 @@ class Run:
         self.control_scale = control_scale
         self.times = make_times(num_steps, foley.config.time_shift, foley.config.last_time)
         wanted, unwanted = hints
-        pair = [wanted] if cfg_scale == 1 else [wanted, unwanted]
+        branches = [wanted] if cfg_scale == 1 else [wanted, unwanted]
+        if len(branches) == 2 and self.controlnet is not None:
+            branches.append(unwanted)  # the one that ignores the envelope, too
         with torch.inference_mode():
             silence = foley.autoencoder.silence
-            given = condition(foley.conditioner, pair, silence, self.device)
+            given = condition(foley.conditioner, branches, silence, self.device)
             self.conditioning = given
             finite(given.pooled, "conditioning")
             self.memory = foley.dit.remember(given.tokens)
             if self.controlnet is not None:
-                self.control_memory = self.controlnet.remember(given.tokens[:1])
+                self.steered = min(2, len(branches))
+                self.control_memory = self.controlnet.remember(given.tokens[: self.steered])
 
     def sample(self, envelope: Envelope, num_frames: int, seed: int) -> Tensor:
         """Latents [1, C, F] that follow the envelope, its peak at the level of training."""
@@ -203,27 +207,39 @@ class Run:
             both, time = noisy.expand(count, -1, -1), torch.full_like(duration, t)
             control = None
             if looked is not None:
-                x, modulation = foley.dit.begin(both[:1], time[:1], duration[:1], given.pooled[:1])
+                few = slice(self.steered)
+                x, modulation = foley.dit.begin(
+                    both[few], time[few], duration[few], given.pooled[few]
+                )
                 control = self.steer(x, modulation, looked)
-            said = foley.dit(both, time, duration, given.pooled, self.memory, given.mask, control)
+            said: Tensor = foley.dit(
+                both, time, duration, given.pooled, self.memory, given.mask, control
+            )
             self.step_done()
-            return said if count == 1 else guide(said[:1], said[1:], self.cfg_scale)
+            if count == 1:
+                return said
+            steering: Tensor = (foley.config.steer_scale - 1) * (said[1:2] - said[-1:])
+            return guide(said[:1], said[1:2], self.cfg_scale) + steering
 
         sampler = SAMPLERS[foley.config.sampler]
         return sampler(model, noise, self.times, foley.config.objective)
 
     def steer(self, x: Tensor, modulation: Tensor, looked: Tensor) -> list[Tensor]:
-        """What the ControlNet adds to the first branch, and nothing to the unwanted one.
+        """What the ControlNet adds to all branches but the last of three.
 
-        So guidance also leads away from what ignores the envelope: on training recordings, 0.97
-        instead of 0.86 of correlation with it.
+        So guidance also leads away from what ignores the envelope, by a scale of its own: without
+        it hits are missed (correlation 0.86 on training recordings, with it 0.97), and with as much
+        of it as hints need, bands come out that are not in the reference.
         """
         assert self.controlnet is not None
-        mask = self.conditioning.mask[:1]
-        others = (0, 0, 0, 0, 0, len(self.conditioning.mask) - 1)  # at the end of the batch
+        mask = self.conditioning.mask
+        others = (0, 0, 0, 0, 0, len(mask) - self.steered)  # at the end of the batch
+        looked = looked.expand(self.steered, -1, -1)
         return [
             F.pad(self.control_scale * part, others)
-            for part in self.controlnet(x, modulation, looked, self.control_memory, mask)
+            for part in self.controlnet(
+                x, modulation, looked, self.control_memory, mask[: self.steered]
+            )
         ]
 
 
