@@ -161,6 +161,11 @@ def _demo(parsed: Namespace) -> None:
     _report(parsed, f"{report.table()}\n{files}", **report.to_dict())
 
 
+def _train(parsed: Namespace, train: Callable[..., Path], options: Any) -> None:
+    weights = train(options, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+
+
 def _train_mapper(parsed: Namespace) -> None:
     from folai.train.rms_mapper import TrainOptions, train_mapper
 
@@ -175,9 +180,7 @@ def _train_mapper(parsed: Namespace) -> None:
         seed=parsed.seed,
         threads=parsed.threads,
     )
-    log = _silent if parsed.quiet or parsed.json else print
-    weights = train_mapper(options, log)
-    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+    _train(parsed, train_mapper, options)
 
 
 def _train_autoencoder(parsed: Namespace) -> None:
@@ -192,8 +195,7 @@ def _train_autoencoder(parsed: Namespace) -> None:
         seed=parsed.seed,
         threads=parsed.threads,
     )
-    weights = train_autoencoder(options, _silent if parsed.quiet or parsed.json else print)
-    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+    _train(parsed, train_autoencoder, options)
 
 
 def _train_foley(parsed: Namespace) -> None:
@@ -210,8 +212,7 @@ def _train_foley(parsed: Namespace) -> None:
         seed=parsed.seed,
         threads=parsed.threads,
     )
-    weights = train_foley(options, _silent if parsed.quiet or parsed.json else print)
-    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+    _train(parsed, train_foley, options)
 
 
 def _train_control(parsed: Namespace) -> None:
@@ -229,8 +230,7 @@ def _train_control(parsed: Namespace) -> None:
         seed=parsed.seed,
         threads=parsed.threads,
     )
-    weights = train_control(options, _silent if parsed.quiet or parsed.json else print)
-    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
+    _train(parsed, train_control, options)
 
 
 def _join_mappers(parsed: Namespace) -> None:

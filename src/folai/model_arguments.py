@@ -24,6 +24,15 @@ def _own_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _add_run(command: Any, model: str, *, steps: int, cached: str) -> None:
+    """What every training takes; `cached`: what --cache keeps."""
+    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs") / model)
+    command.add_argument("--steps", type=int, metavar="N", default=steps)
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
+    command.add_argument("--cache", type=Path, metavar="DIR", help=f"of {cached} (default: in OUT)")
+
+
 def add_train(commands: Any) -> None:
     trainers = commands.add_parser("train", help="Train a model.").add_subparsers(
         title="models", required=True, metavar="MODEL"
@@ -38,17 +47,11 @@ def add_train(commands: Any) -> None:
     command.add_argument(
         "--rendered", type=float, metavar="MINUTES", default=52.0, help="of drawn clips besides"
     )
-    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/mapper"))
-    command.add_argument("--steps", type=int, metavar="N", default=1300)
     command.add_argument(
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
-    command.add_argument("--seed", type=int, metavar="N", default=0)
-    command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
-    command.add_argument(
-        "--cache", type=Path, metavar="DIR", help="of what is computed from clips (default: in OUT)"
-    )
+    _add_run(command, "mapper", steps=1300, cached="what is computed from clips")
     command = add_command(
         trainers,
         "train join",
@@ -77,16 +80,10 @@ def _add_train_autoencoder(trainers: Any) -> None:
         required=True,
         help="folders with an index.csv or a clips.csv, or that hold such folders",
     )
-    command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/autoencoder"))
-    command.add_argument("--steps", type=int, metavar="N", default=3000)
     command.add_argument(
         "--batch-size", type=int, metavar="N", default=8, help="windows of 0.74 s seen in a step"
     )
-    command.add_argument("--seed", type=int, metavar="N", default=0)
-    command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
-    command.add_argument(
-        "--cache", type=Path, metavar="DIR", help="of decoded recordings (default: in OUT)"
-    )
+    _add_run(command, "autoencoder", steps=3000, cached="decoded recordings")
 
 
 def _add_train_foley(trainers: Any) -> None:
@@ -111,17 +108,11 @@ def _add_train_foley(trainers: Any) -> None:
         )
         if name == "control":
             command.add_argument("--base", type=Path, metavar="FILE", help="sound model to steer")
-        command.add_argument("--out", type=Path, metavar="DIR", default=Path("runs") / name)
         command.add_argument("--autoencoder", type=Path, metavar="FILE", help="other weights of it")
-        command.add_argument("--steps", type=int, metavar="N", default=steps)
         command.add_argument(
             "--batch-seconds", type=float, metavar="S", default=32.0, help="of sound in a step"
         )
-        command.add_argument("--seed", type=int, metavar="N", default=0)
-        command.add_argument("--threads", type=int, metavar="N", default=_own_cores())
-        command.add_argument(
-            "--cache", type=Path, metavar="DIR", help="of what is measured (default: in OUT)"
-        )
+        _add_run(command, name, steps=steps, cached="what is measured")
 
 
 def add_evaluate(commands: Any) -> None:

@@ -28,14 +28,15 @@ from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
 from folai.rms import gaussian_smooth
 from folai.sampling import training_error
+from folai.train.feed import prefetched
 from folai.train.foley import (
     average_in,
+    check_run,
     draw,
     load_sequences,
     make_optimiser,
     mixed,
     plain,
-    prefetched,
     resume,
     row,
     save,
@@ -70,11 +71,7 @@ class TrainOptions:
     examples: int = 2  # sounds written at each fifth of the run
 
     def __post_init__(self) -> None:
-        for name in ("steps", "threads", "log_every", "objects"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        if not self.batch_seconds > 0:
-            raise ValueError(f"batch_seconds is {self.batch_seconds}; give above 0")
+        check_run(vars(self))
 
 
 def train_control(options: TrainOptions, log: Callable[[str], None] = print) -> Path:

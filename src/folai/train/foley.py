@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import copy
 import math
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
 from folai.sampling import alpha_sigma, training_error
+from folai.train.feed import prefetched
 from folai.train.material import load_material
 from folai.train.sequences import Batch, Sequences
 from folai.train.sounds import load_sounds
@@ -56,11 +55,16 @@ class TrainOptions:
     examples: int = 2  # sounds written at each fifth of the run
 
     def __post_init__(self) -> None:
-        for name in ("steps", "threads", "log_every", "objects"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        if not self.batch_seconds > 0:
-            raise ValueError(f"batch_seconds is {self.batch_seconds}; give above 0")
+        check_run(vars(self))
+
+
+def check_run(options: Mapping[str, Any]) -> None:
+    """Raises ValueError for what no run, of the base or of the ControlNet, can be."""
+    for name in ("steps", "threads", "log_every", "objects"):
+        if options[name] < 1:
+            raise ValueError(f"{name} is {options[name]}; give 1 or more")
+    if not options["batch_seconds"] > 0:
+        raise ValueError(f"batch_seconds is {options['batch_seconds']}; give above 0")
 
 
 def train_foley(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
@@ -155,19 +159,6 @@ def load_sequences(
         f"{len(sequences.pools)} labels, computed ones of {len(sequences.modelled)}"
     )
     return sequences
-
-
-def prefetched(feed: Iterator[Batch]) -> Iterator[Batch]:
-    """Makes the next batches in a thread while the models work on this one."""
-    ready: queue.Queue[Batch] = queue.Queue(3)
-
-    def fill() -> None:
-        for batch in feed:
-            ready.put(batch)
-
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        yield ready.get()
 
 
 # Loss

@@ -191,8 +191,11 @@ def _key(path: Path) -> str:
 def _code_key() -> str:
     """Changes with the code that makes pictures."""
     from folai import cadence, features, flow
+    from folai.train import guises
 
-    code = b"".join(Path(str(module.__file__)).read_bytes() for module in (cadence, features, flow))
+    code = b"".join(
+        Path(str(module.__file__)).read_bytes() for module in (cadence, features, flow, guises)
+    )
     return f"{_VERSION}-{zlib.crc32(code):08x}"
 
 

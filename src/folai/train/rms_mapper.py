@@ -13,8 +13,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -41,6 +39,7 @@ from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import from_bins
 from folai.train.alignment import estimate_offsets, refine_onsets
 from folai.train.dataset import Batch, Example, batches, truth_at
+from folai.train.feed import prefetched
 from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
 from folai.writing import written_whole
 
@@ -93,7 +92,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}")
     log(f"{'step':>6} {'bins':>7} {'onset':>7} {'shape':>7} {'s/step':>7}")
 
-    feed = _prefetched(_feed(examples, options, config, first))
+    feed = prefetched(_feed(examples, options, config, first))
     losses, began = [], time.monotonic()
     realign_at = {round(share * options.steps) for share in options.realign_at}
     for step in range(first + 1, options.steps + 1):
@@ -138,8 +137,7 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
     log(f"{len(recorded)} recorded clips, {len(rendered)} rendered")
     share = options.rendered_share if recorded else 1.0
-    weighted = [(recorded, 1.0 - share), (rendered, share)]
-    return [replace(e, weight=w * _mass(e) / _total(group)) for group, w in weighted for e in group]
+    return _weighted(recorded, 1.0 - share) + _weighted(rendered, share)
 
 
 def _recorded(
@@ -171,13 +169,11 @@ def _speeds(views: list[Pictures]) -> tuple[float, ...]:
     return tuple(usual_speed(motion_strength(view)) for view in views)
 
 
-def _mass(example: Example) -> float:
-    """How often a clip is drawn: longer ones more often, but less than in proportion."""
-    return float(example.views[0].duration ** 0.75)
-
-
-def _total(examples: list[Example]) -> float:
-    return sum(_mass(example) for example in examples)
+def _weighted(examples: list[Example], share: float) -> list[Example]:
+    """`share` of what is drawn: longer clips more often, but less than in proportion."""
+    masses = [example.views[0].duration ** 0.75 for example in examples]
+    total = sum(masses)
+    return [replace(e, weight=share * m / total) for e, m in zip(examples, masses, strict=True)]
 
 
 def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None]) -> None:
@@ -209,19 +205,6 @@ def _feed(
 ) -> Iterator[Batch]:
     rng = np.random.default_rng([options.seed, first])
     return batches(examples, options.batch_size, options.window, config.upsample, rng)
-
-
-def _prefetched(feed: Iterator[Batch]) -> Iterator[Batch]:
-    """Makes the next batches in a thread while the model works on this one."""
-    ready: queue.Queue[Batch] = queue.Queue(3)
-
-    def fill() -> None:
-        for batch in feed:
-            ready.put(batch)
-
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        yield ready.get()
 
 
 # Loss
