@@ -67,6 +67,8 @@ def _generate(parsed: Namespace) -> None:
         cfg_scale=parsed.cfg_scale,
         control_scale=parsed.control_scale,
         envelope_lock=parsed.envelope_lock,
+        likeness=parsed.likeness,
+        init_strength=parsed.init_strength,
         mix_db=parsed.mix,
         codec=parsed.codec,
         weights=parsed.weights,
