@@ -179,6 +179,7 @@ def _train_mapper(parsed: Namespace) -> None:
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         inputs=parsed.inputs,
+        fold=parsed.fold,
         seed=parsed.seed,
         threads=parsed.threads,
     )
@@ -254,7 +255,12 @@ def _evaluate_mapper(parsed: Namespace) -> None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         else:
             report = evaluate_mapper(
-                parsed.data, parsed.split, parsed.weights, progress, cache=parsed.cache
+                parsed.data,
+                parsed.split,
+                parsed.weights,
+                progress,
+                fold=parsed.fold,
+                cache=parsed.cache,
             )
     _report(parsed, report.table(), **report.to_dict())
 
