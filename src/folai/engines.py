@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,8 +104,12 @@ def play_diffusion(
     sample_rate: int,
     seed: int,
     variations: int,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Wav]:
-    """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate."""
+    """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate.
+
+    progress: is told what share of the steps is done, 0 to 1.
+    """
     prompt = sampling.prompt
     if reference is None and prompt is None:
         prompt = prompt_of_sound(sound or DEFAULT_SOUND)
@@ -121,6 +126,7 @@ def play_diffusion(
         envelope_lock=sampling.envelope_lock,
         seed=seed,
         variations=variations,
+        progress=progress,
     )
     num_samples = round(duration * sample_rate)
     return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
