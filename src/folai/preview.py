@@ -17,7 +17,6 @@ from functools import cache
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import irfft, rfft
 
 from folai.envelope import Envelope
 from folai.events import ATTACK, Event, cut_events, event_level, measure_event, steady_texture
@@ -185,6 +184,8 @@ def _vary(
     Both in the spectrum: a shelf that tilts by up to 9 dB from 500 Hz to 8 kHz, darker for a hit
     softer than the event was, and band-limited resampling by an inverse transform of other length.
     """
+    from scipy.fft import irfft, rfft  # here: SciPy takes as long to load as a laying
+
     loudest = max(other.level for other in kit.events)
     softer_db = 20 * np.log10(max(loudness, 1e-3) * loudest / event.level)
     tilt_db = np.clip(0.35 * softer_db, -9, 3) + rng.normal(0, 0.8)
