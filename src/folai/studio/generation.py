@@ -111,6 +111,12 @@ class Previewer:
         return kit
 
 
+def warm_up() -> None:
+    """Load what the first preview would have to wait for."""
+    envelope = Envelope.from_hits([0.1, 0.3], 0.5)
+    wav_bytes(lay_kit(envelope, make_kit(sound=DEFAULT_SOUND)), SAMPLE_RATE)
+
+
 def preview_material(sound: dict[str, Any]) -> str:
     """The built-in sound that stands for these settings where there is no reference."""
     if sound.get("sound"):

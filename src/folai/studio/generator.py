@@ -1,4 +1,4 @@
-"""The server's side of `engine.py`: one process, begun with the server, begun again if it ends."""
+"""The server's side of `engine.py`: one process, begun again if it ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class Generator:
         self._changed = changed
         self._answers: queue.Queue[tuple[object, dict[str, Any]]] = queue.Queue()
         self._process: subprocess.Popen[str] | None = None
-        self._begin()
 
     def make(
         self,
@@ -43,7 +42,7 @@ class Generator:
 
         Raises ValueError as the pipeline does, Cancelled within a step of `cancelled()`.
         """
-        self._begin()
+        self.begin()
         while not self._answers.empty():
             self._answers.get_nowait()
         self._send(
@@ -89,7 +88,8 @@ class Generator:
             self._process.kill()
             self._process.wait()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Start the process, which loads PyTorch, unless it runs."""
         if self._process is not None and self._process.poll() is None:
             return
         self.state = "loading"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
 from folai.studio.arguments import LOCAL, PORT
 from folai.studio.endpoints import Call, Endpoint, Reply, described
+from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.shapes import ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
@@ -141,6 +143,7 @@ def serve(
     check_host(host, password)
     import uvicorn
 
+    studio.generator.begin()
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     session = Session(stored_token(studio.store.root), password, port)
@@ -161,7 +164,10 @@ def serve(
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            ready(link)
+            threading.Thread(target=ready, args=(link,), daemon=True).start()
+            later = threading.Timer(1.5, warm_up)  # the page comes first
+            later.daemon = True
+            later.start()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             studio.events.end()  # first: each open page would hold the shutdown up
@@ -184,7 +190,8 @@ def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens; the next free port where the usual one is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in [port, 0] if port == PORT else [port]:
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # The protocol by its name: else asyncio leaves Nagle's algorithm on, 40 ms a reply.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, number))

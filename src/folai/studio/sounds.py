@@ -144,7 +144,7 @@ def peaks(sound: Sound, start: float, end: float, count: int) -> bytes:
         high[column:last] = np.maximum.reduceat(wav.max(axis=0), starts)
         column = last
     pairs = np.stack([np.floor(low * 127), np.ceil(high * 127)], axis=1)
-    return np.clip(pairs, -127, 127).astype(np.int8).tobytes()
+    return bytes(np.clip(pairs, -127, 127).astype(np.int8).tobytes())
 
 
 def spectrogram(sound: Sound, start: float, end: float, width: int, height: int) -> bytes:
