@@ -55,6 +55,9 @@ new LayerList(studio, byId("layers"));
 new TakeList(studio, byId("takes"), byId("no-takes"));
 watchStatus(studio, transport, saver);
 
+/** For the console, and for tests. */
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver } });
+
 /** @type {import("./commands/keys.js").Command[]} */
 const commands = [
   ...movingCommands(studio, transport, timeline, () => pointers.cancel()),
@@ -129,8 +132,7 @@ async function open(id) {
     transport.pause();
     await saver.flush().catch(() => {});
   }
-  await lease.open(id);
-  await openProject(studio, id);
+  await Promise.all([lease.open(id), openProject(studio, id)]);
   const view = studio.project.edit.view ?? {};
   studio.playhead = 0;
   location.hash = id;
@@ -256,12 +258,14 @@ listen(
 // The rest of the page
 
 studio.on("playhead", () => transport.playing && axis.reveal(studio.playhead, true));
-axis.addEventListener("change", () => studio.project && !studio.readOnly && remember());
+axis.addEventListener("change", () => remember());
+studio.on("selection playhead heard", () => remember());
 let remembering = 0;
 
 /** The view is saved now and then, after it has come to rest. */
 function remember() {
   clearTimeout(remembering);
+  if (!studio.project || studio.readOnly || transport.playing) return;
   remembering = window.setTimeout(() => !transport.playing && saver.ask(), 1500);
 }
 

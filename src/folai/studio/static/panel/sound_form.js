@@ -80,7 +80,7 @@ export class SoundForm {
     const sound = studio.layer?.sound ?? {};
     const of = /** @type {HTMLElement} */ (document.getElementById("sound-of"));
     of.textContent = studio.layers.length > 1 ? (studio.layer?.name ?? "") : "";
-    choices(this.#field("reference"), [["", "none: drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
+    choices(this.#field("reference"), [["", "drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
     for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
     for (const name of this.#numbers) {
       const field = this.#field(name);

@@ -1,10 +1,9 @@
-/** Dark or light: as this browser was told last, else as the system is, dark where it does not say. */
+/** Dark, as rooms for sound and picture are, until this browser was told to be light. */
 
 const KEY = "folai-theme";
 
 export function startTheme() {
-  const light = matchMedia("(prefers-color-scheme: light)").matches;
-  document.documentElement.dataset.theme = localStorage.getItem(KEY) ?? (light ? "light" : "dark");
+  document.documentElement.dataset.theme = localStorage.getItem(KEY) ?? "dark";
 }
 
 /** @param {() => void} changed */

@@ -15,6 +15,8 @@ import { Tiles } from "./tiles.js";
 
 const COLUMNS = 512; // of a tile
 const MELS = 96;
+/** How tall a peak of 0 to 128 is drawn: quiet sounds are lifted, so that they can be seen. */
+const TALL = Float64Array.from({ length: 129 }, (_, peak) => (Math.min(peak, 127) / 127) ** 0.65);
 
 /** @param {Axis} axis @param {number} duration @returns {{n: number, level: number, start: number, span: number}[]} */
 function tilesIn(axis, duration) {
@@ -74,14 +76,15 @@ export class WaveLane {
  */
 export function drawPeaks(context, axis, height, peaks, start, step) {
   const middle = height / 2;
-  const scale = (middle - 1) / 127;
   const width = Math.max(step / axis.perPixel, 1);
   const first = Math.max(Math.floor((axis.start - start) / step), 0);
   const stop = Math.min(Math.ceil((axis.end - start) / step), peaks.length / 2);
   for (let i = first; i < stop; i++) {
     const [low, high] = [peaks[2 * i], peaks[2 * i + 1]];
     if (low === 0 && high === 0) continue;
-    context.fillRect(axis.toX(start + i * step), middle - high * scale, width, Math.max((high - low) * scale, 1));
+    const top = middle - TALL[Math.max(high, 0)] * (middle - 1);
+    const tall = (TALL[Math.max(high, 0)] + TALL[Math.max(-low, 0)]) * (middle - 1);
+    context.fillRect(axis.toX(start + i * step), top, width, Math.max(tall, 1));
   }
 }
 

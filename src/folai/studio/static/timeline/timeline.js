@@ -14,6 +14,11 @@ import { SpectrumLane, WaveLane } from "./sound_lanes.js";
 /** @type {LaneName[]} */
 const LANES = ["ruler", "frames", "envelope", "wave", "spectrum", "overview", "overlay"];
 
+/** @template T @param {(name: LaneName) => T} make @returns {Record<LaneName, T>} */
+function each(make) {
+  return /** @type {any} */ (Object.fromEntries(LANES.map((name) => [name, make(name)])));
+}
+
 export class Timeline {
   axis = new Axis();
   loop = new DrawLoop();
@@ -27,10 +32,9 @@ export class Timeline {
   constructor(root, studio) {
     this.root = root;
     this.studio = studio;
-    const entries = LANES.map((name) => [name, root.querySelector(`canvas.${name}`)]);
-    this.canvases = Object.fromEntries(entries);
-    this.places = Object.fromEntries(LANES.map((name) => [name, { top: 0, width: 1, height: 1 }]));
-    this.#draws = Object.fromEntries(LANES.map((name) => [name, () => this.#draw(name)]));
+    this.canvases = each((name) => /** @type {HTMLCanvasElement} */ (root.querySelector(`canvas.${name}`)));
+    this.places = each(() => ({ top: 0, width: 1, height: 1 }));
+    this.#draws = each((name) => () => this.#draw(name));
     this.frames = new FramesLane(() => this.ask("frames"));
     this.wave = new WaveLane(() => this.ask("wave"));
     this.spectrum = new SpectrumLane(() => this.ask("spectrum"));
