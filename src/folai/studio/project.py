@@ -229,6 +229,9 @@ class Project:
                 unused = path.stem not in text or path.name.startswith(".")
                 if unused and time.time() - path.stat().st_mtime >= 86400 * days:
                     path.unlink(missing_ok=True)
+        for pattern in (".*.part*", "media/.*", "media/exports/.*"):  # what a killed server left
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
 
 def read_document(folder: Path) -> Document:
