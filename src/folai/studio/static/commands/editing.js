@@ -64,13 +64,15 @@ export function editingCommands(studio, transport) {
       },
     })),
   ];
-  return commands.map((command) => ({ ...command, group }));
+  // A drag that is under way is given up first: an edit begins from what is so.
+  const run = (/** @type {() => void} */ act) => () => (studio.cancelDraft(), act());
+  return commands.map((command) => ({ ...command, group, run: run(command.run) }));
 }
 
 /** @param {Studio} studio @param {string} label @param {(curve: import("../envelope/curve.js").Curve, region: import("../envelope/curve.js").Region) => import("../envelope/curve.js").Change} edit */
 function onRegion(studio, label, edit) {
   const { curve, region } = studio;
-  if (curve && region) studio.edit(edit(curve, region), `${label} region`);
+  if (curve && region) studio.edit((own) => edit(own, region), `${label} region`);
 }
 
 /** @param {Studio} studio */
@@ -79,7 +81,7 @@ function addHere(studio) {
   if (!curve) return;
   const time = snapped(studio, playhead);
   const level = Math.max(ghost ? levelAt(ghost.curve, time) : 0, levelAt(curve, time), 0.4);
-  studio.edit(addHit(curve, time, level), "add hit");
+  studio.edit((own) => addHit(own, time, level), "add hit");
   chooseHit(studio, time);
   tellHit(studio);
 }
@@ -98,7 +100,7 @@ function remove(studio) {
   const index = chosen(studio);
   if (!curve) return;
   if (index >= 0) {
-    studio.edit(removeHit(curve, index), "delete hit");
+    studio.edit((own) => removeHit(own, index), "delete hit");
     studio.select(studio.region, null);
   } else onRegion(studio, "mute", muteRegion);
 }
@@ -132,12 +134,12 @@ function shift(studio, way, seconds = 1 / studio.project.clip.fps) {
   if (!curve) return;
   if (index >= 0) {
     const to = Math.min(Math.max(curve.onsets[index] + way * seconds, 0), studio.duration);
-    studio.edit(moveHit(curve, index, to), "move hit");
+    studio.edit((own) => moveHit(own, index, to), "move hit");
     chooseHit(studio, to);
     tellHit(studio);
   } else if (region) {
     const by = way * seconds;
-    studio.edit(shiftRegion(curve, region, by), "move region");
+    studio.edit((own) => shiftRegion(own, region, by), "move region");
     studio.select({ start: region.start + by, end: region.end + by });
   }
 }
@@ -148,12 +150,12 @@ function scale(studio, db) {
   const index = chosen(studio);
   if (!curve) return;
   if (index >= 0) {
-    studio.edit(moveHit(curve, index, curve.onsets[index], fromDb(db)), "level of a hit");
+    studio.edit((own) => moveHit(own, index, curve.onsets[index], fromDb(db)), "level of a hit");
     tellHit(studio);
-  } else if (region) studio.edit(scaleRegion(curve, region, db), "level of a region");
+  } else if (region) studio.edit((own) => scaleRegion(own, region, db), "level of a region");
   else {
     const around = { start: playhead - NUDGE, end: playhead + NUDGE };
-    studio.edit(nudgeLevel(curve, around, db), "draw with keys");
+    studio.edit((own) => nudgeLevel(own, around, db), "draw with keys");
     studio.announce(levelText(levelAt(curve, playhead)));
   }
 }
@@ -162,7 +164,7 @@ function scale(studio, db) {
 function toGhost(studio) {
   const { curve, ghost, region, duration } = studio;
   if (!curve || !ghost) return;
-  studio.edit(restoreRegion(curve, ghost.curve, region ?? { start: 0, end: duration }), "back to the prediction");
+  studio.edit((own) => restoreRegion(own, ghost.curve, region ?? { start: 0, end: duration }), "back to the prediction");
 }
 
 /** @param {Studio} studio */
@@ -191,7 +193,7 @@ function paste(studio) {
   const { curve, clipboard, playhead } = studio;
   if (!curve || !clipboard) return;
   const time = snapped(studio, playhead);
-  studio.edit(pasteClip(curve, clipboard, time), "paste");
+  studio.edit((own) => pasteClip(own, clipboard, time), "paste");
   studio.select({ start: time, end: time + clipboard.duration });
 }
 

@@ -50,7 +50,7 @@ export function moveHits(curve, moves, gain = 1) {
   const lifted = [];
   for (const [index, time] of moves) {
     const at = Math.min(Math.max(time, 0), durationOf(curve));
-    const { first, base } = underBump(left, onsets, index);
+    const { first, base } = underBump(left, curve.onsets, index);
     const bump = base.map((value, i) => gain ** 2 * (left.values[first + i] ** 2 - value ** 2));
     if (!alone) left.values.set(base, first);
     lifted.push({ bump, base, first, place: first + (at - curve.onsets[index]) * rate });

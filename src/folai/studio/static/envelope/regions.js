@@ -155,13 +155,16 @@ export function pasteClip(curve, clip, time) {
  */
 export function snapHits(curve, region, grid, tolerance = 0.05) {
   const moves = new Map();
+  let moved = false;
   const times = Float64Array.from(grid);
   curve.onsets.forEach((onset, index) => {
     if (onset < region.start || onset > region.end || !times.length) return;
     const to = times.reduce((best, t) => (Math.abs(t - onset) < Math.abs(best - onset) ? t : best));
-    if (Math.abs(to - onset) <= tolerance && to !== onset) moves.set(index, to);
+    if (Math.abs(to - onset) > tolerance) return;
+    moves.set(index, to);
+    moved ||= to !== onset;
   });
-  return moveHits(curve, moves);
+  return moveHits(curve, moved ? moves : new Map());
 }
 
 /** @param {Curve} curve @param {Region} region @param {number} fade */

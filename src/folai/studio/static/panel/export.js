@@ -51,7 +51,7 @@ export class Export {
       await saver.flush();
       const job = await sendJson("POST", `projects/${studio.project.id}/exports`, this.#asked());
       this.#job = job.id;
-      this.#tell(job);
+      this.#tell(studio.jobs.get(job.id) ?? job); // the news of it may be here before the reply
     } catch (error) {
       this.#say(error instanceof Error ? error.message : String(error), true);
     }

@@ -6,6 +6,7 @@ import { currentTake } from "./takes.js";
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
 
+const OVER = ["done", "failed", "cancelled"];
 const FADE = 0.05; // seconds over which a part made anew is cross-faded
 /** @type {Record<string, string>} */
 const DOING = { generate: "Generating", predict: "Watching the picture", proxy: "Converting the video", export: "Exporting" };
@@ -72,6 +73,7 @@ export class Jobs {
     const { studio, messages } = this;
     if (job.project !== studio.project?.id) return;
     const before = studio.jobs.get(job.id)?.state;
+    if (OVER.includes(before)) return; // the reply to a request may be older than the news
     studio.jobs.set(job.id, job);
     if (job.state === "failed" && before !== "failed") {
       const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#predict() }] : [];

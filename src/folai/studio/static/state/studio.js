@@ -104,13 +104,14 @@ export class Studio extends EventTarget {
   }
 
   /**
-   * Does an edit of the active layer, with undo. @param {Change} change @param {string} label
+   * Does an edit of the active layer, with undo.
+   * @param {(curve: Curve) => Change} make from the curve without any draft @param {string} label
    */
-  edit(change, label) {
+  edit(make, label) {
     this.cancelDraft();
     if (this.readOnly) return this.emit("refused");
     const curve = this.curve;
-    const done = curve && this.history.apply(this.activeId, curve, change, label);
+    const done = curve && this.history.apply(this.activeId, curve, make(curve), label);
     if (done) this.#changed(done);
   }
 
@@ -132,8 +133,7 @@ export class Studio extends EventTarget {
   commitDraft(label) {
     const make = this.#draft?.make;
     this.#liftDraft();
-    const curve = this.curve;
-    if (make && curve) this.edit(make(curve), label);
+    if (make) this.edit(make, label);
     this.emit("draft");
   }
 

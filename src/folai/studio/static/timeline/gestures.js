@@ -139,8 +139,7 @@ function newHitGesture(timeline, spot) {
 
 /** @param {Studio} studio @param {number} index @returns {Gesture} */
 function deleteGesture(studio, index) {
-  const curve = studio.curve;
-  if (curve) studio.edit(removeHit(curve, index), "delete hit");
+  studio.edit((curve) => removeHit(curve, index), "delete hit");
   studio.select(studio.region, null);
   return {};
 }

@@ -179,7 +179,7 @@ export class Pointers {
     if (this.timeline.laneAt(y) !== "envelope" || studio.tool !== "select" || !studio.curve) return;
     if (hitUnder(studio, axis, x, y - top, height, 8) >= 0) return;
     const time = snapped(studio, axis.toTime(x), event);
-    studio.edit(addHit(studio.curve, time, yToLevel(y - top, height)), "add hit");
+    studio.edit((curve) => addHit(curve, time, yToLevel(y - top, height)), "add hit");
     chooseHit(studio, time);
   }
 
