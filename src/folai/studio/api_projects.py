@@ -90,6 +90,7 @@ class ProjectsApi:
                 self.lease,
                 "Ask to be the tab that edits, or release it",
                 query={"release": TAB},
+                may_have=LEASE,
                 reply=an_object("editor tab", editor={"type": "boolean"}, tab=text(64)),
                 waits=True,
             ),

@@ -54,6 +54,7 @@ class Endpoint:
     about: str
     status: int = 200
     body: Schema | None = None  # JSON; or None
+    may_have: Schema | None = None  # JSON that `answer` reads itself where it is needed
     takes_file: bool = False  # the body is a file, which `answer` reads
     query: dict[str, Schema] = field(default_factory=dict)  # with "required": True where needed
     reply: Schema | str | None = None  # JSON, or a media type
@@ -201,9 +202,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": parameters,
         "responses": _responses(endpoint),
     }
-    if endpoint.body is not None:
-        content = {"application/json": {"schema": endpoint.body}}
-        operation["requestBody"] = {"required": True, "content": content}
+    body = endpoint.body or endpoint.may_have
+    if body is not None:
+        content = {"application/json": {"schema": body}}
+        operation["requestBody"] = {"required": endpoint.body is not None, "content": content}
     elif endpoint.takes_file:
         binary = {"type": "string", "format": "binary"}
         operation["requestBody"] = {

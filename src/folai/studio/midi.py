@@ -12,7 +12,7 @@ import struct
 import numpy as np
 
 from folai.envelope import Envelope
-from folai.rms import bin_positions
+from folai.rms import WINDOW, bin_positions
 
 TICKS_PER_QUARTER, QUARTERS_PER_SECOND = 500, 2
 TICKS_PER_SECOND = TICKS_PER_QUARTER * QUARTERS_PER_SECOND
@@ -47,10 +47,9 @@ def _notes(envelope: Envelope) -> list[Event]:
     events: list[Event] = []
     following = np.append(envelope.onsets, np.inf)[1:]
     for onset, next_onset in zip(envelope.onsets, following, strict=True):
-        near = slice(
-            int(onset * envelope.frame_rate), int((onset + NEAR) * envelope.frame_rate) + 2
-        )
-        level = float(envelope.values[near].max(initial=0.0))
+        until = min(onset + NEAR, max(onset, next_onset - WINDOW / 2))
+        first, last = (int(time * envelope.frame_rate) for time in (onset, until))
+        level = float(envelope.values[first : last + 1].max(initial=0.0))
         start = round(onset * TICKS_PER_SECOND)
         length = min(LONGEST_NOTE, next_onset - onset) * TICKS_PER_SECOND
         velocity = max(1, loudness(envelope, level))  # a velocity of 0 would end the note
