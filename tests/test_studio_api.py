@@ -239,6 +239,21 @@ def test_a_reference_is_decoded_kept_and_played(client, here, hit, exact):
     assert client.get(f"{here}/references/{reference['id']}/audio").status_code == 404
 
 
+def test_a_recording_of_the_browser_is_a_reference(client, here, hit, tmp_path):
+    wav, _ = read_audio(hit, sample_rate=48000)
+    with av.open(str(tmp_path / "spoken.webm"), "w") as target:
+        stream = target.add_stream("libopus", rate=48000)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wav), "fltp", "mono")
+        frame.sample_rate = 48000
+        target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    content = (tmp_path / "spoken.webm").read_bytes()
+    reference = client.post(f"{here}/references?name=spoken.webm", content=content).json()
+    assert reference["duration"] == pytest.approx(0.8, abs=0.03)
+    assert reference["message"] == "resampled from 48000 to 44100 Hz"
+
+
 def test_a_prompt_is_checked_as_it_is_typed(client):
     reply = client.post("/api/sound", json={"prompt": "footsteps on gravle"}).json()
     assert reply["engine"] == "diffusion" and "gravel" in reply["warnings"][0]

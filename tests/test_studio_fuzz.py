@@ -27,7 +27,7 @@ CHECKS = [
 ]
 # Endless by nature, or makes a process for each request.
 LEFT_OUT = ("/api/events", "/proxy", "/predict", "/import", "/references")
-EXAMPLES = 8  # of each operation
+EXAMPLES = 6  # of each operation
 
 
 def test_random_requests_never_break_it(studio, hit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class SoundsApi:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.previewer = Previewer()
+        self._previewing = asyncio.Semaphore(2)
         self._image = lru_cache(IMAGES)(self._make_image)
 
     def endpoints(self) -> list[Endpoint]:
@@ -55,6 +57,7 @@ class SoundsApi:
                 "Hear an envelope at once",
                 body=PREVIEW,
                 reply="audio/wav",
+                waits=True,
             ),
             Endpoint(
                 "POST",
@@ -165,8 +168,15 @@ class SoundsApi:
     def check(self, call: Call) -> Reply:
         return check_sound(call.body)
 
-    def preview(self, call: Call) -> Reply:
-        content = self.previewer.preview(self.studio, self._project(call), call.body)
+    async def preview(self, call: Call) -> Reply:
+        """Two at a time; who has gone away meanwhile, for a later edit, is passed over."""
+        project = await run_in_threadpool(self._project, call)
+        async with self._previewing:
+            if await call.request.is_disconnected():
+                return Response(status_code=204)
+            content = await run_in_threadpool(
+                self.previewer.preview, self.studio, project, call.body
+            )
         return Response(content, media_type="audio/wav")
 
     def generate(self, call: Call) -> Reply:

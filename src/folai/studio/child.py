@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from folai.studio.limits import MEGABYTE, restrict
+from folai.studio.limits import MEGABYTE, give_way, restrict
 
 # Containers of pictures and sound by FFmpeg's names. Playlists and scripts are not among them:
 # those name other files and addresses, which FFmpeg would open.
@@ -29,6 +29,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread's memory counts as used
     limits = LIMITS[what]
     restrict(memory=limits[0] * MEGABYTE, seconds=limits[1], file_size=given.get("file_size"))
+    if what in IN_THE_BACKGROUND:
+        give_way()
     names = given.pop("names", {})
     given.pop("file_size", None)
     said: list[str] = []
@@ -102,14 +104,15 @@ def probe_clip(path: str, times: str) -> dict[str, Any]:
     with open_media(path) as container:
         stream = require_video(container, path)
         pixels = stream.codec_context.pix_fmt
-        stamps = {
-            float(packet.pts * packet.time_base) - info.start
+        ticks = [
+            packet.pts
             for packet in packets_of(container, stream)
             if packet.pts is not None and not packet.is_discard
-        }
+        ]
+        stamps = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
         tags = [container.metadata, *(stream.metadata for stream in container.streams)]
         timecode = next((tag["timecode"] for tag in tags if "timecode" in tag), None)
-    shown = np.array(sorted(time for time in stamps if -1e-6 < time < info.duration), np.float64)
+    shown = stamps[(stamps > -1e-6) & (stamps < info.duration)].clip(min=0.0)
     if len(shown) < 2:
         raise ValueError(f"{path}: only one picture could be found; a clip needs at least two")
     with written_whole(times) as partial:
@@ -240,6 +243,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "check": check_finished,
     "pictures": show_pictures,
 }
+
+IN_THE_BACKGROUND = ("predict", "proxy")
 
 LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),

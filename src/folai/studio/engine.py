@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from folai.studio.failures import Cancelled
-from folai.studio.limits import restrict
+from folai.studio.limits import give_way, restrict
 
 MEMORY = 12 << 30  # bytes
 
 
 def main() -> None:
     restrict(memory=MEMORY)
+    give_way(2)
     orders = _Orders()
     threading.Thread(target=_load, daemon=True).start()
     while (order := orders.next()) is not None:

@@ -26,6 +26,8 @@ class Generator:
         self._changed = changed
         self._answers: queue.Queue[tuple[object, dict[str, Any]]] = queue.Queue()
         self._process: subprocess.Popen[str] | None = None
+        self._beginning = threading.Lock()
+        self._closed = False
 
     def make(
         self,
@@ -62,7 +64,7 @@ class Generator:
             except queue.Empty:
                 asked_to_stop += POLL if asked_to_stop else 0.0
                 if asked_to_stop > GRACE:
-                    self.close()
+                    self._end()
                     raise Cancelled from None
                 continue
             if source is not self._process:  # the last words of one that was ended
@@ -84,23 +86,31 @@ class Generator:
                 return answer["done"], answer["warnings"]
 
     def close(self) -> None:
+        """For good."""
+        with self._beginning:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def begin(self) -> None:
         """Start the process, which loads PyTorch, unless it runs."""
-        if self._process is not None and self._process.poll() is None:
-            return
-        self.state = "loading"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "folai.studio.engine"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        with self._beginning:
+            running = self._process is not None and self._process.poll() is None
+            if running or self._closed:
+                return
+            self.state = "loading"
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "folai.studio.engine"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
     def _send(self, **message: Any) -> None:
         assert self._process is not None and self._process.stdin is not None

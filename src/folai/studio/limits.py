@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 
@@ -30,6 +31,12 @@ def restrict(*, memory: int, seconds: int | None = None, file_size: int | None =
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing then fails, as on a full disk
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def give_way(steps: int = 5) -> None:
+    """Let what a person waits for go first: the page and its previews."""
+    if hasattr(os, "nice"):
+        os.nice(steps)
 
 
 def _lower(resource: object, which: int, limit: int) -> None:

@@ -30,6 +30,7 @@ from folai.studio.shapes import ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 from folai.vocabulary import MAX_WORDS, WORDS
 
+AFTER = 1.5  # seconds after the start until the rest is loaded: the page comes first
 STATIC = Path(__file__).parent / "static"
 
 
@@ -143,7 +144,6 @@ def serve(
     check_host(host, password)
     import uvicorn
 
-    studio.generator.begin()
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     session = Session(stored_token(studio.store.root), password, port)
@@ -165,7 +165,7 @@ def serve(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             threading.Thread(target=ready, args=(link,), daemon=True).start()
-            later = threading.Timer(1.5, warm_up)  # the page comes first
+            later = threading.Timer(AFTER, _load, args=(studio,))
             later.daemon = True
             later.start()
 
@@ -174,6 +174,12 @@ def serve(
             await super().shutdown(sockets)
 
     Server(config).run(sockets=[listening])
+
+
+def _load(studio: Studio) -> None:
+    """What takes seconds: the engine with PyTorch, and what the first preview needs."""
+    warm_up()
+    studio.generator.begin()
 
 
 def check_host(host: str, password: str | None) -> None:
