@@ -324,13 +324,21 @@ def test_a_trained_sound_tells_its_progress_and_can_be_cancelled(client, here):
     sound = {"prompt": "hit wood", "num_steps": 2}
     job = client.post(f"{here}/generate", json={"layer": "layer-1", "sound": sound}).json()
     slow = {"prompt": "hit wood", "num_steps": 500}
+    several = {"layer": "layer-1", "sound": {**sound, "variations": 16}}
+    several = client.post(f"{here}/generate", json=several).json()
     second = client.post(f"{here}/generate", json={"layer": "layer-1", "sound": slow}).json()
     third = client.post(f"{here}/generate", json={"layer": "layer-1", "sound": slow}).json()
     assert client.delete(f"/api/jobs/{third['id']}").json()["state"] == "cancelled"
     job = finish(client, job)
     assert job["state"] == "done", job
-    take = client.get(here).json()["takes"][-1]
-    assert take["engine"] == "diffusion" and take["id"] == job["takes"][0]
+    takes = {take["id"]: take for take in client.get(here).json()["takes"]}
+    assert takes[job["takes"][0]]["engine"] == "diffusion"
+    while not client.get(f"/api/jobs/{several['id']}").json()["takes"]:
+        pass
+    client.delete(f"/api/jobs/{several['id']}")
+    several = finish(client, several, seconds=10)
+    assert several["state"] == "cancelled"
+    assert 1 <= len(several["takes"]) < 16  # those that were finished stay
     while client.get(f"/api/jobs/{second['id']}").json()["progress"] == 0:
         pass
     client.delete(f"/api/jobs/{second['id']}")

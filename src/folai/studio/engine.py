@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,9 @@ def _obey(order: dict[str, Any], orders: _Orders) -> None:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: said.append(str(message))
         try:
-            made = _make(order, progress)
-            say(job=job, done=made, warnings=said)
+            for take, facts in _make(order, progress):
+                say(job=job, made=take, facts=facts, warnings=list(dict.fromkeys(said)))
+            say(job=job, done=True)
         except Cancelled:
             say(job=job, cancelled=True)
         except MemoryError:
@@ -106,8 +108,10 @@ def _obey(order: dict[str, Any], orders: _Orders) -> None:
             say(job=job, error=" ".join(text.split()))
 
 
-def _make(order: dict[str, Any], progress: Any) -> dict[str, Any]:
-    """Writes the takes as WAV files, which are named in the order's `out`."""
+def _make(
+    order: dict[str, Any], progress: Callable[[float], None]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Writes the takes as the WAV files of the order's `out`: (number, facts) of each in turn."""
     from folai.audio import read_audio, write_wav
     from folai.pipeline import GenerateOptions, play_envelope
     from folai.studio.envelopes import read_npz
@@ -117,10 +121,7 @@ def _make(order: dict[str, Any], progress: Any) -> dict[str, Any]:
     given = dict(order["options"])
     if order["reference"] is not None:
         given["reference"] = read_audio(order["reference"], sample_rate=44100)[0]
-    outs = order["out"]
-    facts: dict[str, Any] = {}
-    seed = given.pop("seed", 0)
-    # One by one, so that each can be cancelled and none waits in memory.
+    seed, outs = given.pop("seed", 0), order["out"]
     for take, out in enumerate(outs):
 
         def share_done(share: float, take: int = take) -> None:
@@ -129,14 +130,8 @@ def _make(order: dict[str, Any], progress: Any) -> dict[str, Any]:
         options = GenerateOptions(**given, seed=seed + take)
         result = play_envelope(envelope, options, progress=share_done)
         write_wav(out, result.wav, result.sample_rate)
-        facts = {
-            "engine": result.engine,
-            "sample_rate": result.sample_rate,
-            "channels": result.wav.shape[0],
-            "num_samples": result.wav.shape[1],
-        }
+        yield take, {"engine": result.engine}
         share_done(1.0)
-    return facts
 
 
 if __name__ == "__main__":

@@ -192,26 +192,40 @@ def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
         begin = round(begin * FRAME_RATE) / FRAME_RATE
         asked = cut(whole, begin, region["end"] + region["fade"] + AFTER)
 
+    entry = {
+        "layer": layer["id"],
+        "name": given.get("name"),
+        "envelope": saved,
+        "sound": {**sound, "variations": 1},
+        "region": region,
+    }
+
     def work(job: Job) -> None:
         outs = [_fresh(project, job.id, take) for take in range(variations)]
         held = project.media / "takes" / f".{job.id}.npz"
+
+        def made(number: int, facts: dict[str, Any], said: list[str]) -> None:
+            if region is not None:
+                _lay_into(project, region, outs[number], begin)
+            take = {**entry, **facts, "warnings": said}
+            take["sound"] = {**entry["sound"], "seed": sound.get("seed", 0) + number}
+            job.takes.append(keep_take(project, outs[number], take))
+            studio.tell(project, "takes")
+
         try:
             if not asked.values.any():
                 raise ValueError("the envelope is silent here: draw what is to sound")
             envelopes.write_npz(held, asked)
-            facts, said = studio.generator.make(
+            studio.generator.make(
                 job.id,
                 envelope=held,
                 options=options,
                 reference=path,
                 out=outs,
-                progress=lambda share: job.advance_quietly(0.98 * share, _told(share, sound)),
+                progress=lambda share: job.advance_quietly(0.99 * share, _told(share, variations)),
+                made=made,
                 cancelled=job.cancelled.is_set,
             )
-            for number, out in enumerate(outs):
-                if region is not None:
-                    _lay_into(project, region, out, begin)
-                _keep(studio, project, job, out, layer["id"], saved, number, given, facts, said)
         finally:
             for left in (*outs, held):
                 left.unlink(missing_ok=True)
@@ -219,8 +233,7 @@ def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
     return studio.jobs.add("generate", project.id, work, layer=layer["id"])
 
 
-def _told(share: float, sound: dict[str, Any]) -> str:
-    variations = sound.get("variations", 1)
+def _told(share: float, variations: int) -> str:
     if variations == 1:
         return ""
     return f"take {min(variations, int(share * variations) + 1)} of {variations}"
@@ -261,45 +274,25 @@ def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float)
     write_wav(out, wav, rate)
 
 
-def _keep(
-    studio: Studio,
-    project: Project,
-    job: Job,
-    out: Path,
-    layer: str,
-    envelope: str,
-    number: int,
-    given: dict[str, Any],
-    facts: dict[str, Any],
-    said: list[str],
-) -> None:
-    """Make the file a take, and speak of it."""
+def keep_take(project: Project, out: Path, given: dict[str, Any]) -> str:
+    """Make the WAV file `out` a take of the project, as long as the clip; its id."""
     take = new_id()
     held = SoundFile(out)
     wanted = round(project.duration * held.sample_rate)
     if held.num_samples != wanted:
         write_wav(out, held.read(0, wanted), held.sample_rate)
     out.rename(out.with_name(f"{take}.wav"))
-    layer_sound = project.find("layers", layer)["sound"]
-    sound = dict(given.get("sound", layer_sound))
-    sound["seed"] = sound.get("seed", 0) + number
-    sound["variations"] = 1
-    count = sum(entry["layer"] == layer for entry in project["takes"])
-    entry = {
-        "id": take,
-        "layer": layer,
-        "name": given.get("name") or f"Take {count + 1}",
-        "created": timestamp(),
-        "duration": wanted / held.sample_rate,
-        "sample_rate": held.sample_rate,
-        "channels": held.channels,
-        "engine": facts["engine"],
-        "envelope": envelope,
-        "sound": sound,
-        "region": _region(project, given.get("region"), layer),
-        "warnings": said,
-    }
     with project.change() as document:
-        document["takes"].append(entry)
-    job.takes.append(take)
-    studio.tell(project, "takes")
+        count = sum(entry["layer"] == given["layer"] for entry in document["takes"])
+        document["takes"].append(
+            {
+                **given,
+                "id": take,
+                "name": given["name"] or f"Take {count + 1}",
+                "created": timestamp(),
+                "duration": wanted / held.sample_rate,
+                "sample_rate": held.sample_rate,
+                "channels": held.channels,
+            }
+        )
+    return take

@@ -38,9 +38,10 @@ class Generator:
         reference: Path | None,
         out: list[Path],
         progress: Callable[[float], None],
+        made: Callable[[int, dict[str, Any], list[str]], None],
         cancelled: Callable[[], bool],
-    ) -> tuple[dict[str, Any], list[str]]:
-        """(facts of the takes, warnings). The takes are written to `out`.
+    ) -> None:
+        """Writes the takes to `out`; `made` is told the number, facts and warnings of each.
 
         Raises ValueError as the pipeline does, Cancelled within a step of `cancelled()`.
         """
@@ -82,8 +83,10 @@ class Generator:
                 raise ValueError(answer["error"])
             elif "cancelled" in answer:
                 raise Cancelled
+            elif "made" in answer:
+                made(answer["made"], answer["facts"], answer["warnings"])
             else:
-                return answer["done"], answer["warnings"]
+                return
 
     def close(self) -> None:
         """For good."""
