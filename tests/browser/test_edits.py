@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from conftest import open_studio
+from driving import open_studio
 from folai.envelope import Envelope
 
 RANDOM_EDITS = """async ({seed, count}) => {

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, open_studio, saved, wait_until
+from driving import ROOT, open_studio, saved, wait_until
 from playwright.sync_api import Page
 
 PICTURES = os.environ.get("FOLAI_SCREENSHOTS")  # a folder; unset: none are taken
@@ -205,6 +205,7 @@ def add_a_layer(page: Page) -> None:
     page.evaluate("folai.transport.seek(1)")
     page.keyboard.press("h")
     assert onsets(page) == pytest.approx([1.0], abs=1e-6)
+    generate(page, 4)
     page.keyboard.press("Alt+k")
     page.fill("#ask-input", "Feet on wood")
     page.keyboard.press("Enter")
@@ -248,6 +249,6 @@ def find_all_again(page: Page, server) -> None:
     before = page.evaluate(state)
     page.reload()
     page.wait_for_selector("body[data-ready=true]")
-    wait_until(page, "folai.studio.curve && folai.studio.ghost")
+    wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
     assert page.evaluate(state) == before
     assert page.locator("#takes .row").count() == 3

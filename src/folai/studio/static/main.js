@@ -126,12 +126,16 @@ function viewState() {
   return { playhead, layer: activeId, heard, slots, snap, hearEdits, region, start: axis.start, perPixel: axis.perPixel };
 }
 
+/** What is being opened, and whether it has changed meanwhile. */
+let opening = { id: "", missed: false };
+
 /** @param {string} id of a project */
 async function open(id) {
   if (studio.project) {
     transport.pause();
     await saver.flush().catch(() => {});
   }
+  const news = (opening = { id, missed: false });
   await Promise.all([lease.open(id), openProject(studio, id)]);
   const view = studio.project.edit.view ?? {};
   studio.playhead = 0;
@@ -144,6 +148,8 @@ async function open(id) {
   transport.seek(view.playhead ?? 0);
   tellVideo();
   mixer.prepare();
+  opening = { id: "", missed: false };
+  if (news.missed) await changed({ project: id, tab: null, what: "" });
 }
 
 /** @param {boolean} readOnly */
@@ -215,7 +221,8 @@ async function reload() {
 
 /** @param {{project: string, tab: string | null, what: string}} event */
 async function changed({ project, tab: by, what }) {
-  if (project !== studio.project?.id || by === tab) return;
+  if (project === opening.id) opening.missed = true;
+  if (project === opening.id || project !== studio.project?.id || by === tab) return;
   const before = studio.project;
   try {
     const news = await refresh(studio, studio.readOnly && what === "edit");

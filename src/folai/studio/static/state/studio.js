@@ -133,8 +133,8 @@ export class Studio extends EventTarget {
   commitDraft(label) {
     const make = this.#draft?.make;
     this.#liftDraft();
-    if (make) this.edit(make, label);
     this.emit("draft");
+    if (make) this.edit(make, label);
   }
 
   /** Takes the draft back. */

@@ -40,7 +40,8 @@ export class Timeline {
     this.spectrum = new SpectrumLane(() => this.ask("spectrum"));
     this.axis.addEventListener("change", () => this.askAll());
     new ResizeObserver(() => this.#measure()).observe(root);
-    studio.on("curve draft layers selection", () => this.ask("envelope", "overview", "overlay"));
+    studio.on("curve layers", () => this.ask("envelope", "overview", "overlay"));
+    studio.on("draft selection", () => this.ask("envelope", "overlay"));
     studio.on("playhead", () => this.ask("overlay", "overview"));
     studio.on("heard takes curve", () => this.ask("wave", "spectrum"));
     studio.on("project", () => this.#open());

@@ -1,0 +1,81 @@
+"""Starts the studio and drives its page, as the tests need it."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20_000  # ms
+
+
+@dataclass
+class Server:
+    """A running `folai studio`: its link, its address, and seconds until it was up."""
+
+    link: str
+    process: subprocess.Popen[str]
+    seconds: float
+    projects: Path
+
+    @property
+    def address(self) -> str:
+        return self.link.split("/?")[0]
+
+
+def start_server(projects: Path, video: Path | None = None, port: int = 0) -> Server:
+    """Starts `folai studio` on a free port, or the one given."""
+    command = [sys.executable, "-m", "folai", "studio", "--projects", str(projects), "--json"]
+    command += ["--no-browser", "--port", str(port), *([str(video)] if video else [])]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    link = json.loads(process.stdout.readline())["link"]
+    return Server(link, process, time.perf_counter() - began, projects)
+
+
+def stop_server(server: Server) -> None:
+    server.process.terminate()
+    server.process.wait(10)
+
+
+def leave(page: Page) -> None:
+    """Goes away as a user does, so that the next tab may edit."""
+    if not page.is_closed():
+        page.goto("about:blank")
+
+
+def open_studio(page: Page, server: Server, project: str = "") -> None:
+    """Opens the link, waits until the page is ready and the prediction is there."""
+    page.goto(server.link)
+    if project:
+        page.goto(f"{server.address}/#{project}")
+        page.reload()
+    page.wait_for_selector("body[data-ready=true]")
+    wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
+
+
+def wait_until(page: Page, script: str, seconds: float = PATIENCE / 1000) -> None:
+    """Waits until a script is true; Playwright's own way is refused by the page's policy."""
+    until = time.perf_counter() + seconds
+    while not page.evaluate(script):
+        assert time.perf_counter() < until, f"not within {seconds} s: {script}"
+        page.wait_for_timeout(30)
+
+
+def bring(page: Page, server: Server, clip: Path) -> str:
+    """Uploads a clip as a new project and returns its id."""
+    url = f"{server.address}/api/projects?name={clip.name}"
+    data = clip.read_bytes()
+    reply = page.request.post(url, data=data, headers={"Origin": server.address})
+    assert reply.status == 201, reply.text()
+    return str(reply.json()["id"])
+
+
+def saved(page: Page) -> None:
+    """Waits until all is on the disk."""
+    wait_until(page, "folai.saver.flush().then(() => folai.saver.state === 'saved')")
