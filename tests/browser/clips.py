@@ -8,11 +8,13 @@ import numpy as np
 
 
 def write_long_clip(path: Path, duration: float, fps: int = 25) -> Path:
-    """H.264 of 320x180 that lasts `duration` seconds: ten seconds, encoded once, again and again."""
+    """H.264 of 320x180 for `duration` seconds: ten seconds, encoded once, again and again."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (12, 20, 3), np.uint8).repeat(16, 0).repeat(16, 1)[:180, :320]
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(10 * fps)})
+        stream = out.add_stream(
+            "libx264", rate=fps, options={"preset": "ultrafast", "g": str(10 * fps)}
+        )
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         stream.codec_context.bit_rate = 200_000
         stream.codec_context.max_b_frames = 0

@@ -1,7 +1,7 @@
 """The page in Debian's Chromium, against `folai studio` as a user starts it.
 
-    make test-browser                    needs /usr/bin/chromium (apt-get install chromium)
-    make screenshots                     the same, and writes the README's pictures
+make test-browser                    needs /usr/bin/chromium (apt-get install chromium)
+make screenshots                     the same, and writes the README's pictures
 """
 
 import os

@@ -59,11 +59,16 @@ def open_studio(page: Page, server: Server, project: str = "") -> None:
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
 
 
-def wait_until(page: Page, script: str, seconds: float = PATIENCE / 1000) -> None:
-    """Waits until a script is true; Playwright's own way is refused by the page's policy."""
+def script(name: str) -> str:
+    """A function of the page's, from `scripts/`."""
+    return (Path(__file__).parent / "scripts" / f"{name}.js").read_text()
+
+
+def wait_until(page: Page, condition: str, seconds: float = PATIENCE / 1000) -> None:
+    """Waits until a condition is true; Playwright's own way is refused by the page's policy."""
     until = time.perf_counter() + seconds
-    while not page.evaluate(script):
-        assert time.perf_counter() < until, f"not within {seconds} s: {script}"
+    while not page.evaluate(condition):
+        assert time.perf_counter() < until, f"not within {seconds} s: {condition}"
         page.wait_for_timeout(30)
 
 

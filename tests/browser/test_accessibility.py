@@ -1,46 +1,11 @@
 """Every control has a name and a key, text can be read, and keys alone are enough."""
 
 import pytest
-from driving import open_studio, wait_until
+from driving import open_studio, script, wait_until
 
-CONTROLS = """() => {
-  const seen = (e) => e.offsetParent !== null && !e.closest("[hidden]") && e.tabIndex >= 0;
-  const controls = [...document.querySelectorAll("main button, main input, main select, main canvas[tabindex], header button")];
-  const nameOf = (e) => (e.getAttribute("aria-label") || e.textContent.trim() ||
-    [...(e.labels ?? [])].map((l) => l.textContent).join(" ")).trim();
-  return controls.filter(seen).map((e) => ({
-    what: e.outerHTML.slice(0, 120), name: nameOf(e), keys: e.getAttribute("aria-keyshortcuts") ?? "",
-    title: e.title, row: e.closest(".row")?.getAttribute("aria-current") ?? "", canvas: e.tagName === "CANVAS",
-  }));
-}"""
+CONTROLS = script("controls")
 
-CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgb = (colour, under = [0, 0, 0]) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-    return [r, g, b].map((v, i) => (v * a + under[i] * (255 - a)) / 255);
-  };
-  const behind = (e) => {
-    for (let at = e; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if (!/^rgba.*, 0\\)$|transparent/.test(colour)) return rgb(colour);
-    }
-    return [255, 255, 255];
-  };
-  const light = (c) => c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-  const texts = [...document.querySelectorAll("body *")].filter((e) => e.offsetParent !== null && !e.disabled &&
-    !e.closest("button:disabled, #viewer, .hidden, option") &&
-    ([...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || e.matches("select, input:not([type=range], [type=checkbox], [type=radio])")));
-  return texts.map((e) => {
-    const under = behind(e);
-    return [ratio(rgb(getComputedStyle(e).color, under), under), e.outerHTML.slice(0, 90)];
-  });
-}"""
+CONTRAST = script("contrast")
 
 
 @pytest.fixture
@@ -120,5 +85,9 @@ def test_tab_reaches_the_envelope_and_the_takes(studio):
     reached = set()
     for _ in range(90):
         studio.keyboard.press("Tab")
-        reached.add(studio.evaluate("document.activeElement.id || document.activeElement.dataset.command || ''"))
+        reached.add(
+            studio.evaluate(
+                "document.activeElement.id || document.activeElement.dataset.command || ''"
+            )
+        )
     assert {"envelope", "generate", "prompt", "play"} <= reached

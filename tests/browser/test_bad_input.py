@@ -67,7 +67,9 @@ def test_a_second_tab_is_told_and_overwrites_nothing(studio, server, context):
     assert "Another tab edits" in second.inner_text("#messages")
     count = len(second.evaluate("Array.from(folai.studio.curve.onsets)"))
     second.keyboard.press("h")
-    second.evaluate("folai.studio.edit((c) => ({first: 0, values: new Float32Array(9), removed: [], added: []}), 'x')")
+    second.evaluate(
+        "folai.studio.edit(() => ({first: 0, values: Float32Array.of(9), removed: [], added: []}))"
+    )
     assert len(second.evaluate("Array.from(folai.studio.curve.onsets)")) == count
     second.click("text=Edit here instead")
     wait_until(second, "!folai.studio.readOnly")

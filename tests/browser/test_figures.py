@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 from clips import write_long_clip
-from driving import bring, open_studio, wait_until
+from driving import bring, open_studio, script, wait_until
 
 from folai.envelope import Envelope
 
@@ -25,8 +25,8 @@ def test_the_page_is_ready_soon(page, server):
     for _ in range(5):
         page.goto(server.link)
         page.wait_for_selector("body[data-ready=true]")
-        script = "performance.getEntriesByName('page-ready')[0].startTime / 1000"
-        times.append(page.evaluate(script))
+        mark = "performance.getEntriesByName('page-ready')[0].startTime / 1000"
+        times.append(page.evaluate(mark))
         page.goto("about:blank")
     report("server up", server.seconds, "s", 3)
     report("page ready, median of 5", float(np.median(times)), "s", 1.5)
@@ -34,54 +34,18 @@ def test_the_page_is_ready_soon(page, server):
     assert min(times) < 1.5 * BUSY
 
 
-EDIT = """async (count) => {
-  const {addHit} = await import("/static/envelope/hits.js");
-  const times = [];
-  await folai.player.context.resume();
-  folai.studio.hearEdits = true;
-  for (let n = 0; n < count; n++) {
-    performance.clearMeasures("edit-to-preview");
-    const at = 0.3 + ((n * 0.37) % (folai.studio.duration - 1));
-    folai.studio.draft((curve) => addHit(curve, at, 0.5));
-    folai.studio.commitDraft("hit");
-    const until = performance.now() + 8000;
-    while (!performance.getEntriesByName("edit-to-preview").length && performance.now() < until) {
-      await new Promise((done) => setTimeout(done, 5));
-    }
-    times.push(performance.getEntriesByName("edit-to-preview")[0].duration);
-    await new Promise((done) => setTimeout(done, 150));
-  }
-  return times;
-}"""
+EDIT = script("edit")
 
 
 def test_an_edit_is_heard_soon(page, server, tmp_path):
-    """From letting go to the sound, on a clip of 10 s; the engine has to lay 10 s anew each time."""
+    """From letting go to the sound, 10 s of which are laid anew each time."""
     open_drawn(page, server, write_long_clip(tmp_path / "ten.mp4", 10))
     times = page.evaluate(EDIT, 10)
     report("edit to preview sound, 10 s, median of 10", float(np.median(times)), "ms", 300)
     assert min(times) < 300 * BUSY
 
 
-DRAG = """async () => {
-  const box = document.getElementById("envelope").getBoundingClientRect();
-  const send = (type, x, y, buttons) => document.getElementById("envelope").dispatchEvent(new PointerEvent(type,
-    {bubbles: true, pointerId: 7, pointerType: "mouse", clientX: x, clientY: y, buttons, button: 0}));
-  const spent = [];
-  const frames = [];
-  let before = performance.now();
-  send("pointerdown", box.left + 100, box.top + 40, 1);
-  for (let n = 0; n < 150; n++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    frames.push(now - before);
-    before = now;
-    send("pointermove", box.left + 100 + 4 * n, box.top + 60 + 30 * Math.sin(n / 9), 1);
-    spent.push(performance.now() - now);
-  }
-  send("pointerup", box.left + 700, box.top + 60, 0);
-  return frames.slice(10);
-}"""
+DRAG = script("drag")
 
 
 def test_dragging_keeps_up_with_the_screen(page, server, tmp_path):
@@ -106,22 +70,11 @@ def test_dragging_keeps_up_with_the_screen(page, server, tmp_path):
     assert 1000 / np.mean(frames) > 60 / BUSY
 
 
-SCROLL = """async () => {
-  const frames = [];
-  let before = performance.now();
-  for (let n = 0; n < 120; n++) {
-    await new Promise(requestAnimationFrame);
-    const now = performance.now();
-    frames.push(now - before);
-    before = now;
-    folai.axis.scroll(6);
-  }
-  return frames.slice(10);
-}"""
+SCROLL = script("scroll")
 
 
 def test_an_hour_opens_and_is_edited(page, server, tmp_path):
-    """A video of an hour: seconds to the first picture, and what the page takes while it is edited."""
+    """Seconds to the first picture of an hour, and what the page takes while it is edited."""
     clip = write_long_clip(tmp_path / "hour.mp4", 3600, fps=10)
     project = draw(page, server, clip)
     began = time.perf_counter()
@@ -203,5 +156,7 @@ def open_project(page, server, project: str) -> None:
     page.goto(f"{server.address}/#{project}")
     page.reload()
     page.wait_for_selector("body[data-ready=true]")
-    ready = f"folai.studio.project.id === '{project}' && folai.studio.curve && !folai.studio.readOnly"
+    ready = (
+        f"folai.studio.project.id === '{project}' && folai.studio.curve && !folai.studio.readOnly"
+    )
     wait_until(page, ready)

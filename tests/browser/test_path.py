@@ -87,7 +87,8 @@ def draw_and_undo(page: Page) -> None:
 def move_a_hit(page: Page) -> None:
     """With the mouse in time and level, and with keys."""
     before = onsets(page)
-    script = """async (t) => (await import("/static/envelope/curve.js")).hitLevel(folai.studio.curve, t)"""
+    script = """async (t) =>
+      (await import("/static/envelope/curve.js")).hitLevel(folai.studio.curve, t)"""
     level = page.evaluate(script, before[1])
     to = (before[1] + before[2]) / 2
     drag(page, place(page, before[1], level), place(page, to, 2.5 * level))
@@ -138,7 +139,9 @@ def make_takes(page: Page) -> None:
     page.fill("#prompt", "")
     page.type("#prompt", "footst")
     page.keyboard.press("Enter")
-    assert page.input_value("#prompt") == "footsteps " or page.input_value("#prompt").startswith("footstep")
+    assert page.input_value("#prompt") == "footsteps " or page.input_value("#prompt").startswith(
+        "footstep"
+    )
     page.type("#prompt", "on gravel")
     page.fill("#num_steps", "100")
     page.keyboard.press("Tab")
@@ -215,7 +218,10 @@ def add_a_layer(page: Page) -> None:
 
 def export_all(page: Page) -> None:
     """Each kind is made and downloaded; what is in it is looked at."""
-    made = {kind: export(page, kind) for kind in ("video", "wav", "stems", "otio", "json", "csv", "midi")}
+    made = {
+        kind: export(page, kind)
+        for kind in ("video", "wav", "stems", "otio", "json", "csv", "midi")
+    }
     assert made["video"][4:8] == b"ftyp"
     with wave.open(io.BytesIO(made["wav"])) as sound:
         assert (sound.getsampwidth(), sound.getframerate()) == (3, 48000)
@@ -242,9 +248,10 @@ def export(page: Page, kind: str) -> bytes:
 
 def find_all_again(page: Page, server) -> None:
     state = """() => { const {studio} = folai; return {
-      layers: studio.layers, takes: studio.takes.map(t => t.id), presets: studio.presets, mix: studio.mix,
-      onsets: Array.from(studio.curve.onsets), values: Array.from(studio.curve.values), slots: studio.slots,
-      heard: studio.heard, active: studio.activeId}; }"""
+      layers: studio.layers, takes: studio.takes.map(t => t.id), presets: studio.presets,
+      mix: studio.mix, onsets: Array.from(studio.curve.onsets),
+      values: Array.from(studio.curve.values), slots: studio.slots, heard: studio.heard,
+      active: studio.activeId}; }"""
     saved(page)
     before = page.evaluate(state)
     page.reload()
