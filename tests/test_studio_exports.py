@@ -15,7 +15,7 @@ from folai.audio import read_audio, write_wav
 from folai.studio.broadcast import timecode_seconds, write_broadcast_wave
 from folai.studio.envelopes import to_json
 from folai.studio.midi import midi_file
-from folai.studio.sounds import Mix, Resampled, SoundFile, crossfaded, peak
+from folai.studio.sounds import Mix, Patched, Resampled, SoundFile, crossfaded, peak
 from studio_clients import finish
 
 RATE = 44100
@@ -219,8 +219,10 @@ def test_a_mix_that_would_clip_is_turned_down(tmp_path):
 def test_a_cross_fade_keeps_the_power_of_what_differs():
     rng = np.random.default_rng(0)
     old, new = rng.normal(0, 0.1, (1, 40000)), rng.normal(0, 0.1, (1, 20000))
-    wav = crossfaded(old, new, 10000, 4000)
-    assert np.array_equal(wav[:, :10000], old[:, :10000].astype(np.float32))
-    assert np.allclose(wav[:, 14000:26000], new[:, 4000:16000], atol=1e-7)
-    levels = [wav[0, first : first + 2000].std() for first in range(10000, 14000, 2000)]
+    wav = Patched(FileLike(old), 10000, crossfaded(old[:, 10000:30000], new, 4000, 0))
+    whole = wav.read(0, 40000)
+    assert np.array_equal(whole[:, :10000], old[:, :10000].astype(np.float32))
+    assert np.allclose(whole[:, 14000:30000], new[:, 4000:], atol=1e-7)
+    levels = [whole[0, first : first + 2000].std() for first in range(10000, 14000, 2000)]
     assert levels == pytest.approx([0.1, 0.1], rel=0.06)
+    assert np.array_equal(wav.read(9000, 5000), whole[:, 9000:14000])

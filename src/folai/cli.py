@@ -311,7 +311,8 @@ def _studio(parsed: Namespace) -> None:
         from folai.studio.server import check_host, serve
         from folai.studio.studio import Studio
     except ImportError as error:
-        raise ImportError(f"{error.name} is missing: pip install 'folai[studio]'") from error
+        name = (error.name or "a package").split(".")[0]
+        raise ImportError(f"{name} is missing: pip install 'folai[studio]'") from error
     password = parsed.password
     if password == "":
         from getpass import getpass

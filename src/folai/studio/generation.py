@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from folai.audio import fit_length, read_audio, write_wav
+from folai.audio import fit_length, read_audio
 from folai.engines import DEFAULT_SOUND, choose_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.materials import MATERIALS
@@ -18,7 +18,7 @@ from folai.studio import envelopes
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
-from folai.studio.sounds import SoundFile, Wav, crossfaded, wav_bytes
+from folai.studio.sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
 from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
 from folai.vocabulary import find_words
 
@@ -264,14 +264,14 @@ def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float)
         old = SoundFile(project.media / "takes" / f"{region['take']}.wav")
     except ValueError:
         raise Missing("the take of this region was deleted meanwhile: choose another") from None
-    rate, fade = old.sample_rate, region["fade"]
-    first = max(0, round((region["start"] - fade) * rate))
-    last = min(old.num_samples, round((region["end"] + fade) * rate))
-    made, _ = read_audio(out)
-    offset = first - round(begin * rate)
-    part: Wav = fit_length(made[:, offset:], last - first)
-    wav = crossfaded(old.read(0, old.num_samples), part, first, round(2 * fade * rate))
-    write_wav(out, wav, rate)
+    rate = old.sample_rate
+    first = max(0, round((region["start"] - region["fade"]) * rate))
+    last = min(old.num_samples, round((region["end"] + region["fade"]) * rate))
+    made = SoundFile(out).read(first - round(begin * rate), last - first)
+    fade = round(2 * region["fade"] * rate)
+    rise, fall = fade if first > 0 else 0, fade if last < old.num_samples else 0
+    part = crossfaded(old.read(first, last - first), made, rise, fall)
+    write_sound(out, Patched(old, first, part), old.num_samples)
 
 
 def keep_take(project: Project, out: Path, given: dict[str, Any]) -> str:
@@ -280,7 +280,7 @@ def keep_take(project: Project, out: Path, given: dict[str, Any]) -> str:
     held = SoundFile(out)
     wanted = round(project.duration * held.sample_rate)
     if held.num_samples != wanted:
-        write_wav(out, held.read(0, wanted), held.sample_rate)
+        write_sound(out, held, wanted)
     out.rename(out.with_name(f"{take}.wav"))
     with project.change() as document:
         count = sum(entry["layer"] == given["layer"] for entry in document["takes"])

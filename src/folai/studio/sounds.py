@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.audio import resample
+from folai.writing import one_line, written_whole
 
 Wav = NDArray[np.float32]
 
@@ -115,6 +116,36 @@ class Resampled:
         return wav[:, offset : offset + count]
 
 
+@dataclass(frozen=True)
+class Patched:
+    """A sound of which the part from sample `first` on is `wav` [C, n] instead."""
+
+    source: Sound
+    first: int
+    wav: Wav
+
+    @property
+    def sample_rate(self) -> int:
+        return self.source.sample_rate
+
+    @property
+    def num_samples(self) -> int:
+        return self.source.num_samples
+
+    @property
+    def channels(self) -> int:
+        return int(self.wav.shape[0])
+
+    def read(self, first: int, count: int) -> Wav:
+        wav = self.source.read(first, count)
+        wav = np.repeat(wav, self.channels // wav.shape[0], axis=0)
+        begin = max(first, self.first)
+        end = min(first + count, self.first + self.wav.shape[1])
+        if begin < end:
+            wav[:, begin - first : end - first] = self.wav[:, begin - self.first : end - self.first]
+        return wav
+
+
 def blocks(sound: Sound, size: int = BLOCK) -> Iterator[Wav]:
     """The whole sound, [C, up to `size`] at a time."""
     for first in range(0, sound.num_samples, size):
@@ -196,26 +227,38 @@ def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
     return held.getvalue()
 
 
-def crossfaded(old: Wav, new: Wav, first: int, fade: int) -> Wav:
-    """`new` [C, n] in place of what `old` [C, T] has from sample `first`, faded at both ends.
+def write_sound(path: Path, sound: Sound, num_samples: int) -> None:
+    """A WAV file of 24 bits of the first `num_samples`, silence after the sound's end.
 
-    Both fades are inside `new` and of equal power: two takes of the same hit are different sounds.
-    A fade that would lie at an end of the whole is left out.
+    Written in parts, however long it is. Raises ValueError where it cannot be written.
     """
-    channels = max(old.shape[0], new.shape[0])
-    wav = np.repeat(old, channels // old.shape[0], axis=0).astype(np.float32)
-    new = np.repeat(new, channels // new.shape[0], axis=0)[:, : wav.shape[1] - first]
-    count = new.shape[1]
-    share = np.ones(count)
-    rise = np.sin(0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade))[: count // 2]
-    if first > 0:
-        share[: rise.size] = rise
-    if first + count < wav.shape[1]:
-        share[count - rise.size :] = rise[::-1]
-    rest = np.sqrt(np.maximum(0.0, 1 - share**2))
-    place = slice(first, first + count)
-    wav[:, place] = wav[:, place] * rest.astype(np.float32) + new * share.astype(np.float32)
-    return wav
+    import soundfile
+
+    try:
+        with written_whole(path) as partial:
+            form = (sound.sample_rate, sound.channels, "PCM_24")
+            with soundfile.SoundFile(str(partial), "w", *form, format="WAV") as file:
+                for first in range(0, num_samples, BLOCK):
+                    wav = sound.read(first, min(BLOCK, num_samples - first))
+                    file.write(np.clip(wav.T, -1.0, 1.0))
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise ValueError(f"{path.name}: cannot be written ({one_line(error)})") from error
+
+
+def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
+    """`new` [C, n] in place of `old` [C, n]: comes over `rise` samples and goes over `fall`.
+
+    Both are of equal power: two takes of the same hit are different sounds. 0: no fade there.
+    """
+    channels, count = max(old.shape[0], new.shape[0]), new.shape[1]
+    old = np.repeat(old, channels // old.shape[0], axis=0)
+    new = np.repeat(new, channels // new.shape[0], axis=0)
+    angle = np.full(count, 0.5 * np.pi)
+    rise, fall = min(rise, count // 2), min(fall, count // 2)
+    angle[:rise] = 0.5 * np.pi * (np.arange(rise) + 0.5) / max(1, rise)
+    angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
+    kept, shown = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    return np.asarray(old * kept + new * shown, np.float32)
 
 
 # What is heard
