@@ -189,7 +189,7 @@ class ProjectsApi:
         with studio.store.new_folder() as folder:
             clip = folder / "media" / f"clip{safe_suffix(name)}"
             await receive_file(call.request, clip, studio.video_bytes)
-            project = await run_in_threadpool(studio.make_project, folder, clip, name)
+            project: Project = await studio.one_of_few(studio.make_project, folder, clip, name)
             described: dict[str, Any] = await run_in_threadpool(studio.described, project)
         return described
 
@@ -254,7 +254,7 @@ class ProjectsApi:
         upload = project.media / f".upload-{new_id()}"
         try:
             await receive_file(call.request, upload, CURVE_BYTES)
-            envelope = await run_in_threadpool(self.studio.read_curve, project, upload, name)
+            envelope = await self.studio.one_of_few(self.studio.read_curve, project, upload, name)
         finally:
             upload.unlink(missing_ok=True)
         if envelope.values.max() > envelopes.LOUDEST:

@@ -131,7 +131,7 @@ class SoundsApi:
         upload = project.media / f".upload-{new_id()}"
         try:
             await receive_file(call.request, upload, self.studio.reference_bytes)
-            entry: dict[str, Any] = await run_in_threadpool(
+            entry: dict[str, Any] = await self.studio.one_of_few(
                 self.studio.add_reference, project, upload, name
             )
         finally:

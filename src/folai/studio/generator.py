@@ -55,6 +55,20 @@ class Generator:
             reference=None if reference is None else str(reference),
             out=[str(path) for path in out],
         )
+        try:
+            self._follow(job, progress, made, cancelled)
+        except BaseException:  # whatever it was, the process need not go on with it
+            self._send(cancel=job)
+            raise
+
+    def _follow(
+        self,
+        job: str,
+        progress: Callable[[float], None],
+        made: Callable[[int, dict[str, Any], list[str]], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Until the process says that it is done."""
         asked_to_stop = 0.0
         while True:
             if cancelled() and not asked_to_stop:

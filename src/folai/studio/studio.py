@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
 
 from folai import __version__
 from folai.envelope import FRAME_RATE, Envelope
@@ -44,6 +47,13 @@ class Studio:
         self.reference_bytes = min(500 << 20, video_bytes)
         self._making = threading.Lock()
         self._prepared: set[str] = set()
+        self._few = asyncio.Semaphore(3)
+
+    async def one_of_few(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Do what starts a process, on a thread; not more than a few at once, or the threads that
+        answer all else would be used up by them."""
+        async with self._few:
+            return await run_in_threadpool(work, *given)
 
     def close(self) -> None:
         self.jobs.close()
