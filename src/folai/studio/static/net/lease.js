@@ -3,6 +3,7 @@
 import { sendJson } from "./api.js";
 
 const EVERY = 10_000; // ms
+const REST = 700; // ms that a page which was reloaded may take to give its right back
 
 export class Lease {
   #timer = 0;
@@ -20,14 +21,16 @@ export class Lease {
     if (project !== this.#project) this.release();
     this.#project = project;
     clearInterval(this.#timer);
-    await this.#ask(take);
-    this.#timer = window.setInterval(() => this.#ask(false).catch(() => {}), EVERY);
+    if (!(await this.#ask(take))) {
+      await new Promise((done) => setTimeout(done, REST));
+      this.told(await this.#ask(take));
+    } else this.told(true);
+    this.#timer = window.setInterval(() => this.#ask(false).then(this.told, () => {}), EVERY);
   }
 
-  /** @param {boolean} take */
+  /** @param {boolean} take @returns {Promise<boolean>} whether this tab may edit */
   async #ask(take) {
-    const { editor } = await sendJson("POST", `projects/${this.#project}/lease`, { tab: this.tab, take });
-    this.told(editor);
+    return (await sendJson("POST", `projects/${this.#project}/lease`, { tab: this.tab, take })).editor;
   }
 
   release() {

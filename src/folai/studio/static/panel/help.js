@@ -12,7 +12,9 @@ export function showHelp(commands, keys) {
     const title = own.getAttribute("aria-label") ?? own.labels?.[0]?.textContent ?? "";
     return { group: "To a field", title, keys: [own.dataset.key ?? ""] };
   });
-  const groups = Map.groupBy([...commands, ...fields], ({ group }) => group);
+  const takes = { group: "Takes", title: "Hear take 1 to 9", keys: ["1 … 9"] };
+  const single = commands.filter(({ id }) => !/^take-\d$/.test(id));
+  const groups = Map.groupBy([...single, takes, ...fields], ({ group }) => group);
   const parts = [...groups].map(([group, members]) => {
     const part = document.createElement("section");
     const title = document.createElement("h3");

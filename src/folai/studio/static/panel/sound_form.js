@@ -1,5 +1,6 @@
 /** The sound of the active layer: the form, what it means, and the presets kept with the project. */
 
+import { nameFields } from "../commands/keys.js";
 import { sendJson } from "../net/api.js";
 import { ask } from "./ask.js";
 import { Words } from "./words.js";
@@ -37,6 +38,7 @@ export class SoundForm {
     choices(this.#field("model"), vocabulary.models.map(pair));
     choices(this.#field("sound"), [["", "none"], ...vocabulary.materials.map(pair)]);
     this.#addOptions();
+    nameFields();
     this.fill();
   }
 
@@ -51,15 +53,7 @@ export class SoundForm {
         }
         continue;
       }
-      const row = document.createElement("div");
-      row.className = "field wide";
-      const label = Object.assign(document.createElement("label"), { htmlFor: `option-${name}`, textContent: name.replaceAll("_", " ") });
-      const input = Object.assign(document.createElement("input"), { id: `option-${name}`, name, type: "number" });
-      input.step = option.type === "integer" ? "1" : "any";
-      if (option.minimum !== undefined) input.min = option.minimum;
-      if (option.maximum !== undefined) input.max = option.maximum;
-      row.append(label, input);
-      more.append(row);
+      more.append(optionRow(name, option, `Alt+${more.childElementCount + 1}`));
       this.#numbers.push(name);
     }
   }
@@ -178,6 +172,28 @@ export class SoundForm {
     studio.emit("presets");
     studio.emit("edited");
   }
+}
+
+/**
+ * A slider where both limits are known, else a field for a number.
+ * @param {string} name @param {any} option as in API.md @param {string} key
+ */
+function optionRow(name, option, key) {
+  const limited = option.minimum !== undefined && option.maximum !== undefined;
+  const row = document.createElement("div");
+  row.className = limited ? "slider" : "field wide";
+  const text = name.replaceAll("_", " ");
+  const label = document.createElement("label");
+  Object.assign(label, { htmlFor: `option-${name}`, textContent: text[0].toUpperCase() + text.slice(1) });
+  const input = document.createElement("input");
+  Object.assign(input, { id: `option-${name}`, name, type: limited ? "range" : "number" });
+  input.dataset.key = key;
+  input.min = option.minimum ?? "";
+  input.max = option.maximum ?? "";
+  input.step = option.type === "integer" ? "1" : limited ? String((option.maximum - option.minimum) / 40) : "any";
+  row.append(label, input);
+  if (limited) row.append(document.createElement("output"));
+  return row;
 }
 
 /** @param {string} value @returns {[string, string]} */

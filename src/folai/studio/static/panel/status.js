@@ -1,5 +1,7 @@
 /** The lines that say how things stand: clock, picture, region, saving, snapping, layer. */
 
+import { hitLevel } from "../envelope/curve.js";
+import { levelText } from "../timeline/level.js";
 import { clockText } from "../timeline/ruler.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -19,11 +21,9 @@ export function watchStatus(studio, transport, saver) {
     byId("clock").textContent = clockText(studio.playhead);
     byId("frame-number").textContent = `picture ${transport.frame}`;
   });
-  studio.on("selection project", () => {
-    const { region } = studio;
-    byId("region-note").textContent = region
-      ? `${clockText(region.start)} + ${(region.end - region.start).toFixed(3)} s`
-      : "";
+  studio.on("selection draft curve project", () => {
+    const text = choiceText(studio);
+    if (byId("choice-note").textContent !== text) byId("choice-note").textContent = text;
   });
   studio.on("tool project", () => {
     byId("snap-mode").textContent = `Snap: ${{ off: "off", frames: "pictures", onsets: "onsets" }[studio.snap]}`;
@@ -46,4 +46,10 @@ export function watchStatus(studio, transport, saver) {
     const fps = Number.isInteger(clip.fps) ? clip.fps : clip.fps.toFixed(2);
     byId("clip-facts").textContent = `${clip.width}×${clip.height} · ${fps} fps · ${clockText(clip.duration, 1)}`;
   });
+}
+
+/** The chosen hit, or else the region, in numbers. @param {Studio} studio */
+function choiceText({ region, hit, curve }) {
+  if (hit !== null && curve) return `hit ${clockText(hit)} ${levelText(hitLevel(curve, hit))}`;
+  return region ? `region ${clockText(region.start)} + ${(region.end - region.start).toFixed(3)} s` : "";
 }

@@ -1,7 +1,7 @@
 /** Levels along the height of the envelope's lane: a root, so that quiet parts can be seen. */
 
 const ROOT = 2.5;
-const HEADROOM = 0.06; // of the height, above full scale
+const HEADROOM = 0.1; // of the height, above full scale
 
 /** Decibels at which lines are drawn. */
 export const LINES = [0, -6, -12, -24, -40];
