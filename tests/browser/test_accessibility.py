@@ -83,7 +83,7 @@ def test_keys_alone_are_enough(studio):
 
 def test_tab_reaches_the_envelope_and_the_takes(studio):
     reached = set()
-    for _ in range(90):
+    for _ in range(150):
         studio.keyboard.press("Tab")
         reached.add(
             studio.evaluate(

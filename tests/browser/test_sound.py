@@ -30,11 +30,8 @@ def blow(tmp_path):
 
 def reference(page) -> str:
     """The name of the active layer's reference."""
-    return str(
-        page.evaluate(
-            """folai.studio.references.find((one) => one.id === folai.studio.layer.sound.reference)?.name ?? ''"""
-        )
-    )
+    chosen = "folai.studio.references.find((o) => o.id === folai.studio.layer.sound.reference)"
+    return str(page.evaluate(f"{chosen}?.name ?? ''"))
 
 
 def test_a_reference_is_dropped_chosen_and_recorded(studio, blow):

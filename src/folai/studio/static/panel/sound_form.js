@@ -15,7 +15,9 @@ const CHECK_WAIT = 300; // ms
 export class SoundForm {
   #timer = 0;
   /** @type {any} */ #vocabulary = { options: {} };
-  /** @type {string[]} */ #numbers = ["seed", "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock"];
+  /** @type {string[]} */ #numbers = [
+    ..."seed variations num_steps cfg_scale control_scale envelope_lock likeness init_strength".split(" "),
+  ];
 
   /** @param {Studio} studio @param {HTMLFormElement} form */
   constructor(studio, form) {
