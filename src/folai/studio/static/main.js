@@ -258,7 +258,9 @@ listen(
   (connected) => {
     if (connected) messages.clear("connection");
     else messages.show("connection", "The studio does not answer. Start it again with “folai studio”; this page goes on by itself.", { stays: true });
-    if (connected && studio.project) changed({ project: studio.project.id, tab: null, what: "" });
+    if (!connected || !studio.project) return;
+    changed({ project: studio.project.id, tab: null, what: "" });
+    if (saver.state === "failed") saver.flush().catch(() => {});
   },
 );
 
@@ -273,14 +275,12 @@ let remembering = 0;
 function remember() {
   clearTimeout(remembering);
   if (!studio.project || studio.readOnly || transport.playing) return;
-  remembering = window.setTimeout(() => !transport.playing && saver.ask(), 1500);
+  remembering = window.setTimeout(() => !transport.playing && saver.ask(true), 1500);
 }
 
 addEventListener("beforeunload", (event) => {
-  if (!["saved", "reading"].includes(saver.state)) {
-    saver.flush().catch(() => {});
-    event.preventDefault();
-  }
+  if (saver.state !== "reading") saver.flush().catch(() => {});
+  if (saver.urgent && !studio.readOnly) event.preventDefault();
 });
 addEventListener("dragover", (event) => {
   event.preventDefault();

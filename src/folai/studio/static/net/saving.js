@@ -14,6 +14,8 @@ const WAIT = 500; // ms from the last edit to saving
 export class Saver {
   /** @type {SaveState} */ state = "saved";
   message = "";
+  /** Whether what is not saved is more than the view. */
+  urgent = false;
   #timer = 0;
   #asked = false;
   /** @type {Promise<void> | null} */ #running = null;
@@ -30,15 +32,16 @@ export class Saver {
   /** A project was opened: its state is what is saved. */
   open() {
     clearTimeout(this.#timer);
-    this.#asked = false;
+    this.#asked = this.urgent = false;
     this.#last = JSON.stringify(this.studio.project.edit);
     this.#say(this.studio.readOnly ? "reading" : "saved");
   }
 
-  /** There is something to save. */
-  ask() {
+  /** There is something to save. @param {boolean} [viewOnly] it is no loss if it is not */
+  ask(viewOnly = false) {
     if (this.studio.readOnly || !this.studio.project) return;
     this.#asked = true;
+    this.urgent ||= !viewOnly;
     if (this.state !== "saving") this.#say("waiting");
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.flush().catch(() => {}), WAIT);
@@ -63,6 +66,7 @@ export class Saver {
     try {
       for (const layer of this.studio.layers) await this.#saveCurve(layer);
       await this.#saveEdit();
+      if (!this.#asked) this.urgent = false;
       this.#say(this.#asked ? "waiting" : "saved");
     } catch (error) {
       this.#asked = true;
