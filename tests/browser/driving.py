@@ -47,16 +47,16 @@ def leave(page: Page) -> None:
     """Goes away as a user does, so that the next tab may edit."""
     if not page.is_closed():
         page.goto("about:blank")
+        page.wait_for_timeout(300)  # what it sends at last is on its way
 
 
-def open_studio(page: Page, server: Server, project: str = "") -> None:
-    """Opens the link, waits until the page is ready and the prediction is there."""
+def open_studio(page: Page, server: Server, *, editing: bool = True) -> None:
+    """Opens the link, waits until the prediction is there and the page may edit it."""
     page.goto(server.link)
-    if project:
-        page.goto(f"{server.address}/#{project}")
-        page.reload()
     page.wait_for_selector("body[data-ready=true]")
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
+    if editing:
+        wait_until(page, "!folai.studio.readOnly", 45)  # longer than another's right can last
 
 
 def script(name: str) -> str:

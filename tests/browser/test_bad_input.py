@@ -62,7 +62,7 @@ def test_a_video_that_the_browser_cannot_play(studio, server, tmp_path):
 def test_a_second_tab_is_told_and_overwrites_nothing(studio, server, context):
     open_studio(studio, server)
     second = context.new_page()
-    open_studio(second, server)
+    open_studio(second, server, editing=False)
     second.wait_for_selector("#messages .message")
     assert "Another tab edits" in second.inner_text("#messages")
     count = len(second.evaluate("Array.from(folai.studio.curve.onsets)"))
