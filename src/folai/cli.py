@@ -306,11 +306,49 @@ def _evaluate_foley(parsed: Namespace) -> None:
     _report(parsed, report.table(), **report.to_dict())
 
 
+def _studio(parsed: Namespace) -> None:
+    try:
+        from folai.studio.server import check_host, serve
+        from folai.studio.studio import Studio
+    except ImportError as error:
+        name = (error.name or "a package").split(".")[0]
+        raise ImportError(f"{name} is missing: pip install 'folai[studio]'") from error
+    password = parsed.password
+    if password == "":
+        from getpass import getpass
+
+        password = getpass("Password of the studio: ")
+    check_host(parsed.host, password)
+    studio = Studio(parsed.projects)
+    try:
+        if parsed.video is not None:
+            studio.open_file(parsed.video)
+        serve(
+            studio,
+            host=parsed.host,
+            port=parsed.port,
+            password=password,
+            ready=lambda link: _tell_link(parsed, link),
+        )
+    finally:
+        studio.close()
+
+
+def _tell_link(parsed: Namespace, link: str) -> None:
+    _report(parsed, f"folai studio: {link}  (ends with Ctrl-C)", link=link)
+    sys.stdout.flush()
+    if not parsed.no_browser:
+        import webbrowser
+
+        webbrowser.open(link)
+
+
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "generate": _generate,
     "envelope": _envelope,
     "edit": _edit,
     "demo": _demo,
+    "studio": _studio,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
     "train foley": _train_foley,
