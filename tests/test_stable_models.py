@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from stable_models import TINY, random_base
 
 from folai.models.oobleck import OobleckConfig
 from folai.models.seconds import SecondsConfig
@@ -12,6 +11,7 @@ from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.models.stable_dit import StableDiT, StableDiTConfig
 from folai.stable.config import StableConfig
 from folai.stable.files import StableBase, save_base
+from stable_models import TINY, random_base
 
 CLOSE = 1e-5  # largest difference over the largest value
 
@@ -66,7 +66,7 @@ def test_the_autoencoder_both_ways(models):
     base, folder = models
     theirs = diffusers.AutoencoderOobleck.from_pretrained(folder / "vae").eval()
     codec, hop = base.autoencoder, base.autoencoder.hop_length
-    wav = torch.rand(2, 2, 20 * hop, generator=torch.Generator().manual_seed(2)) - 0.5
+    wav = torch.rand(1, 2, 6 * hop, generator=torch.Generator().manual_seed(2)) - 0.5
     with torch.inference_mode():
         latents = codec.encode(wav)
         assert difference(latents, theirs.encode(wav).latent_dist.mean) <= CLOSE

@@ -216,4 +216,3 @@ def merge_lora(path: Path, dit: StableDiT) -> None:
         with torch.no_grad():
             added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)
             layer.weight.add_(added)
-
