@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from folai import Envelope
+from folai.conditioning import LEVEL
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.sampling import (
     draw_noise,
@@ -293,7 +294,8 @@ def test_audio_to_audio(folder, envelope):
     assert np.array_equal(stable.generate(envelope, **options, init_wav=init), noise)  # strength 1
     near = stable.generate(envelope, **options, init_wav=init, init_strength=0.001)
     with torch.inference_mode():
-        stereo = torch.from_numpy(np.concatenate([init, init]))[None]
+        level = LEVEL / float(envelope.values.max())  # to that of training
+        stereo = level * torch.from_numpy(np.concatenate([init, init]))[None]
         decoded = codec.decode(codec.encode(stereo))[0, :, : near.shape[-1]].numpy()
     kept, lost = (np.corrcoef(decoded.ravel(), wav.ravel())[0, 1] for wav in (near, noise))
     assert kept > 0.8 and abs(lost) < 0.5

@@ -119,5 +119,6 @@ def _transformers() -> Any:
         from transformers.utils import logging
     except ImportError as error:
         raise ImportError("transformers is missing: pip install 'folai[full]'") from error
-    logging.disable_progress_bar()  # of files that load in an instant
+    quiet: Any = logging.disable_progress_bar
+    quiet()  # of files that load in an instant
     return transformers
