@@ -71,6 +71,13 @@ def _generate(parsed: Namespace) -> None:
         codec=parsed.codec,
         weights=parsed.weights,
         foley_weights=parsed.foley_weights,
+        init_strength=parsed.init_strength,
+        model=parsed.model,
+        control=parsed.control,
+        lora=parsed.lora,
+        clap=parsed.clap,
+        dtype=parsed.dtype,
+        offline=parsed.offline,
     )
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
@@ -216,6 +223,8 @@ def _train_foley(parsed: Namespace) -> None:
 
 
 def _train_control(parsed: Namespace) -> None:
+    if parsed.model not in (None, "small"):
+        return _train_full_size(parsed)
     from folai.checkpoints import AUTOENCODER, FOLEY
     from folai.train.control import TrainOptions, train_control
 
@@ -225,12 +234,51 @@ def _train_control(parsed: Namespace) -> None:
         out=parsed.out,
         cache=parsed.cache,
         autoencoder=parsed.autoencoder or AUTOENCODER,
-        steps=parsed.steps,
+        steps=parsed.steps or TrainOptions.steps,
         batch_seconds=parsed.batch_seconds,
         seed=parsed.seed,
         threads=parsed.threads,
     )
     _train(parsed, train_control, options)
+
+
+def _train_full_size(parsed: Namespace) -> None:
+    from folai.train.stable_control import StableOptions, train_stable_control
+
+    names = ("model", "out", "cache", "lora_rank", "windows", "seconds", "steps", "batch_size",
+             "accumulate", "learning_rate", "depth_factor", "dtype", "seed", "threads", "offline",
+             "clap")  # fmt: skip
+    given = {name: getattr(parsed, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    if parsed.no_clap:
+        given["clap"] = None
+    options = StableOptions(data=tuple(parsed.data), **given)
+    _train(parsed, train_stable_control, options)
+
+
+def _models(parsed: Namespace) -> None:
+    from folai.stable.hub import MODELS, cached
+
+    places = {name: cached(published) for name, published in MODELS.items()}
+    rows = [
+        f"{name:24} {published.size:5.2f} GB  {'here' if places[name] else '-':5} "
+        f"{published.licence:24} {published.about}"
+        for name, published in MODELS.items()
+    ]
+    _report(
+        parsed,
+        "\n".join(rows),
+        models={
+            name: {
+                "gigabytes": published.size,
+                "licence": published.licence,
+                "repository": published.repository,
+                "path": places[name],
+                "about": published.about,
+            }
+            for name, published in MODELS.items()
+        },
+    )
 
 
 def _join_mappers(parsed: Namespace) -> None:
@@ -303,6 +351,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "envelope": _envelope,
     "edit": _edit,
     "demo": _demo,
+    "models": _models,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
     "train foley": _train_foley,

@@ -40,11 +40,17 @@ class Sampling:
     cfg_scale: float = 4.0  # of guidance toward reference and prompt; 1: none
     control_scale: float = 1.0  # how strongly the envelope steers; 0: not at all
     envelope_lock: float = 0.5  # how far the finished level is pulled onto the envelope, 0 to 1
+    init_strength: float = 1.0  # how far the preview's sound is re-imagined; 1: not looked at
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_steps <= 500:
             raise ValueError(f"num_steps is {self.num_steps}; give 1 to 500")
-        for name, highest in (("cfg_scale", 20), ("control_scale", 3), ("envelope_lock", 1)):
+        for name, highest in (
+            ("cfg_scale", 20),
+            ("control_scale", 3),
+            ("envelope_lock", 1),
+            ("init_strength", 1),
+        ):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= highest):
                 raise ValueError(f"{name} is {value}; give 0 to {highest}")
