@@ -212,3 +212,16 @@ def test_two_processes_are_as_one_with_twice_the_batch(sounds, stable, tmp_path)
         for name in ("one", "two")
     )
     assert all(torch.allclose(t, theirs[name], atol=2e-3) for name, t in ours.items())
+
+
+def test_training_in_bf16(sounds, tmp_path):
+    save_base(random_base(), tmp_path, "tools")
+    base = load_base(tmp_path, dtype=torch.bfloat16)
+    stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
+    said = []
+    options = StableOptions(
+        data=(sounds,), out=tmp_path, steps=2, dtype="bfloat16", **SMALL_RUN
+    )  # fmt: skip
+    net = load_control(train_stable_control(options, said.append, stable), TINY)
+    assert np.isfinite(losses(said)).all() and len(losses(said)) == 2
+    assert net.outward[0].weight.dtype == torch.float32

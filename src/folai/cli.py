@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from folai.arguments import make_parser
 from folai.engines import DEFAULT_SOUND
 from folai.materials import MATERIALS
+from folai.stable_arguments import generate_options, training_options
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
@@ -71,13 +72,7 @@ def _generate(parsed: Namespace) -> None:
         codec=parsed.codec,
         weights=parsed.weights,
         foley_weights=parsed.foley_weights,
-        init_strength=parsed.init_strength,
-        model=parsed.model,
-        control=parsed.control,
-        lora=parsed.lora,
-        clap=parsed.clap,
-        dtype=parsed.dtype,
-        offline=parsed.offline,
+        **generate_options(parsed),
     )
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
@@ -224,7 +219,9 @@ def _train_foley(parsed: Namespace) -> None:
 
 def _train_control(parsed: Namespace) -> None:
     if parsed.model not in (None, "small"):
-        return _train_full_size(parsed)
+        from folai.train.stable_control import StableOptions, train_stable_control
+
+        return _train(parsed, train_stable_control, StableOptions(**training_options(parsed)))
     from folai.checkpoints import AUTOENCODER, FOLEY
     from folai.train.control import TrainOptions, train_control
 
@@ -242,43 +239,11 @@ def _train_control(parsed: Namespace) -> None:
     _train(parsed, train_control, options)
 
 
-def _train_full_size(parsed: Namespace) -> None:
-    from folai.train.stable_control import StableOptions, train_stable_control
-
-    names = ("model", "out", "cache", "lora_rank", "windows", "seconds", "steps", "batch_size",
-             "accumulate", "learning_rate", "depth_factor", "dtype", "seed", "threads", "offline",
-             "clap")  # fmt: skip
-    given = {name: getattr(parsed, name) for name in names}
-    given = {name: value for name, value in given.items() if value is not None}
-    if parsed.no_clap:
-        given["clap"] = None
-    options = StableOptions(data=tuple(parsed.data), **given)
-    _train(parsed, train_stable_control, options)
-
-
 def _models(parsed: Namespace) -> None:
-    from folai.stable.hub import MODELS, cached
+    from folai.stable.hub import list_models, models_table
 
-    places = {name: cached(published) for name, published in MODELS.items()}
-    rows = [
-        f"{name:24} {published.size:5.2f} GB  {'here' if places[name] else '-':5} "
-        f"{published.licence:24} {published.about}"
-        for name, published in MODELS.items()
-    ]
-    _report(
-        parsed,
-        "\n".join(rows),
-        models={
-            name: {
-                "gigabytes": published.size,
-                "licence": published.licence,
-                "repository": published.repository,
-                "path": places[name],
-                "about": published.about,
-            }
-            for name, published in MODELS.items()
-        },
-    )
+    found = list_models()
+    _report(parsed, models_table(found), models=found)
 
 
 def _join_mappers(parsed: Namespace) -> None:

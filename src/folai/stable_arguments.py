@@ -54,6 +54,24 @@ def add_stable_training(command: argparse.ArgumentParser) -> None:
     _add_dtype_and_offline(group)
 
 
+def generate_options(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What `add_stable` added, as `GenerateOptions` takes it."""
+    names = ("model", "control", "lora", "init_strength", "clap", "dtype", "offline")
+    return {name: getattr(parsed, name) for name in names}
+
+
+def training_options(parsed: argparse.Namespace) -> dict[str, Any]:
+    """As `folai.train.stable_control.StableOptions` takes it; what is not given is left out."""
+    names = (
+        "model", "out", "cache", "lora_rank", "windows", "seconds", "steps", "batch_size", "clap",
+        "accumulate", "learning_rate", "depth_factor", "dtype", "seed", "threads", "offline",
+    )  # fmt: skip
+    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
+    if parsed.no_clap:
+        given["clap"] = None
+    return {"data": tuple(parsed.data), **given}
+
+
 def _add_dtype_and_offline(group: Any) -> None:
     group.add_argument(
         "--dtype", choices=DTYPES, help="of its weights (default: bfloat16 on a GPU, else float32)"

@@ -47,10 +47,12 @@ def load_base(
     *,
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
+    beside: int = 0,
 ) -> StableBase:
     """The model in a folder of either layout, or in one file with its config beside it.
 
-    dtype: of the denoiser; the autoencoder and the rates of its time stay in fp32. Raises
+    dtype: of the denoiser; the autoencoder and the rates of its time stay in fp32. beside: bytes
+    that will be needed besides. Raises
     ValueError, before anything is read, where files are missing or cut short, config and weights
     contradict each other, or the memory will not do.
     """
@@ -66,7 +68,7 @@ def load_base(
     target = device or torch.device("cpu")
     sizes = {name: tensor.numel() * _dtype(name, dtype).itemsize for name, tensor in
              base.state_dict().items()}  # fmt: skip
-    require_memory(sum(sizes.values()), str(path), dtype, target)
+    require_memory(sum(sizes.values()) + beside, str(path), dtype, target)
     read = {prefix: file.read() for prefix, file in files.items()}
     tensors = {}
     for entry in found:

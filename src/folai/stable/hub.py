@@ -61,6 +61,29 @@ MODELS = {
 SOUND_MODELS = tuple(name for name in MODELS if name not in ("t5-base", "clap"))
 
 
+def list_models() -> dict[str, dict[str, Any]]:
+    """Of each model that can be named: what it is, its size and licence, where it is (or None)."""
+    return {
+        name: {
+            "gigabytes": published.size,
+            "licence": published.licence,
+            "repository": published.repository,
+            "path": cached(published),
+            "about": published.about,
+        }
+        for name, published in MODELS.items()
+    }
+
+
+def models_table(models: dict[str, dict[str, Any]]) -> str:
+    """A line a model."""
+    return "\n".join(
+        f"{name:24} {model['gigabytes']:5.2f} GB  {'here' if model['path'] else '-':5} "
+        f"{model['licence']:24} {model['about']}"
+        for name, model in models.items()
+    )
+
+
 def find_model(name: str | Path, *, offline: bool = False) -> Path:
     """The folder of a model that is named, or of which the path is given; fetched if need be.
 

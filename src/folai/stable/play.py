@@ -34,8 +34,9 @@ class StableSampling:
     envelope_lock: float = Sampling.envelope_lock
     init_strength: float | None = None
 
-    def settled(self, stable: StableAudio, told: bool) -> dict[str, Any]:
-        """As `StableAudio.generate` takes it; `told`: there is a prompt or a reference it hears.
+    def settled(self, stable: StableAudio, told: bool, unheard: bool = False) -> dict[str, Any]:
+        """As `StableAudio.generate` takes it; `told`: there is a prompt or a reference it hears;
+        `unheard`: there is a reference that only the preview hears.
 
         The stock model is guided by 7 in 100 steps, as published; with a ControlNet by 2 in 150, as
         in arXiv 2412.15023; the distilled one not at all, in 8.
@@ -43,7 +44,7 @@ class StableSampling:
         steered, distilled = stable.controlnet is not None, stable.config.distilled
         steps = 8 if distilled else 150 if steered else 100
         scale = 1.0 if distilled or not told else 2.0 if steered else 7.0
-        strength = 1.0 if steered else REIMAGINED
+        strength = 1.0 if steered and not unheard else REIMAGINED
         return {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
@@ -69,11 +70,12 @@ def play_stable(
 ) -> list[Wav]:
     """Takes [C, T] at `sample_rate`, from a reference [C, T] at that rate."""
     heard = reference is not None and stable.clap is not None
-    given = sampling.settled(stable, heard or sampling.prompt is not None)
-    if reference is not None and not heard:
+    unheard = reference is not None and not heard
+    given = sampling.settled(stable, heard or sampling.prompt is not None, unheard)
+    if unheard:
         warnings.warn(
-            "without a trained ControlNet the reference is heard through the preview alone, which "
-            "is re-imagined",
+            "without a ControlNet trained with CLAP the reference is heard through the preview "
+            "alone, whose sound is re-imagined",
             stacklevel=2,
         )
     rate = stable.sample_rate

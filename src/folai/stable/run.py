@@ -293,25 +293,31 @@ def load_stable(
     reference: bool = False,
     dtype: str | None = None,
     offline: bool = False,
+    compile: bool = False,
 ) -> StableAudio:
     """A model by its name or path, with its ControlNet and LoRA where files of them are given.
 
     text, reference: whether prompts and references are to be read; only then are their models
-    loaded. dtype: one of DTYPES; None: bfloat16 on a GPU, float32 on a CPU. Raises ValueError, in
-    one line and before anything large is read, for what is missing or does not fit together.
+    loaded. dtype: one of DTYPES; None: bfloat16 on a GPU, float32 on a CPU. compile: blocks by
+    torch.compile, which takes a minute at first and pays where many clips are made. Raises
+    ValueError, in one line and before anything large is read, for what is missing or does not fit.
     """
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; allowed: {', '.join(DTYPES)}")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = DTYPES[dtype or ("bfloat16" if device.type == "cuda" else "float32")]
     folder = find_model(model, offline=offline)
-    base = load_base(folder, dtype=precision, device=device)
+    beside = control.stat().st_size if control is not None and control.is_file() else 0
+    base = load_base(folder, dtype=precision, device=device, beside=2 * beside)
     net = None
     if control is not None:
         net = load_control(control, base.config).to(device, precision)
         net.trunk.rates.data = net.trunk.rates.data.float()
     if lora is not None:
         merge_lora(lora, base.dit)
+    if compile:
+        for block in base.dit.trunk.blocks:
+            block.compile()
     t5 = _load_text(folder, base.config, offline) if text else None
     hears = reference and net is not None and net.clap is not None
     ears = load_clap(find_model(clap, offline=offline)) if hears else None
