@@ -54,26 +54,13 @@ def _generate(parsed: Namespace) -> None:
     began = time.perf_counter()
     out = parsed.out or Path(finished_name(parsed.video))
     _check_extras(parsed, parsed.save_envelope)
-    options = GenerateOptions(
-        reference=parsed.reference,
-        prompt=parsed.prompt,
-        negative_prompt=parsed.negative_prompt,
-        sound=parsed.sound,
-        engine=parsed.engine,
-        envelope=parsed.envelope,
-        resample=parsed.resample,
-        seed=parsed.seed,
-        variations=parsed.variations,
-        num_steps=parsed.num_steps,
-        cfg_scale=parsed.cfg_scale,
-        control_scale=parsed.control_scale,
-        envelope_lock=parsed.envelope_lock,
-        mix_db=parsed.mix,
-        codec=parsed.codec,
-        weights=parsed.weights,
-        foley_weights=parsed.foley_weights,
-        **generate_options(parsed),
-    )
+    names = (
+        "reference", "prompt", "negative_prompt", "sound", "engine", "envelope", "resample", "seed",
+        "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock", "codec",
+        "weights", "foley_weights",
+    )  # fmt: skip
+    given = {name: getattr(parsed, name) for name in names} | generate_options(parsed)
+    options = GenerateOptions(**given, mix_db=parsed.mix)
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:
