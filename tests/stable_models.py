@@ -35,7 +35,7 @@ def random_base(config: StableConfig = TINY, seed: int = 0) -> StableBase:
         if name.endswith(("alpha", "beta", "bias")) or "norm" in name:
             torch.nn.init.normal_(parameter, 1.0 if name.endswith("norm.weight") else 0.0, 0.2)
         if "decoder" in name and name.endswith("length"):
-            parameter.data *= 2.0  # else biases alone are heard
+            parameter.data *= 1.4  # else biases alone are heard
     return base.requires_grad_(False).eval()
 
 

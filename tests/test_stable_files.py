@@ -27,6 +27,7 @@ from folai.stable.files import (
     save_lora,
 )
 from folai.stable.layouts import control_entries, entries, written
+from folai.stable.tensors import TensorFile
 from stable_models import TINY, random_base
 
 SMALL = StableConfig(  # as Stable Audio Open Small differs from 1.0, tiny
@@ -82,9 +83,12 @@ def test_the_keys_are_those_of_stable_audio_tools(tools):
 def importable(monkeypatch):
     """stable-audio-tools without its dependencies: what it only imports need not be there."""
     pytest.importorskip("stable_audio_tools")
-    names = ("torchaudio", "alias_free_torch", "dac", "k_diffusion", "vector_quantize_pytorch")
+    names = (
+        "alias_free_torch", "dac", "einops_exts", "k_diffusion", "pywt", "torchaudio",
+        "vector_quantize_pytorch", "x_transformers",
+    )  # fmt: skip
     for name in [name for name in names if importlib.util.find_spec(name) is None]:
-        for part in (name, f"{name}.nn", f"{name}.nn.layers"):
+        for part in (name, *(f"{name}.{inner}" for inner in ("nn", "nn.layers", "transforms"))):
             monkeypatch.setitem(sys.modules, part, MagicMock())
 
 
@@ -205,7 +209,7 @@ PROJECT_OUT = "model.model.transformer.project_out.weight"
 )
 def test_tensors_that_do_not_fit_the_config(tools, tmp_path, change, message, monkeypatch):
     folder = broken(tools, tmp_path, change)
-    monkeypatch.setattr("safetensors.safe_open", lambda *a, **k: pytest.fail("was read"))
+    monkeypatch.setattr(TensorFile, "read", lambda file: pytest.fail("was read"))
     with pytest.raises(ValueError, match=message):
         load_base(folder)
 
@@ -257,8 +261,8 @@ def test_memory_is_estimated_before_loading(tools, monkeypatch):
     cpu = torch.device("cpu")
     assert memory.available(cpu) > 0
     monkeypatch.setattr(memory, "available", lambda device: 500_000_000)
-    monkeypatch.setattr("safetensors.safe_open", lambda *a, **k: pytest.fail("was read"))
-    with pytest.raises(ValueError, match=r"needs about 0.9 GB and 0.5 GB are free.*--model small"):
+    monkeypatch.setattr(TensorFile, "read", lambda file: pytest.fail("was read"))
+    with pytest.raises(ValueError, match=r"needs about 1.6 GB and 0.5 GB are free.*--model small"):
         load_base(tools)
     with pytest.raises(ValueError, match=r"4.0 GB are free on cpu.*--dtype bfloat16"):
         memory.require_memory(4_300_000_000, "x", torch.float32, cpu, free=4_000_000_000)

@@ -54,12 +54,12 @@ def _generate(parsed: Namespace) -> None:
     began = time.perf_counter()
     out = parsed.out or Path(finished_name(parsed.video))
     _check_extras(parsed, parsed.save_envelope)
-    names = (
+    taken = (
         "reference", "prompt", "negative_prompt", "sound", "engine", "envelope", "resample", "seed",
         "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock", "codec",
         "weights", "foley_weights",
     )  # fmt: skip
-    given = {name: getattr(parsed, name) for name in names} | generate_options(parsed)
+    given = {name: getattr(parsed, name) for name in taken} | generate_options(parsed)
     options = GenerateOptions(**given, mix_db=parsed.mix)
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)

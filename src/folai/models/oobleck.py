@@ -207,7 +207,11 @@ class Snake(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T] -> [B, C, T]."""
         alpha, beta = self.alpha.exp().unsqueeze(-1), self.beta.exp().unsqueeze(-1)
-        return x + (beta + 1e-9).reciprocal() * torch.sin(alpha * x).square()
+        share = (beta + 1e-9).reciprocal()
+        if torch.is_grad_enabled():
+            return torch.addcmul(x, share, torch.sin(alpha * x).square())
+        waves = (alpha * x).sin_()  # one array of the size of the sound, not four
+        return torch.addcmul(x, share, waves.square_(), out=waves)
 
 
 class NormedConv(nn.Module):

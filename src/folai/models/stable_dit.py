@@ -146,9 +146,14 @@ class Block(nn.Module):
         self.narrow = nn.Linear(4 * dim, dim)
 
     def forward(self, x: Tensor, rotary: Tensor, memory: tuple[Tensor, Tensor]) -> Tensor:
-        """[B, N, D] -> [B, N, D]."""
+        """[B, N, D] -> [B, N, D]. Rows after those of the memory are told nothing.
+
+        Nothing means tokens of 0, and what is attended to in them is 0: it need not be computed.
+        """
         x = x + self.attention(self.norm(x), rotary)
-        x = x + self.cross(self.cross_norm(x), memory)
+        told, rest = x[: len(memory[0])], x[len(memory[0]) :]
+        told = told + self.cross(self.cross_norm(told), memory)
+        x = torch.cat([told, rest]) if len(rest) else told
         value, gate = self.widen(self.wide_norm(x)).chunk(2, dim=-1)
         return x + self.narrow(value * F.silu(gate))  # type: ignore[no-any-return]
 

@@ -46,7 +46,7 @@ from folai.stable.text import T5, Clap, load_clap, load_t5
 
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
 OVERLAP = 2.0  # seconds that neighbouring windows share
-DECODED_AT_ONCE = 64  # latent frames: bounds the decoder's memory
+DECODED_AT_ONCE = 256  # latent frames, 12 s: bounds the decoder's memory to about 1 GB
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -241,7 +241,7 @@ class Run:
         dtype = stable.dit.project.weight.dtype
         tokens, seconds = self._conditioning(start / stable.frame_rate)
         tokens, seconds = tokens.to(device, dtype), seconds.to(device, dtype)
-        count, net = len(tokens), stable.controlnet
+        count, net = len(seconds), stable.controlnet
         trunk = stable.dit.trunk
         memory = trunk.remember(tokens)
         rotary = trunk.rotary(stop - start, device)
@@ -267,7 +267,7 @@ class Run:
         """Tokens [B, L, D] and seconds [B, G] of a window that starts at so many seconds.
 
         As the stock model was guided: without a negative prompt what is unwanted has tokens of 0,
-        those of seconds with it, but the same seconds beside the time.
+        those of seconds with it, but the same seconds beside the time. Tokens of 0 are left out.
         """
         stable = self.stable
         numbers = next(stable.seconds.parameters())
@@ -278,9 +278,10 @@ class Run:
         tokens = torch.cat([self.wanted, told], dim=1)
         if self.unwanted is None:
             return tokens, seconds
-        nothing = not bool(self.unwanted.any())
-        against = torch.cat([self.unwanted, torch.zeros_like(told) if nothing else told], dim=1)
-        return torch.cat([tokens, against]), seconds.expand(2, -1)
+        seconds = seconds.expand(2, -1)
+        if not self.unwanted.any():
+            return tokens, seconds
+        return torch.cat([tokens, torch.cat([self.unwanted, told], dim=1)]), seconds
 
 
 def load_stable(

@@ -1,6 +1,7 @@
 """Tensors in files: what a file holds, known from its header, and one tensor at a time.
 
-So a file of 5 GB is found to be cut short, or of another model, in no time and without its memory.
+So a file of 5 GB is found to be cut short, or of another model, in no time and without its memory;
+and what is read in another precision never lies in memory whole.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ class TensorFile:
 
     path: Path
     shapes: Mapping[str, Shape]
+    places: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)  # type, start, stop
 
     def __post_init__(self) -> None:
         if not self.shapes:
@@ -31,7 +33,7 @@ class TensorFile:
 
     def read(self) -> Mapping[str, Tensor]:
         """Its tensors, each read when it is looked up."""
-        return _Lazy(self) if self.path.suffix == ".safetensors" else _unpickled(self.path)
+        return _Lazy(self) if self.places else _unpickled(self.path)
 
 
 def open_tensors(path: Path) -> TensorFile:
@@ -39,13 +41,14 @@ def open_tensors(path: Path) -> TensorFile:
     if not path.is_file():
         raise ValueError(f"{path}: weights not found; copy the whole model folder")
     if path.suffix == ".safetensors":
-        return TensorFile(path, _header(path))
+        return _read_header(path)
     if path.suffix in (".ckpt", ".pt", ".pth"):
         return TensorFile(path, {name: tuple(t.shape) for name, t in _unpickled(path).items()})
     raise ValueError(f"{path}: is no file of weights; give .safetensors or .ckpt")
 
 
-def _header(path: Path) -> dict[str, Shape]:
+def _read_header(path: Path) -> TensorFile:
+    """Eight bytes of length, JSON, tensors: https://github.com/huggingface/safetensors#format."""
     size = path.stat().st_size
     cut = f"{path}: cut short or damaged, {size} bytes; download it again"
     with path.open("rb") as file:
@@ -54,26 +57,40 @@ def _header(path: Path) -> dict[str, Shape]:
         if not 2 <= length <= size - 8:
             raise ValueError(cut)
         try:
-            header = json.loads(file.read(length))
+            header: dict[str, dict[str, Any]] = json.loads(file.read(length))
         except ValueError:
             raise ValueError(cut) from None
     header.pop("__metadata__", None)
-    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-    if size != 8 + length + end:
+    begin = 8 + length
+    places = {
+        name: (given["dtype"], *(begin + offset for offset in given["data_offsets"]))
+        for name, given in header.items()
+    }
+    if size != max((stop for _, _, stop in places.values()), default=begin):
         raise ValueError(cut)
-    return {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+    return TensorFile(path, {n: tuple(given["shape"]) for n, given in header.items()}, places)
 
 
 class _Lazy(Mapping[str, "Tensor"]):
-    def __init__(self, file: TensorFile) -> None:
-        from safetensors import safe_open
+    """Reads, rather than maps: pages of a mapped file would count as this process's memory."""
 
+    def __init__(self, file: TensorFile) -> None:
         self._file = file
-        self._open: Any = safe_open(file.path, framework="pt")
 
     def __getitem__(self, name: str) -> Tensor:
-        tensor: Tensor = self._open.get_tensor(name)
-        return tensor
+        import torch
+
+        types = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16,
+                 "BF16": torch.bfloat16, "I64": torch.int64}  # fmt: skip
+        kind, start, stop = self._file.places[name]
+        if kind not in types:
+            known = ", ".join(types)
+            raise ValueError(f"{self._file.path}: {name} is of type {kind}; allowed: {known}")
+        data = bytearray(stop - start)
+        with self._file.path.open("rb") as file:
+            file.seek(start)
+            file.readinto(data)
+        return torch.frombuffer(data, dtype=types[kind]).reshape(self._file.shapes[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._file.shapes)
