@@ -61,7 +61,7 @@ def test_generate_by_a_reference(model, clip, env, hit, tmp_path, capsys):
 
 
 def test_with_a_controlnet_the_preview_is_not_asked(model, clip, env, monkeypatch):
-    monkeypatch.setattr("folai.stable.play.play_preview", lambda *a, **k: pytest.fail("was asked"))
+    monkeypatch.setattr("folai.stable.play.lay", lambda *a, **k: pytest.fail("was asked"))
     given = {"envelope": env, "model": model, "prompt": "rain", "num_steps": 1}
     result = generate(clip, options=GenerateOptions(**given, control=model / "control.safetensors"))
     assert result.wav.shape == (2, round(2.5 * RATE)) and np.isfinite(result.wav).all()

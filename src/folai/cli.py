@@ -56,8 +56,8 @@ def _generate(parsed: Namespace) -> None:
     _check_extras(parsed, parsed.save_envelope)
     taken = (
         "reference", "prompt", "negative_prompt", "sound", "engine", "envelope", "resample", "seed",
-        "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock", "codec",
-        "weights", "foley_weights",
+        "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock", "likeness",
+        "init_strength", "codec", "weights", "foley_weights",
     )  # fmt: skip
     given = {name: getattr(parsed, name) for name in taken} | generate_options(parsed)
     options = GenerateOptions(**given, mix_db=parsed.mix)
@@ -166,6 +166,7 @@ def _train_mapper(parsed: Namespace) -> None:
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         inputs=parsed.inputs,
+        fold=parsed.fold,
         seed=parsed.seed,
         threads=parsed.threads,
     )
@@ -252,7 +253,12 @@ def _evaluate_mapper(parsed: Namespace) -> None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         else:
             report = evaluate_mapper(
-                parsed.data, parsed.split, parsed.weights, progress, cache=parsed.cache
+                parsed.data,
+                parsed.split,
+                parsed.weights,
+                progress,
+                fold=parsed.fold,
+                cache=parsed.cache,
             )
     _report(parsed, report.table(), **report.to_dict())
 

@@ -50,10 +50,11 @@ class GenerateOptions:
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
     seed: int = 0  # of the variation between one hit and the next
     variations: int = 1  # takes; each has the next seed
-    num_steps: int | None = None  # these five are of the engine "diffusion"; None: the model's own
+    num_steps: int | None = None  # these six are of the engine "diffusion"; None: the model's own
     cfg_scale: float | None = None
     control_scale: float = Sampling.control_scale
     envelope_lock: float = Sampling.envelope_lock
+    likeness: float = Sampling.likeness
     init_strength: float | None = None  # how far the preview's sound is re-imagined, 0 to 1
     mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
     codec: str | None = None  # of the sound; None: what the container is usually given

@@ -19,13 +19,6 @@ def add_stable(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--control", type=Path, metavar="FILE", help="ControlNet for it")
     group.add_argument("--lora", type=Path, metavar="FILE", help="LoRA for it, merged")
-    group.add_argument(
-        "--init-strength",
-        type=float,
-        metavar="X",
-        help="set out from the preview's sound and re-imagine it, 0: kept, 1: not looked at "
-        "(default: 0.5 at full size without --control, else 1)",
-    )
     group.add_argument("--clap", type=Path, metavar="DIR", help="CLAP from this folder")
     _add_dtype_and_offline(group)
 
@@ -56,7 +49,7 @@ def add_stable_training(command: argparse.ArgumentParser) -> None:
 
 def generate_options(parsed: argparse.Namespace) -> dict[str, Any]:
     """What `add_stable` added, as `GenerateOptions` takes it."""
-    names = ("model", "control", "lora", "init_strength", "clap", "dtype", "offline")
+    names = ("model", "control", "lora", "clap", "dtype", "offline")
     return {name: getattr(parsed, name) for name in names}
 
 

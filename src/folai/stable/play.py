@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from folai.audio import fit_length, resample
-from folai.engines import DEFAULT_SOUND, Sampling, Wav, play_preview, prompt_of_sound
+from folai.engines import DEFAULT_SOUND, Sampling, Wav, prompt_of_sound
 from folai.envelope import Envelope
 from folai.materials import MATERIALS
+from folai.preview import lay
 from folai.vocabulary import find_words
 
 if TYPE_CHECKING:
@@ -80,24 +81,15 @@ def play_stable(
         )
     rate = stable.sample_rate
     own = None if reference is None else resample(reference, sample_rate, rate)
-    if given["init_strength"] < 1:
-        laid = sound or sound_of_prompt(sampling.prompt)
-        given["init_wav"] = play_preview(
-            envelope,
-            reference=own,
-            sound=None if own is not None else laid,
-            sample_rate=rate,
-            seed=seed,
-            variations=1,
-        )[0]
-    takes = stable.generate(
-        envelope,
-        duration=duration,
-        reference=own if heard else None,
-        seed=seed,
-        variations=variations,
-        **given,
-    )
+    shared: dict[str, Any] = {**given, "duration": duration, "reference": own if heard else None}
+    if given["init_strength"] == 1:
+        takes = list(stable.generate(envelope, seed=seed, variations=variations, **shared))
+    else:
+        named = None if own is not None else sound or sound_of_prompt(sampling.prompt)
+        takes = []
+        for take in range(seed, seed + variations):
+            wav = lay(envelope, reference=own, sound=named, sample_rate=rate, seed=take)
+            takes.append(stable.generate(envelope, seed=take, init_wav=wav, **shared)[0])
     num_samples = round(duration * sample_rate)
     return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
 
