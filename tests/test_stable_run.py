@@ -197,16 +197,19 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def control(tmp_path_factory):
+def write_control(path, clap):
     torch.manual_seed(6)
-    net = StableControlNet(StableControlConfig(0.4), TINY.dit)
+    net = StableControlNet(StableControlConfig(0.4, clap=clap), TINY.dit)
     net.copy_from(random_base().dit)
     for parameter in (net.look.weight, *(layer.weight for layer in net.outward)):
         torch.nn.init.normal_(parameter, 0, 0.05)
-    path = tmp_path_factory.mktemp("control") / "control.safetensors"
     save_control(path, net, {})
     return path
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory):
+    return write_control(tmp_path_factory.mktemp("control") / "control.safetensors", clap=False)
 
 
 @pytest.fixture
@@ -275,14 +278,22 @@ def test_the_envelope_steers(folder, control, envelope):
     assert np.array_equal(stable.generate(envelope, **off), without.generate(envelope, **options))
 
 
-def test_a_reference_is_heard_by_clap(folder, control, envelope, tmp_path):
+def test_a_reference_is_heard_by_clap_and_a_prompt_read(folder, envelope, tmp_path):
     save_clap(tmp_path)
-    stable = load_stable(folder, control=control, clap=tmp_path, reference=True)
+    control = write_control(tmp_path / "control.safetensors", clap=True)
+    stable = load_stable(folder, control=control, clap=tmp_path, reference=True, text=True)
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, (1, RATE)).astype(np.float32)
     tone = 0.3 * np.sin(np.arange(RATE) * 0.1).astype(np.float32)[None]
-    options = {"duration": 2.0, "num_steps": 2}
-    one, other = (stable.generate(envelope, reference=wav, **options) for wav in (noise, tone))
-    assert not np.array_equal(one, other)
+    tokens = [stable.tokens((None, None), wav, guided=True) for wav in (noise, tone)]
+    tokens += [stable.tokens((text, None), None, guided=True) for text in ("hit", "wood")]
+    for wanted, unwanted in tokens:
+        assert wanted.shape == unwanted.shape and not unwanted.any()
+        assert wanted[:, -1].any()
+    assert [len(wanted[0]) for wanted, _ in tokens] == [1, 1, 17, 17]  # T5's and CLAP's
+    assert not torch.equal(tokens[0][0], tokens[1][0])
+    assert not torch.equal(tokens[2][0][:, -1], tokens[3][0][:, -1])
+    wav = stable.generate(envelope, duration=2.0, reference=noise, num_steps=1)
+    assert np.isfinite(wav).all() and wav.any()
 
 
 def test_audio_to_audio(folder, envelope):

@@ -150,21 +150,27 @@ class StableAudio:
     ) -> tuple[Tensor, Tensor | None]:
         """Conditioning tokens [1, L, D] of what is wanted, and, if guided, of what is not.
 
-        said: prompt and negative prompt. Where nothing is unwanted its tokens are 0.
+        said: prompt and negative prompt. Where nothing is unwanted its tokens are 0. With a
+        ControlNet that was trained with CLAP, its token stands for the reference, or the prompt.
         """
         nothing = torch.zeros(1, 0, self.config.seconds.dim)
         wanted, unwanted = (None if text is None else self._text(text) for text in said)
         some = next((tokens for tokens in (wanted, unwanted) if tokens is not None), nothing)
         parts = [torch.zeros_like(some) if wanted is None else wanted]
         against = [torch.zeros_like(some) if unwanted is None else unwanted]
-        if reference is not None and self.clap is not None:
-            assert self.controlnet is not None and self.controlnet.clap is not None
-            layer = self.controlnet.clap
-            heard = self.clap.hear(reference, self.sample_rate).to(layer.weight)
-            with torch.inference_mode():
-                parts.append(layer(heard).float().cpu().unsqueeze(1))
+        if self.clap is not None and (reference is not None or said[0] is not None):
+            parts.append(self._clap(self.clap, reference, said[0] or ""))
             against.append(torch.zeros_like(parts[-1]))
         return torch.cat(parts, dim=1), torch.cat(against, dim=1) if guided else None
+
+    def _clap(self, clap: Clap, reference: NDArray[np.floating[Any]] | None, text: str) -> Tensor:
+        """The token [1, 1, D] of a reference, or of a text where there is none."""
+        assert self.controlnet is not None and self.controlnet.clap is not None
+        layer = self.controlnet.clap
+        known = clap.read(text) if reference is None else clap.hear(reference, self.sample_rate)
+        with torch.inference_mode():
+            token: Tensor = layer(known.to(layer.weight))
+        return token.float().cpu().unsqueeze(1)
 
     def _text(self, text: str) -> Tensor:
         if self.text is None:
@@ -320,7 +326,7 @@ def load_stable(
         for block in base.dit.trunk.blocks:
             block.compile()
     t5 = _load_text(folder, base.config, offline) if text else None
-    hears = reference and net is not None and net.clap is not None
+    hears = (reference or text) and net is not None and net.clap is not None
     ears = load_clap(find_model(clap, offline=offline)) if hears else None
     return StableAudio(base.config, base.dit, base.autoencoder, base.seconds, net, t5, ears)
 
