@@ -35,6 +35,7 @@ lint: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps stable-audio-tools==0.0.19
 	touch $@
 
 .venv/browser: .venv/installed

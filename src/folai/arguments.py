@@ -10,6 +10,7 @@ from folai import __version__
 from folai.engines import DEFAULT_SOUND, ENGINES, Sampling
 from folai.materials import MATERIALS
 from folai.model_arguments import add_command, add_evaluate, add_train
+from folai.stable_arguments import add_stable
 from folai.studio.arguments import add_studio
 
 EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
@@ -41,6 +42,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_edit(commands)
     _add_demo(commands)
     add_studio(commands)
+    add_command(
+        commands,
+        "models",
+        "List the models that can be named: size, licence, and whether they are here.",
+        "folai models",
+    )
     add_train(commands)
     add_evaluate(commands)
     return parser
@@ -69,6 +76,7 @@ def _add_generate(commands: Any) -> None:
         "--prompt", metavar="WORDS", help='what to sound like, such as "footsteps on gravel"'
     )
     _add_engine(command)
+    add_stable(command)
     command.add_argument(
         "--envelope", type=Path, metavar="ENV", help=".json, .csv or sound, not predicted"
     )
@@ -165,13 +173,18 @@ def _add_engine(command: Any) -> None:
     )
     model = command.add_argument_group("of the engine diffusion")
     model.add_argument("--negative-prompt", metavar="WORDS", help="what the sound must not be like")
-    model.add_argument("--num-steps", type=int, metavar="N", default=Sampling.num_steps)
+    model.add_argument(
+        "--num-steps",
+        type=int,
+        metavar="N",
+        help=f"of sampling (default: {Sampling.num_steps}; at full size what suits the model)",
+    )
     model.add_argument(
         "--cfg-scale",
         type=float,
         metavar="X",
-        default=Sampling.cfg_scale,
-        help="of guidance toward reference and prompt; 1: none (default: %(default)s)",
+        help=f"of guidance toward reference and prompt; 1: none (default: {Sampling.cfg_scale}; at "
+        "full size what suits the model)",
     )
     model.add_argument(
         "--control-scale",
@@ -198,9 +211,8 @@ def _add_engine(command: Any) -> None:
         "--init-strength",
         type=float,
         metavar="X",
-        default=Sampling.init_strength,
         help="below 1 the preview's sound is re-imagined, the less the lower, not made from "
-        "nothing (default: %(default)s)",
+        "nothing (default: 1; at full size 0.5 without --control)",
     )
     model.add_argument("--foley-weights", type=Path, metavar="FILE", help="other weights of it")
     command.add_argument(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from folai.arguments import make_parser
 from folai.engines import DEFAULT_SOUND
 from folai.materials import MATERIALS
+from folai.stable_arguments import generate_options, training_options
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
@@ -53,27 +54,13 @@ def _generate(parsed: Namespace) -> None:
     began = time.perf_counter()
     out = parsed.out or Path(finished_name(parsed.video))
     _check_extras(parsed, parsed.save_envelope)
-    options = GenerateOptions(
-        reference=parsed.reference,
-        prompt=parsed.prompt,
-        negative_prompt=parsed.negative_prompt,
-        sound=parsed.sound,
-        engine=parsed.engine,
-        envelope=parsed.envelope,
-        resample=parsed.resample,
-        seed=parsed.seed,
-        variations=parsed.variations,
-        num_steps=parsed.num_steps,
-        cfg_scale=parsed.cfg_scale,
-        control_scale=parsed.control_scale,
-        envelope_lock=parsed.envelope_lock,
-        likeness=parsed.likeness,
-        init_strength=parsed.init_strength,
-        mix_db=parsed.mix,
-        codec=parsed.codec,
-        weights=parsed.weights,
-        foley_weights=parsed.foley_weights,
-    )
+    taken = (
+        "reference", "prompt", "negative_prompt", "sound", "engine", "envelope", "resample", "seed",
+        "variations", "num_steps", "cfg_scale", "control_scale", "envelope_lock", "likeness",
+        "init_strength", "codec", "weights", "foley_weights",
+    )  # fmt: skip
+    given = {name: getattr(parsed, name) for name in taken} | generate_options(parsed)
+    options = GenerateOptions(**given, mix_db=parsed.mix)
     with _progress(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:
@@ -219,6 +206,10 @@ def _train_foley(parsed: Namespace) -> None:
 
 
 def _train_control(parsed: Namespace) -> None:
+    if parsed.model not in (None, "small"):
+        from folai.train.stable_control import StableOptions, train_stable_control
+
+        return _train(parsed, train_stable_control, StableOptions(**training_options(parsed)))
     from folai.checkpoints import AUTOENCODER, FOLEY
     from folai.train.control import TrainOptions, train_control
 
@@ -228,12 +219,19 @@ def _train_control(parsed: Namespace) -> None:
         out=parsed.out,
         cache=parsed.cache,
         autoencoder=parsed.autoencoder or AUTOENCODER,
-        steps=parsed.steps,
+        steps=parsed.steps or TrainOptions.steps,
         batch_seconds=parsed.batch_seconds,
         seed=parsed.seed,
         threads=parsed.threads,
     )
     _train(parsed, train_control, options)
+
+
+def _models(parsed: Namespace) -> None:
+    from folai.stable.hub import list_models, models_table
+
+    found = list_models()
+    _report(parsed, models_table(found), models=found)
 
 
 def _join_mappers(parsed: Namespace) -> None:
@@ -349,6 +347,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "edit": _edit,
     "demo": _demo,
     "studio": _studio,
+    "models": _models,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
     "train foley": _train_foley,

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from folai.stable_arguments import add_stable_training
+
 
 def add_command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
     """A parser for the command called `name` in full; its last word is what the user adds."""
@@ -127,6 +129,8 @@ def _add_train_foley(trainers: Any) -> None:
             "--batch-seconds", type=float, metavar="S", default=32.0, help="of sound in a step"
         )
         _add_run(command, name, steps=steps, cached="what is measured")
+        if name == "control":
+            add_stable_training(command)
 
 
 def add_evaluate(commands: Any) -> None:

@@ -50,21 +50,28 @@ class GenerateOptions:
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
     seed: int = 0  # of the variation between one hit and the next
     variations: int = 1  # takes; each has the next seed
-    num_steps: int = Sampling.num_steps  # these six are of the engine "diffusion"
-    cfg_scale: float = Sampling.cfg_scale
+    num_steps: int | None = None  # these six are of the engine "diffusion"; None: the model's own
+    cfg_scale: float | None = None
     control_scale: float = Sampling.control_scale
     envelope_lock: float = Sampling.envelope_lock
     likeness: float = Sampling.likeness
-    init_strength: float = Sampling.init_strength
+    init_strength: float | None = None  # how far the preview's sound is re-imagined, 0 to 1
     mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
     codec: str | None = None  # of the sound; None: what the container is usually given
     sample_rate: int = 44100  # Hz
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
     foley_weights: str | Path | None = None  # of the sound model, its control beside them; same
+    model: str | Path | None = None  # Stable Audio Open by name or folder; None: the small model
+    control: str | Path | None = None  # its ControlNet; without one see `folai.stable.play`
+    lora: str | Path | None = None  # for it, merged
+    clap: str | Path | None = None  # a folder of CLAP; None: by its name
+    dtype: str | None = None  # of its weights; None: bfloat16 on a GPU, else float32
+    offline: bool = False  # never ask the network for it
 
     def __post_init__(self) -> None:
         check_engine(self.engine, self.sound, vars(self))
         self.sampling  # noqa: B018  # raises for what is out of range
+        self._check_full_size()
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; give 0 or more")
         if not 1 <= self.variations <= 100:
@@ -77,7 +84,23 @@ class GenerateOptions:
     @property
     def sampling(self) -> Sampling:
         """What concerns the engine "diffusion" alone."""
-        return Sampling(**{name: getattr(self, name) for name in Sampling.__dataclass_fields__})
+        given = {name: getattr(self, name) for name in Sampling.__dataclass_fields__}
+        if self.full_size:  # its prompts may have any words
+            given |= {"prompt": None, "negative_prompt": None}
+        return Sampling(**{name: value for name, value in given.items() if value is not None})
+
+    @property
+    def full_size(self) -> bool:
+        """Whether Stable Audio Open is asked for."""
+        return self.model is not None and str(self.model) != "small"
+
+    def _check_full_size(self) -> None:
+        if self.full_size and (self.engine == "preview" or self.foley_weights is not None):
+            other = "engine preview" if self.engine == "preview" else "foley_weights"
+            raise ValueError(f"both model {self.model} and {other} are given; give one of them")
+        for name in ("control", "lora", "clap", "dtype"):
+            if getattr(self, name) is not None and not self.full_size:
+                raise ValueError(f"{name} is of a model at full size; say which with model")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +147,8 @@ def generate(
     """
     info = probe(video)
     paths = () if out is None else take_paths(out, options.variations)
-    given = (options.reference, options.envelope, options.weights, options.foley_weights)
+    used = ("reference", "envelope", "weights", "foley_weights", "control", "lora")
+    given = [getattr(options, name) for name in used]
     for path in paths:
         check_output(path, source=video, codec=options.codec)
         check_writable(path, inputs=_files(*given))
@@ -179,6 +203,8 @@ def _player(
 
     Weights are read here, so that bad ones are refused before the work.
     """
+    if options.full_size:
+        return _full_size_player(options, reference, duration), str(options.model)
     weights = None if options.foley_weights is None else Path(options.foley_weights)
     engine = choose_engine(
         options.engine,
@@ -203,6 +229,38 @@ def _player(
             foley, envelope, options.sampling, duration=duration, progress=progress, **shared
         ),
         engine,
+    )
+
+
+def _full_size_player(
+    options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
+) -> Callable[[Envelope], list[NDArray[np.float32]]]:
+    from folai.stable.play import StableSampling, play_stable, wanted_prompt
+    from folai.stable.run import load_stable
+
+    prompt = wanted_prompt(options.prompt, options.reference, options.sound)
+    stable = load_stable(
+        options.model or "",
+        control=None if options.control is None else Path(options.control),
+        lora=None if options.lora is None else Path(options.lora),
+        clap=options.clap or "clap",
+        text=prompt is not None or options.negative_prompt is not None,
+        reference=reference is not None,
+        dtype=options.dtype,
+        offline=options.offline,
+    )
+    asked = {name: getattr(options, name) for name in StableSampling.__dataclass_fields__}
+    sampling = StableSampling(**{**asked, "prompt": prompt})
+    return lambda envelope: play_stable(
+        stable,
+        envelope,
+        sampling,
+        duration=duration,
+        reference=reference,
+        sound=options.sound,
+        sample_rate=options.sample_rate,
+        seed=options.seed,
+        variations=options.variations,
     )
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 OBJECTIVES = ("rectified_flow", "clean", "v_prediction")
 FINE = 0.3  # deviation of what is left of latents once their smooth shape is known
 Model = Callable[[Tensor, float], Tensor]  # (noisy [B, C, T], t) -> the objective's output, alike
+Fresh = Callable[[int], Tensor]  # number of a step -> noise [B, C, T] that is new in it
 
 
 def draw_noise(seeds: Sequence[int], channels: int, num_frames: int) -> Tensor:
@@ -43,6 +44,34 @@ def make_times(num_steps: int, shift: float = 1.0, last: float = 0.0) -> list[fl
     steps = max(1, num_steps - 1)
     even = [1 - (1 - lowest) * step / steps for step in range(num_steps)]
     return [*(shift * t / (1 + (shift - 1) * t) for t in even), 0.0]
+
+
+def exponential_times(
+    num_steps: int, sigma_min: float, sigma_max: float, start: float = 1.0
+) -> list[float]:
+    """num_steps + 1 values of t for v-prediction, the last 0, from `start` or sigma_max.
+
+    Noise over sound, tan(pi t / 2), falls by the same factor in each step, to sigma_min or half of
+    what it starts from.
+    """
+    highest = sigma_max if start >= 1 else min(sigma_max, math.tan(start * math.pi / 2))
+    lowest = min(sigma_min, highest / 2)
+    steps = torch.linspace(math.log(highest), math.log(lowest), num_steps, dtype=torch.float64)
+    return [*(steps.exp().atan() * (2 / math.pi)).tolist(), 0.0]
+
+
+def logistic_times(num_steps: int, start: float = 1.0) -> list[float]:
+    """num_steps + 1 values of t for rectified flow, the last 0: evenly spaced logarithms of sound
+    over noise, as Stable Audio Open Small is sampled."""
+    first = math.log((1 - start) / start + 1e-6) if start < 1 else -6.0
+    ratios = torch.linspace(first, max(first, 2.0), num_steps + 1, dtype=torch.float64)
+    return [start, *torch.sigmoid(-ratios)[1:-1].tolist(), 0.0]
+
+
+def renoised(latents: Tensor, noise: Tensor, t: float, objective: str) -> Tensor:
+    """Clean latents with the share of noise that belongs to t: where audio to audio begins."""
+    alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
+    return alpha * latents + sigma * noise
 
 
 def alpha_sigma(t: Tensor, objective: str) -> tuple[Tensor, Tensor]:
@@ -121,6 +150,41 @@ def sample_dpmpp_2m(model: Model, noise: Tensor, times: Sequence[float], objecti
         alpha_now = float(alpha_sigma(torch.tensor(t), objective)[0])
         x = ratio_sigma * x + (alpha - ratio_sigma * alpha_now) * guess
         before = clean
+    return x
+
+
+def sample_dpmpp_2m_sde(
+    model: Model, noise: Tensor, times: Sequence[float], objective: str, fresh: Fresh
+) -> Tensor:
+    """SDE-DPM-Solver++(2M), midpoint (arXiv 2211.01095, appendix): new noise in each step.
+
+    The same as diffusers' CosineDPMSolverMultistepScheduler, whose samples are these over alpha.
+    """
+    x, before, last = noise, None, 0.0
+    for index, (t, following) in enumerate(pairwise(times)):
+        clean, _ = to_clean(x, model(x, t), t, objective)
+        if following == 0:
+            return clean
+        sigma_now = float(alpha_sigma(torch.tensor(t), objective)[1])
+        alpha, sigma = (float(a) for a in alpha_sigma(torch.tensor(following), objective))
+        step = _log_ratio(following, objective) - _log_ratio(t, objective)
+        kept = math.exp(-step)
+        guess = clean if before is None else clean + (clean - before) * (step / (2 * last))
+        x = sigma / sigma_now * kept * x + alpha * (1 - kept**2) * guess
+        x = x + sigma * math.sqrt(1 - kept**2) * fresh(index)
+        before, last = clean, step
+    return x
+
+
+def sample_pingpong(
+    model: Model, noise: Tensor, times: Sequence[float], objective: str, fresh: Fresh
+) -> Tensor:
+    """For distilled models (arXiv 2505.08175): each step cleans, then adds new noise."""
+    x = noise
+    for index, (t, following) in enumerate(pairwise(times)):
+        x, _ = to_clean(x, model(x, t), t, objective)
+        if following > 0:
+            x = renoised(x, fresh(index), following, objective)
     return x
 
 

@@ -92,6 +92,11 @@ class Autoencoder(nn.Module):
         return self.config.latent_channels
 
     @property
+    def channels(self) -> int:
+        """Of sound."""
+        return 1
+
+    @property
     def silence(self) -> Tensor:
         """The latent frame [bands, 1] of silence."""
         return (self.config.floor_db - self.band_mean) / self.band_std

@@ -1,0 +1,54 @@
+"""An envelope as a ControlNet of Stable Audio Open sees it: as sound, through the autoencoder.
+
+As in the paper the RMS itself is the wave: interpolated to the sound's rate, alike in all channels,
+encoded. It is centred on its times, as all envelopes here are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from folai.envelope import Envelope
+from folai.models.autoencoder import Autoencoder
+from folai.models.oobleck import Oobleck
+
+# The wave of "no envelope is asked for". Silence, 0, asks for silence.
+NO_CONTROL = -1.0
+ENCODED_AT_ONCE = 128  # latent frames
+
+Codec = Oobleck | Autoencoder
+
+
+def control_wave(
+    envelope: Envelope | None, num_samples: int, sample_rate: int, channels: int, gain: float = 1.0
+) -> Tensor:
+    """[1, channels, T]: the envelope times `gain`, or NO_CONTROL all along where there is none."""
+    if envelope is None:
+        return torch.full((1, channels, num_samples), NO_CONTROL)
+    times = np.arange(num_samples) / sample_rate
+    wave = torch.from_numpy((gain * envelope.at(times)).astype(np.float32))
+    return wave.expand(1, channels, -1)
+
+
+def encode_control(
+    autoencoder: Codec, envelope: Envelope | None, num_frames: int, gain: float = 1.0
+) -> Tensor:
+    """Latents [1, C, F] of the envelope times `gain`; of NO_CONTROL where there is none."""
+    num_samples = num_frames * autoencoder.hop_length
+    rate, channels = autoencoder.config.sample_rate, autoencoder.channels
+    wave = control_wave(envelope, num_samples, rate, channels, gain)
+    return encode(autoencoder, wave)
+
+
+def encode(autoencoder: Codec, wav: Tensor | NDArray[np.float32]) -> Tensor:
+    """Sound [1, C, T] or [C, T] of any number of channels -> latents [1, C, F], on the CPU."""
+    wav = torch.as_tensor(wav)
+    wav = wav if wav.ndim == 3 else wav.unsqueeze(0)
+    if wav.shape[1] != autoencoder.channels:
+        wav = wav.mean(1, keepdim=True).expand(-1, autoencoder.channels, -1)
+    device = next(autoencoder.parameters()).device
+    with torch.inference_mode():
+        return autoencoder.encode(wav.to(device), chunk=ENCODED_AT_ONCE).cpu()

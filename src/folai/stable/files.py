@@ -1,0 +1,220 @@
+"""Models of Stable Audio Open from files and back: both published layouts, our ControlNet, a LoRA.
+
+Everything is compared with the config before anything is read: names and shapes by the headers of
+the files, the memory by what they add up to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from folai.checkpoints import load_weights, save_weights
+from folai.models.oobleck import Oobleck
+from folai.models.seconds import Seconds
+from folai.models.stable_control import StableControlConfig, StableControlNet
+from folai.models.stable_dit import StableDiT, StableDiTConfig
+from folai.stable.config import StableConfig, from_diffusers, from_tools, to_diffusers, to_tools
+from folai.stable.layouts import Layout, Shape, check, control_entries, entries, joined, written
+from folai.stable.memory import require_memory
+from folai.stable.tensors import TensorFile, open_tensors
+from folai.writing import written_whole
+
+PARTS = ("transformer", "vae", "projection_model")  # folders of diffusers that hold weights
+PART_FILE = "diffusion_pytorch_model.safetensors"
+TOOLS_FILES = ("model.safetensors", "model.ckpt")
+
+
+class StableBase(nn.Module):
+    """What one published model is made of, but for its text model."""
+
+    def __init__(self, config: StableConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.dit = StableDiT(config.dit)
+        self.autoencoder = Oobleck(config.autoencoder)
+        self.seconds = Seconds(config.seconds)
+
+
+def load_base(
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+    beside: int = 0,
+) -> StableBase:
+    """The model in a folder of either layout, or in one file with its config beside it.
+
+    dtype: of the denoiser; the autoencoder and the rates of its time stay in fp32. beside: bytes
+    that will be needed besides. Raises
+    ValueError, before anything is read, where files are missing or cut short, config and weights
+    contradict each other, or the memory will not do.
+    """
+    layout, config, files = _find(path)
+    with torch.device("meta"):
+        base = StableBase(config)
+    own = {name: tuple(tensor.shape) for name, tensor in base.state_dict().items()}
+    given: dict[str, Shape] = {}
+    for prefix, file in files.items():
+        given |= {prefix + name: shape for name, shape in file.shapes.items()}
+    found = entries(config)
+    check(found, layout, own, given, str(path))
+    target = device or torch.device("cpu")
+    sizes = {name: tensor.numel() * _dtype(name, dtype).itemsize for name, tensor in
+             base.state_dict().items()}  # fmt: skip
+    require_memory(sum(sizes.values()) + beside, str(path), dtype, target)
+    read = {prefix: file.read() for prefix, file in files.items()}
+    tensors = {}
+    for entry in found:
+        parts = [_look_up(read, name) for name in entry.names(layout)]
+        wanted = _dtype(entry.own, dtype)
+        tensors[entry.own] = joined(parts, own[entry.own]).to(target, wanted).contiguous()
+    base.load_state_dict(tensors, assign=True)
+    return base.requires_grad_(False).eval()
+
+
+def _dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    kept = name.startswith(("autoencoder.", "seconds.")) or name.endswith("rates")
+    return torch.float32 if kept else dtype
+
+
+def _look_up(read: Mapping[str, Mapping[str, Tensor]], name: str) -> Tensor:
+    for prefix, tensors in read.items():
+        if name.startswith(prefix) and name.removeprefix(prefix) in tensors:
+            return tensors[name.removeprefix(prefix)]
+    raise KeyError(name)
+
+
+def _find(path: Path) -> tuple[Layout, StableConfig, dict[str, TensorFile]]:
+    """(layout, config, files by the prefix of their keys)."""
+    if path.is_file():
+        beside = path.with_name("model_config.json")
+        return "tools", from_tools(beside), {"": open_tensors(path)}
+    if (path / "transformer").is_dir():
+        files = {f"{part}/": open_tensors(path / part / PART_FILE) for part in PARTS}
+        return "diffusers", from_diffusers(path), files
+    if (path / "model_config.json").is_file():
+        names = [path / name for name in TOOLS_FILES if (path / name).is_file()]
+        file = open_tensors(names[0] if names else path / TOOLS_FILES[0])
+        return "tools", from_tools(path / "model_config.json"), {"": file}
+    raise ValueError(
+        f"{path}: no Stable Audio model; expected a folder with transformer/, vae/ and "
+        "projection_model/, or with model_config.json and model.safetensors"
+    )
+
+
+def save_base(base: StableBase, folder: Path, layout: Layout) -> None:
+    """Writes the model in a layout, so that its own tools read it. Raises ValueError for one that
+    the layout does not know."""
+    from safetensors.torch import save_file
+
+    configs = {"model_config.json": to_tools(base.config)} if layout == "tools" else None
+    configs = configs or to_diffusers(base.config)
+    for name, config in configs.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(folder / name) as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
+    made = written(entries(base.config), layout, base.state_dict())
+    if layout == "tools":
+        split = {folder / TOOLS_FILES[0]: made}
+    else:
+        split = {
+            folder / part / PART_FILE: {
+                name.removeprefix(f"{part}/"): tensor
+                for name, tensor in made.items()
+                if name.startswith(f"{part}/")
+            }
+            for part in PARTS
+        }
+    for file, tensors in split.items():
+        with written_whole(file) as temporary:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+
+
+# The ControlNet alone
+
+
+def save_control(path: Path, controlnet: StableControlNet, notes: Mapping[str, Any]) -> None:
+    config = {"control": asdict(controlnet.config), "base": asdict(controlnet.base)}
+    save_weights(path, "stable-control", controlnet.state_dict(), config, notes)
+
+
+def load_control(path: Path, config: StableConfig) -> StableControlNet:
+    """A ControlNet of ours, or one in the layout of the published student code.
+
+    Raises ValueError where the file is missing, damaged, or made for another base than `config`.
+    """
+    if not path.with_suffix(".json").is_file() and path.is_file():
+        return _load_student(path, config)
+    weights = load_weights(path, "stable-control")
+    try:
+        control = StableControlConfig(**weights.config["control"])
+        base = StableDiTConfig(**weights.config["base"])
+    except (TypeError, KeyError) as error:
+        raise weights.misfit(error) from error
+    if base != config.dit:
+        asked, given = asdict(base), asdict(config.dit)
+        name = next(name for name in asked if asked[name] != given[name])
+        raise ValueError(
+            f"{path}: made for a base of {name} {asked[name]}, this one has {given[name]}; "
+            "take the ControlNet that was trained on this base"
+        )
+    controlnet = StableControlNet(control, config.dit)
+    weights.fill(controlnet)
+    return controlnet.requires_grad_(False).eval()
+
+
+def _load_student(path: Path, config: StableConfig) -> StableControlNet:
+    file = open_tensors(path)
+    ends = "controlnet.conv_in.weight"
+    prefix = next((name.removesuffix("conv_in.weight") for name in file.shapes
+                   if name.endswith(ends)), None)  # fmt: skip
+    if prefix is None:
+        raise ValueError(f"{path}: holds no ControlNet: neither ours nor keys of `controlnet.`")
+    shapes = {
+        name.removeprefix(prefix): shape
+        for name, shape in file.shapes.items()
+        if name.startswith(prefix) and not name.endswith("transformer.project_out.weight")
+    }
+    count = sum(name.startswith("conv_outs.") for name in shapes)
+    control = StableControlConfig(count / config.dit.depth, before=True, clap=False)
+    controlnet = StableControlNet(control, config.dit)
+    own = {name: tuple(tensor.shape) for name, tensor in controlnet.state_dict().items()}
+    found = control_entries(control, config)
+    check(found, "tools", own, shapes, str(path))
+    read = file.read()
+    controlnet.load_state_dict(
+        {entry.own: joined([read[prefix + entry.tools[0]].float()], own[entry.own])
+         for entry in found}
+    )  # fmt: skip
+    return controlnet.requires_grad_(False).eval()
+
+
+# A LoRA (arXiv 2106.09685) on the attention of a base
+
+
+def save_lora(path: Path, lora: Mapping[str, Tensor], base: StableDiTConfig, rank: int) -> None:
+    """lora: `NAME.down` [rank, in] and `NAME.up` [out, rank] of each layer."""
+    save_weights(path, "stable-lora", lora, {"base": asdict(base), "rank": rank}, {})
+
+
+def merge_lora(path: Path, dit: StableDiT) -> None:
+    """Adds a LoRA to the denoiser's own weights. Raises ValueError for one of another base."""
+    weights = load_weights(path, "stable-lora")
+    if weights.config.get("base") != asdict(dit.config):
+        raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
+    layers = dict(dit.named_modules())
+    for name in sorted({key.rsplit(".", 1)[0] for key in weights.tensors}):
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"{path}: has a layer {name} that this model has not")
+        up, down = weights.tensors[f"{name}.up"], weights.tensors[f"{name}.down"]
+        with torch.no_grad():
+            added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)
+            layer.weight.add_(added)

@@ -1,0 +1,111 @@
+"""Tensors in files: what a file holds, known from its header, and one tensor at a time.
+
+So a file of 5 GB is found to be cut short, or of another model, in no time and without its memory;
+and what is read in another precision never lies in memory whole.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from folai.stable.layouts import Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """A `.safetensors` file; or a `.ckpt` of PyTorch, which is mapped and not read at once."""
+
+    path: Path
+    shapes: Mapping[str, Shape]
+    places: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)  # type, start, stop
+
+    def __post_init__(self) -> None:
+        if not self.shapes:
+            raise ValueError(f"{self.path}: holds no tensors; copy it again")
+
+    def read(self) -> Mapping[str, Tensor]:
+        """Its tensors, each read when it is looked up."""
+        return _Lazy(self) if self.places else _unpickled(self.path)
+
+
+def open_tensors(path: Path) -> TensorFile:
+    """Reads the header. Raises ValueError where the file is missing, cut short or no such file."""
+    if not path.is_file():
+        raise ValueError(f"{path}: weights not found; copy the whole model folder")
+    if path.suffix == ".safetensors":
+        return _read_header(path)
+    if path.suffix in (".ckpt", ".pt", ".pth"):
+        return TensorFile(path, {name: tuple(t.shape) for name, t in _unpickled(path).items()})
+    raise ValueError(f"{path}: is no file of weights; give .safetensors or .ckpt")
+
+
+def _read_header(path: Path) -> TensorFile:
+    """Eight bytes of length, JSON, tensors: https://github.com/huggingface/safetensors#format."""
+    size = path.stat().st_size
+    cut = f"{path}: cut short or damaged, {size} bytes; download it again"
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= size - 8:
+            raise ValueError(cut)
+        try:
+            header: dict[str, dict[str, Any]] = json.loads(file.read(length))
+        except ValueError:
+            raise ValueError(cut) from None
+    header.pop("__metadata__", None)
+    begin = 8 + length
+    places = {
+        name: (given["dtype"], *(begin + offset for offset in given["data_offsets"]))
+        for name, given in header.items()
+    }
+    if size != max((stop for _, _, stop in places.values()), default=begin):
+        raise ValueError(cut)
+    return TensorFile(path, {n: tuple(given["shape"]) for n, given in header.items()}, places)
+
+
+class _Lazy(Mapping[str, "Tensor"]):
+    """Reads, rather than maps: pages of a mapped file would count as this process's memory."""
+
+    def __init__(self, file: TensorFile) -> None:
+        self._file = file
+
+    def __getitem__(self, name: str) -> Tensor:
+        import torch
+
+        types = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16,
+                 "BF16": torch.bfloat16, "I64": torch.int64}  # fmt: skip
+        kind, start, stop = self._file.places[name]
+        if kind not in types:
+            known = ", ".join(types)
+            raise ValueError(f"{self._file.path}: {name} is of type {kind}; allowed: {known}")
+        data = bytearray(stop - start)
+        with self._file.path.open("rb") as file:
+            file.seek(start)
+            file.readinto(data)
+        return torch.frombuffer(data, dtype=types[kind]).reshape(self._file.shapes[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._file.shapes)
+
+    def __len__(self) -> int:
+        return len(self._file.shapes)
+
+
+def _unpickled(path: Path) -> dict[str, Tensor]:
+    import torch
+
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # whatever a damaged pickle makes of itself
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{path}: cannot be read ({reason}); download it again") from None
+    given = given.get("state_dict", given) if isinstance(given, dict) else {}
+    return {name: tensor for name, tensor in given.items() if isinstance(tensor, torch.Tensor)}

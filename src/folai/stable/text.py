@@ -1,0 +1,124 @@
+"""Prompts and references as vectors: T5 and CLAP, through transformers (the extra `full`).
+
+Without the network: both are read from folders. T5 gives the tokens that the stock model was
+trained with, zero where the prompt has ended. CLAP (arXiv 2211.06687) gives one vector of length 1
+for a sound or for a text, in the same space.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from folai.audio import resample, to_mono
+
+CLAP_RATE = 48_000  # Hz
+
+
+@dataclass(frozen=True)
+class T5:
+    """A tokenizer and an encoder."""
+
+    tokenizer: Any
+    encoder: Any
+    length: int  # tokens of a prompt; a longer one is cut
+
+    def encode(self, prompt: str) -> Tensor:
+        """[1, length, D]; a prompt that is too long is cut, and that is said."""
+        if not prompt.strip():
+            raise ValueError("prompt is empty; say what it should sound like, or leave it out")
+        whole = self.tokenizer(prompt).input_ids
+        if len(whole) > self.length:
+            lost = self.tokenizer.decode(whole[self.length - 1 :], skip_special_tokens=True)
+            warnings.warn(
+                f"the prompt has {len(whole)} tokens and the text model takes {self.length}: "
+                f"{lost!r} is left out",
+                stacklevel=2,
+            )
+        told = self.tokenizer(
+            prompt,
+            padding="max_length",
+            max_length=self.length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            hidden = self.encoder(told.input_ids, attention_mask=told.attention_mask)[0]
+        encoded: Tensor = hidden.float() * told.attention_mask.unsqueeze(-1)
+        return encoded
+
+
+@dataclass(frozen=True)
+class Clap:
+    model: Any
+    extractor: Any
+    tokenizer: Any
+
+    def hear(self, wav: NDArray[np.floating[Any]], sample_rate: int) -> Tensor:
+        """A sound [C, T] -> [1, 512], of length 1."""
+        mono = resample(to_mono(np.atleast_2d(wav)).astype(np.float32), sample_rate, CLAP_RATE)[0]
+        given = self.extractor(mono, sampling_rate=CLAP_RATE, return_tensors="pt")
+        with torch.inference_mode():
+            return _vector(self.model.get_audio_features(**given))
+
+    def read(self, text: str) -> Tensor:
+        """A text -> [1, 512], of length 1."""
+        given = self.tokenizer(text, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            return _vector(self.model.get_text_features(**given))
+
+
+def load_t5(folder: Path, length: int) -> T5:
+    """The text model of a pipeline's folder (text_encoder/, tokenizer/), or of a folder of its own.
+
+    Raises ValueError where its files are missing, ImportError without transformers.
+    """
+    transformers = _transformers()
+    own = (folder / "text_encoder").is_dir()
+    encoder, tokenizer = (folder / "text_encoder", folder / "tokenizer") if own else (folder,) * 2
+    try:
+        return T5(
+            transformers.AutoTokenizer.from_pretrained(tokenizer, local_files_only=True),
+            transformers.T5EncoderModel.from_pretrained(encoder, local_files_only=True).eval(),
+            length,
+        )
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ValueError(f"{folder}: no T5 text model ({reason}); copy its whole folder") from None
+
+
+def load_clap(folder: Path) -> Clap:
+    """CLAP from a folder. Raises as `load_t5`."""
+    transformers = _transformers()
+    try:
+        return Clap(
+            transformers.ClapModel.from_pretrained(folder, local_files_only=True).eval(),
+            transformers.ClapFeatureExtractor.from_pretrained(folder, local_files_only=True),
+            transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        )
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ValueError(f"{folder}: no CLAP model ({reason}); copy its whole folder") from None
+
+
+def _vector(given: Any) -> Tensor:
+    vector: Tensor = given if isinstance(given, Tensor) else given.pooler_output
+    return torch.nn.functional.normalize(vector.float(), dim=-1)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+        from transformers.utils import logging
+    except ImportError as error:
+        raise ImportError("transformers is missing: pip install 'folai[full]'") from error
+    quiet: Any = logging.disable_progress_bar
+    quiet()  # of files that load in an instant
+    return transformers
