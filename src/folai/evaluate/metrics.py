@@ -255,8 +255,7 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
         raise ValueError(f"vectors {a.shape} and {b.shape}: bring both to one length")
     between = a.mean(axis=0) - b.mean(axis=0)
     x, y = ((v - v.mean(axis=0)) / np.sqrt(len(v) - 1) for v in (a, b))
-    x, y = (np.linalg.qr(v, mode="r") if len(v) > v.shape[1] else v for v in (x, y))
-    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    root = np.linalg.svd(_squared(x) @ _squared(y).T, compute_uv=False).sum()
     return float(max(between @ between + np.sum(x**2) + np.sum(y**2) - 2 * root, 0.0))
 
 
@@ -335,6 +334,11 @@ def bootstrap_interval(
     means = [known[rng.integers(known.size, size=known.size)].mean() for _ in range(resamples)]
     low, high = np.percentile(means, [50 - 50 * level, 50 + 50 * level])
     return float(low), float(high)
+
+
+def _squared(x: Floats) -> Floats:
+    """R of x = QR where x is tall: the singular values of products with it stay the same."""
+    return np.asarray(np.linalg.qr(x, mode="r")) if len(x) > x.shape[1] else x
 
 
 def _vectors(given: ArrayLike) -> Floats:
