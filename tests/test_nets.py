@@ -172,5 +172,5 @@ def test_what_does_not_fit_is_named(cnn14, tmp_path):
         load_embedder(f"ms-clap={tmp_path / 'more.pth'}")
     del tensors["fc_audioset.weight"]
     torch.save(tensors, tmp_path / "less.pth")
-    with pytest.raises(ValueError, match="no tensor 'fc_audioset.weight'"):
+    with pytest.raises(ValueError, match=r"no tensor 'fc_audioset\.weight'"):
         load_embedder(f"panns={tmp_path / 'less.pth'}")

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 2 for bad input, 130 when interrupted."""
+    """Run a command; return its exit code: 1 where some of many files could not be read, 2 for
+    bad input, 130 when interrupted."""
     parsed = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
             _warn_in_one_line()
-            COMMANDS[parsed.command](parsed)
+            code = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         print(f"folai: {_in_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 # The commands
@@ -298,7 +299,16 @@ def _evaluate_foley(parsed: Namespace) -> None:
     _report(parsed, report.table(), **report.to_dict())
 
 
-COMMANDS: dict[str, Callable[[Namespace], None]] = {
+def _evaluation(parsed: Namespace) -> int:
+    from folai.evaluations import EVALUATIONS
+
+    with _progress(parsed) as progress:
+        outcome = EVALUATIONS[parsed.command](parsed, progress)
+    _report(parsed, outcome.text, **outcome.facts)
+    return int(outcome.failed)
+
+
+COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "generate": _generate,
     "envelope": _envelope,
     "edit": _edit,
@@ -311,6 +321,8 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "evaluate mapper": _evaluate_mapper,
     "evaluate autoencoder": _evaluate_autoencoder,
     "evaluate foley": _evaluate_foley,
+    "evaluate sound": _evaluation,
+    "evaluate listening": _evaluation,
 }
 
 

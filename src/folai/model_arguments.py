@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from folai.evaluation_arguments import add_evaluations
+
 
 def add_command(commands: Any, name: str, about: str, example: str) -> argparse.ArgumentParser:
     """A parser for the command called `name` in full; its last word is what the user adds."""
@@ -139,6 +141,7 @@ def add_evaluate(commands: Any) -> None:
     )
     _add_evaluate_autoencoder(measures)
     _add_evaluate_foley(measures)
+    add_evaluations(measures, add_command)
 
 
 def _add_evaluate_autoencoder(measures: Any) -> None:

@@ -1,6 +1,8 @@
 """What a sound is like, as a vector: for distances between sets of sounds, and for likeness.
 
-Those that need weights are in `nets`: CLAP, MS-CLAP and PANNs, each from a path of yours. aiSFX (Ma and Lerch, ISMIR 2022) was trained to tell sound effects apart: 512 numbers a block of
+Those that need weights of yours are in `nets`: CLAP, MS-CLAP and PANNs.
+
+aiSFX (Ma and Lerch, ISMIR 2022) was trained to tell sound effects apart: 512 numbers a block of
 2.3 s. It is used where its package is installed (`pip install --no-deps aisfx==0.1.2`: its code is
 MIT, its weights are CC BY 4.0); only its weights are read, by the lines below. Where it is absent,
 the mean and deviation of 96 log-mel bands have to do. `Embedder.name` says which it was.
@@ -13,7 +15,7 @@ are brought to peak 1 first, so that level says nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,16 @@ class Embedder:
     vectors: Callable[[NDArray[Any]], Floats]
     tags: Callable[[NDArray[Any]], Floats] | None = None
     words: Callable[[str], Floats] | None = None
+    weights: Path | None = None  # where they are the user's
+
+    @property
+    def key(self) -> str:
+        """Changes with the weights: names what was embedded before."""
+        if self.weights is None:
+            return self.name
+        files = [self.weights] if self.weights.is_file() else sorted(self.weights.iterdir())
+        stamps = ((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        return f"{self.name} {[*stamps]}"
 
     def embed(self, wav: ArrayLike) -> Floats:
         """[N, D] of sound [T] or [1, T] at 44.1 kHz, a row a block, at least one.
@@ -88,11 +100,13 @@ def load_embedder(name: str | None = None) -> Embedder:
 def load_net(kind: str, path: Path) -> Embedder:
     """One of `NETS` with the weights at `path`. Raises ValueError where they do not fit."""
     if not path.exists():
-        raise ValueError(f"{path}: no weights of {kind} here; give the file or folder that has them")
+        raise ValueError(
+            f"{path}: no weights of {kind} here; give the file or folder that has them"
+        )
     from folai.evaluate import nets
 
     loaders = {"clap": nets.load_clap, "ms-clap": nets.load_ms_clap, "panns": nets.load_panns}
-    return loaders[kind](path)
+    return replace(loaders[kind](path), weights=path)
 
 
 def describe(wav: ArrayLike) -> Floats:

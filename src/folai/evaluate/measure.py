@@ -111,15 +111,14 @@ def compare(
     if len(made) != len(true):
         notes["mono against stereo"] = 1.0
     made, true = (
-        resample(to_mono(wav), rate, WIDE)
-        for wav, rate in ((made, made_rate), (true, true_rate))
+        resample(to_mono(wav), rate, WIDE) for wav, rate in ((made, made_rate), (true, true_rate))
     )
     length = min(made.shape[1], true.shape[1])
     trimmed = abs(made.shape[1] - true.shape[1]) / WIDE
     if trimmed > 0.5 / metrics.RMS_RATE:
         notes["trimmed"] = trimmed
     pieces, vectors = [], []
-    for start, stop in _cuts(length, options.piece):
+    for start, stop in cut_pieces(length, options.piece):
         begins = math.nan if options.piece is None else start / WIDE
         pair = made[0, start:stop], true[0, start:stop]
         for wav, what in zip(pair, ("silent", "silent truth"), strict=True):
@@ -133,7 +132,7 @@ def compare(
     return PairScore(name, tuple(pieces), (made_vectors, true_vectors), notes)
 
 
-def _cuts(length: int, piece: float | None) -> list[tuple[int, int]]:
+def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
     """(start, stop) in samples at WIDE; a last piece of less than half is left out."""
     if piece is None:
         return [(0, length)] if length >= SHORTEST * WIDE else []
@@ -142,9 +141,7 @@ def _cuts(length: int, piece: float | None) -> list[tuple[int, int]]:
     return [(a, b) for a, b in cuts if b - a >= min(size / 2, length)]
 
 
-def _score(
-    made: Wav, true: Wav, name: str, start: float, options: MeasureOptions
-) -> PieceScore:
+def _score(made: Wav, true: Wav, name: str, start: float, options: MeasureOptions) -> PieceScore:
     """Of sounds [T] at WIDE."""
     scale = [_peak(wav) if options.peak_normalised else 1.0 for wav in (made, true)]
     made, true = made / scale[0], true / scale[1]
@@ -152,10 +149,10 @@ def _score(
     curves = [metrics.rms_curve(wav, NARROW) for wav in narrow]
     wide = [metrics.rms_curve(wav, WIDE) for wav in (made, true)]
     known = math.nan if _is_silent(true) else 1.0
-    correlation = metrics.envelope_correlation(*curves)
+    correlation = metrics.envelope_correlation(curves[0], curves[1])
     onsets = [Envelope.from_audio(wav, NARROW).onsets for wav in narrow]
     known_onsets = known if len(onsets[1]) else math.nan
-    near, far = (metrics.onset_scores(*onsets, window) for window in (NEAR, FAR))
+    near, far = (metrics.onset_scores(onsets[0], onsets[1], window) for window in (NEAR, FAR))
     confidence = hits.onset_confidence(narrow[0], NARROW, onsets[0])
     events = hits.event_scores(onsets[0], confidence, onsets[1])
     levels = [

@@ -336,6 +336,19 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def wilson_interval(successes: float, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """(low, high) of a share of `count` answers, 0 to 1: Wilson's interval, 95 % by default.
+
+    Equals may count as half a success. No answers: 0.0 and 1.0, nothing is known.
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share, slack = successes / count, z**2 / count
+    centre = (share + slack / 2) / (1 + slack)
+    half = z / (1 + slack) * float(np.sqrt(share * (1 - share) / count + slack / (4 * count)))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
 def _squared(x: Floats) -> Floats:
     """R of x = QR where x is tall: the singular values of products with it stay the same."""
     return np.asarray(np.linalg.qr(x, mode="r")) if len(x) > x.shape[1] else x

@@ -16,6 +16,11 @@ class Pair:
     truth: Path
     generated: Path
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """What was made, then the truth."""
+        return self.generated, self.truth
+
 
 @dataclass(frozen=True)
 class Pairing:

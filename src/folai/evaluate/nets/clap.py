@@ -29,7 +29,8 @@ def load_clap(path: Path) -> Embedder:
     except ImportError as error:
         raise ImportError("CLAP needs transformers: pip install 'folai[eval]'") from error
     try:
-        model = ClapModel.from_pretrained(path, local_files_only=True).eval()
+        model: Any = ClapModel.from_pretrained(path, local_files_only=True)
+        model.eval()
         extractor = ClapFeatureExtractor.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -19,7 +19,7 @@ QUIETEST = 1e-10  # power below which everything is -100 dB
 
 
 class STFT(nn.Module):
-    """Fourier transform as two convolutions: sound [B, T] -> real and imaginary [B, bins, frames]."""
+    """Fourier transform by two convolutions: sound [B, T] -> real, imaginary [B, bins, frames]."""
 
     def __init__(self, n_fft: int, hop_length: int) -> None:
         super().__init__()
@@ -43,7 +43,8 @@ class Spectrogram(nn.Module):
 
     def forward(self, wav: Tensor) -> Tensor:
         real, imag = self.stft(wav)
-        return (real**2 + imag**2).transpose(1, 2)[:, None]
+        power: Tensor = real**2 + imag**2
+        return power.transpose(1, 2)[:, None]
 
 
 class LogMel(nn.Module):

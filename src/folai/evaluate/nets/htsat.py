@@ -65,7 +65,7 @@ class HTSAT(nn.Module):
         if mel.shape[2] > frames:
             raise ValueError(f"{mel.shape[2]} frames; at most {frames} fit: give shorter windows")
         mel = F.interpolate(mel, (frames, mel.shape[3]), mode="bicubic", align_corners=True)
-        parts = mel.transpose(2, 3).unflatten(3, (self.folds, SIZE))  # [B, 1, bands, folds, SIZE]
+        parts = _split(mel.transpose(2, 3), 3, self.folds, SIZE)  # [B, 1, bands, folds, SIZE]
         return parts.transpose(2, 3).flatten(2, 3)
 
 
@@ -109,7 +109,7 @@ class Merging(nn.Module):
         self.norm = nn.LayerNorm(4 * dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        grid = x.unflatten(1, (self.side, self.side))
+        grid = _split(x, 1, self.side, self.side)
         corners = [grid[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
         merged: Tensor = self.reduction(self.norm(torch.cat(corners, dim=-1).flatten(1, 2)))
         return merged
@@ -127,7 +127,7 @@ class Block(nn.Module):
         self.register_buffer("attn_mask", self._mask() if shift else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        grid = self.norm1(x).unflatten(1, (self.side, self.side))
+        grid = _split(self.norm1(x), 1, self.side, self.side)
         grid = grid.roll((-self.shift, -self.shift), (1, 2))
         cut = self.attn(_cut(grid, self.window), self.attn_mask)
         grid = _joined(cut, self.window, self.side).roll((self.shift, self.shift), (1, 2))
@@ -201,14 +201,19 @@ def htsat_like(tensors: dict[str, Tensor], path: Path) -> HTSAT:
     return model.eval()
 
 
+def _split(x: Tensor, dim: int, *sizes: int) -> Tensor:
+    """One dimension as two, the second of which runs faster."""
+    return x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+
+
 def _cut(grid: Tensor, window: int) -> Tensor:
     """[B, side, side, C] -> [B * windows, window^2, C]."""
-    rows = grid.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # [B, R, w, S, w, C]
+    rows = _split(_split(grid, 2, -1, window), 1, -1, window)  # [B, R, w, S, w, C]
     return rows.transpose(2, 3).flatten(0, 2).flatten(1, 2)
 
 
 def _joined(windows: Tensor, window: int, side: int) -> Tensor:
     """The other way round: [B, side, side, C]."""
     count = side // window
-    grid = windows.unflatten(1, (window, window)).unflatten(0, (-1, count, count))
+    grid = _split(_split(_split(windows, 1, window, window), 0, -1, count), 0, -1, count)
     return grid.transpose(2, 3).flatten(3, 4).flatten(1, 2)

@@ -1,0 +1,92 @@
+"""What the command line takes to measure sounds, and to prepare data sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_evaluations(measures: Any, add_command: Any) -> None:
+    """Add to the models of `folai evaluate`; `add_command` is that of `model_arguments`."""
+    _add_sound(measures, add_command)
+    _add_listening(measures, add_command)
+
+
+def _add_sound(measures: Any, add_command: Any) -> None:
+    command: argparse.ArgumentParser = add_command(
+        measures,
+        "evaluate sound",
+        "Compare the sounds of any systems, in folders, with the true ones of the same names.",
+        "folai evaluate sound --truth clips --generated ours --generated theirs -o report",
+    )
+    command.add_argument(
+        "--truth", type=Path, metavar="DIR", required=True, help="true sounds, or clips with sound"
+    )
+    command.add_argument(
+        "--generated",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        required=True,
+        help="what a system made; give it again for each system",
+    )
+    command.add_argument(
+        "-o", dest="out", type=Path, metavar="DIR", help="for report.html and report.json"
+    )
+    command.add_argument(
+        "--piece", type=float, metavar="S", help="cut clips into pieces of S seconds; papers: 10"
+    )
+    command.add_argument(
+        "--levels-as-they-are",
+        action="store_true",
+        help="do not scale each sound to peak 1 for E-L1 and skill",
+    )
+    command.add_argument(
+        "--prompts", type=Path, metavar="CSV", help="name,prompt of clips, for CLAP"
+    )
+    command.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="vectors NAME.npy of the pictures, for FAVD"
+    )
+    add_measuring(command)
+    command.add_argument(
+        "--players",
+        type=int,
+        metavar="N",
+        default=6,
+        help="clips to hear in the page (%(default)s)",
+    )
+    command.add_argument(
+        "--listening", choices=("pairs", "mushra"), help="put a listening test into the page"
+    )
+    command.add_argument(
+        "--listening-clips", type=int, metavar="N", default=8, help="of the test (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", default=0, help="of the test's order")
+
+
+def add_measuring(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--embedding",
+        action="append",
+        metavar="NAME[=PATH]",
+        help="aisfx, clap=FOLDER, ms-clap=FILE or panns=FILE; give it again for more (default: "
+        "aisfx where it is installed; log-mel statistics are always there)",
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    command.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="of what was measured, by what is in the files (default: none kept)",
+    )
+
+
+def _add_listening(measures: Any, add_command: Any) -> None:
+    command = add_command(
+        measures,
+        "evaluate listening",
+        "Say what the answers to a listening test mean.",
+        "folai evaluate listening results.json",
+    )
+    command.add_argument("results", type=Path, nargs="+", metavar="FILE", help="saved by the page")

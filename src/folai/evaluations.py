@@ -1,0 +1,80 @@
+"""What the commands `evaluate sound|run|experiment|listening` and `data prepare` do.
+
+Each takes what was parsed and tells what to print; printing is left to `cli`.
+"""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False  # something could not be read; the rest was done
+
+
+def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import sound_test
+    from folai.evaluate.measure import MeasureOptions
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.sound import SoundOptions, evaluate_sound
+    from folai.evaluate.sound_sections import sound_sections
+
+    options = SoundOptions(
+        measure=MeasureOptions(not parsed.levels_as_they_are, parsed.piece),
+        embeddings=tuple(parsed.embedding or ()),
+        prompts=read_prompts(parsed.prompts) if parsed.prompts else {},
+        pictures=parsed.pictures,
+        workers=parsed.workers,
+        cache=parsed.cache,
+    )
+    if parsed.out is not None:
+        check_folder(parsed.out)
+    report = evaluate_sound(parsed.truth, parsed.generated, options, progress)
+    lines = [report.text()]
+    if parsed.out is not None:
+        sections = sound_sections(report, players=parsed.players)
+        test = None
+        if parsed.listening:
+            test = sound_test(
+                report, kind=parsed.listening, count=parsed.listening_clips, seed=parsed.seed
+            )
+        about = f"{len(report.systems[0].pairing.pairs)} clips of {parsed.truth}"
+        write_report(parsed.out, "Sound against truth", about, sections, test)
+        lines.append(f"{parsed.out / PAGE}")
+    return Outcome("\n\n".join(lines), plain(report.to_dict()), report.failed)
+
+
+def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import evaluate_listening
+
+    report = evaluate_listening(parsed.results)
+    return Outcome(report.table(), report.to_dict())
+
+
+def read_prompts(path: Path) -> dict[str, str]:
+    """Prompts by clip from a CSV file with the columns name and prompt.
+
+    Raises ValueError where a column is missing.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"name", "prompt"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; name it in line 1")
+        return {row["name"]: row["prompt"] for row in reader if row["prompt"]}
+
+
+EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
+    "evaluate sound": evaluate_sound,
+    "evaluate listening": evaluate_listening,
+}
