@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from folai.arguments import make_parser
 from folai.engines import DEFAULT_SOUND
+from folai.evaluations import EVALUATIONS
 from folai.materials import MATERIALS
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 1 where some of many files could not be read, 2 for
-    bad input, 130 when interrupted."""
+    """Run a command; return its exit code: 1 if some of many files fail, 2 bad input, 130 stopped."""
     parsed = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
@@ -300,8 +300,6 @@ def _evaluate_foley(parsed: Namespace) -> None:
 
 
 def _evaluation(parsed: Namespace) -> int:
-    from folai.evaluations import EVALUATIONS
-
     with _progress(parsed) as progress:
         outcome = EVALUATIONS[parsed.command](parsed, progress)
     _report(parsed, outcome.text, **outcome.facts)
@@ -321,8 +319,7 @@ COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "evaluate mapper": _evaluate_mapper,
     "evaluate autoencoder": _evaluate_autoencoder,
     "evaluate foley": _evaluate_foley,
-    "evaluate sound": _evaluation,
-    "evaluate listening": _evaluation,
+    **dict.fromkeys(EVALUATIONS, _evaluation),
 }
 
 

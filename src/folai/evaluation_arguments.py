@@ -10,7 +10,64 @@ from typing import Any
 def add_evaluations(measures: Any, add_command: Any) -> None:
     """Add to the models of `folai evaluate`; `add_command` is that of `model_arguments`."""
     _add_sound(measures, add_command)
+    _add_run(measures, add_command)
+    _add_experiment(measures, add_command)
     _add_listening(measures, add_command)
+
+
+def _add_run(measures: Any, add_command: Any) -> None:
+    command = add_command(
+        measures,
+        "evaluate run",
+        "Make the sounds that a file asks for, measure them, run its experiments: one report.",
+        "folai evaluate run val.toml -o report",
+    )
+    command.add_argument("config", type=Path, metavar="CONFIG", help="a .toml file")
+    command.add_argument(
+        "-o", dest="out", type=Path, metavar="DIR", help="for the report (default: CONFIG's name)"
+    )
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of what is computed (default: DIR/cache)"
+    )
+
+
+def _add_experiment(measures: Any, add_command: Any) -> None:
+    command = add_command(
+        measures,
+        "evaluate experiment",
+        "Answer a question that the paper leaves open: prediction, envelopes, prompts, control, "
+        "inputs, robustness, steps, distances, unseen, or all.",
+        "folai evaluate experiment control --data clips -o report",
+    )
+    command.add_argument("names", nargs="+", metavar="NAME")
+    command.add_argument("--data", type=Path, metavar="DIR", required=True, help="folder of clips")
+    command.add_argument(
+        "--split", metavar="NAME", default="val", help="of DIR/clips.csv (%(default)s)"
+    )
+    command.add_argument(
+        "--wild", metavar="NAME", default="test_wild", help="split of unseen kinds of action"
+    )
+    command.add_argument(
+        "--limit", type=int, metavar="N", default=6, help="pieces to make sound for (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--steps", type=int, metavar="N", help="of sampling")
+    command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
+    command.add_argument("--weights", type=Path, metavar="FILE", help="other weights of the sound")
+    command.add_argument(
+        "--mapper",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        help="other weights of the mapper; further ones are compared by `inputs`",
+    )
+    command.add_argument("--embedding", metavar="NAME[=PATH]", help="as of evaluate sound")
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of what is computed (default: none kept)"
+    )
+    command.add_argument(
+        "-o", dest="out", type=Path, metavar="DIR", help="for report.html and report.json"
+    )
 
 
 def _add_sound(measures: Any, add_command: Any) -> None:

@@ -61,6 +61,55 @@ def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:
     return Outcome(report.table(), report.to_dict())
 
 
+def run_config(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import sound_test
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.run import read_config, run_config
+
+    config = read_config(parsed.config)
+    out = parsed.out or Path(parsed.config.stem)
+    check_folder(out)
+    report, sections = run_config(config, out, parsed.cache, progress)
+    told, test = config.measure, None
+    if report is not None and told.listening:
+        test = sound_test(report, kind=told.listening, count=told.listening_clips, seed=told.seed)
+    about = f"{config.truth.data}, {config.truth.split or 'all clips'}"
+    write_report(out, config.title, about, sections, test)
+    text = "\n\n".join([*(section.text() for section in sections), f"{out / PAGE}"])
+    facts = {section.key: section.facts for section in sections if section.facts}
+    return Outcome(text, plain(facts), report is not None and report.failed)
+
+
+def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.experiments.run import EXPERIMENTS, run_experiments
+    from folai.evaluate.experiments.setting import ExperimentOptions
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = ExperimentOptions(
+        data=parsed.data,
+        split=parsed.split,
+        wild=parsed.wild,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        weights=parsed.weights,
+        mappers=tuple(parsed.mapper or ()),
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+    )
+    if parsed.out is not None:
+        check_folder(parsed.out)
+    names = list(EXPERIMENTS) if parsed.names == ["all"] else parsed.names
+    sections = run_experiments(names, options, parsed.cache, progress)
+    lines = [section.text() for section in sections]
+    if parsed.out is not None:
+        about = f"{parsed.data}, {parsed.split}; pieces that sound was made for: {parsed.limit}"
+        write_report(parsed.out, "Experiments", about, sections)
+        lines.append(f"{parsed.out / PAGE}")
+    facts = {section.key: section.facts for section in sections}
+    return Outcome("\n\n".join(lines), plain(facts))
+
+
 def read_prompts(path: Path) -> dict[str, str]:
     """Prompts by clip from a CSV file with the columns name and prompt.
 
@@ -76,5 +125,7 @@ def read_prompts(path: Path) -> dict[str, str]:
 
 EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
     "evaluate sound": evaluate_sound,
+    "evaluate run": run_config,
+    "evaluate experiment": run_experiments,
     "evaluate listening": evaluate_listening,
 }

@@ -146,7 +146,7 @@ class ListeningReport:
 def sound_test(
     report: SoundReport, *, kind: str, count: int, seed: int, videos: bool = True
 ) -> dict[str, Any]:
-    """A test of `count` clips of a comparison of systems, with their pictures where there are any."""
+    """A test of `count` clips of a comparison of systems, with their pictures if there are any."""
     from folai.evaluate.measure import WIDE
     from folai.evaluate.pairs import VIDEOS
     from folai.evaluate.report.pictures import small_video

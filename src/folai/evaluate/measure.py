@@ -124,7 +124,7 @@ def compare(
         for wav, what in zip(pair, ("silent", "silent truth"), strict=True):
             if _is_silent(wav):
                 notes[what] = notes.get(what, 0.0) + 1.0
-        pieces.append(_score(*pair, name, begins, options))
+        pieces.append(score_piece(*pair, name, begins, options))
         vectors.append([describe(wav) for wav in pair])
     if not pieces:
         raise ValueError(f"{name}: {length / WIDE:.2f} s are too short to measure")
@@ -141,7 +141,9 @@ def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
     return [(a, b) for a, b in cuts if b - a >= min(size / 2, length)]
 
 
-def _score(made: Wav, true: Wav, name: str, start: float, options: MeasureOptions) -> PieceScore:
+def score_piece(
+    made: Wav, true: Wav, name: str, start: float, options: MeasureOptions
+) -> PieceScore:
     """Of sounds [T] at WIDE."""
     scale = [_peak(wav) if options.peak_normalised else 1.0 for wav in (made, true)]
     made, true = made / scale[0], true / scale[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,19 @@ class Pairing:
     extra: tuple[str, ...]  # generated ones without a truth
 
 
-def pair_folders(truth: Path, generated: Path, system: str) -> Pairing:
-    """Pairs in the order of their names.
+def pair_folders(
+    truth: Path, generated: Path, system: str, only: Collection[str] | None = None
+) -> Pairing:
+    """Pairs in the order of their names; `only` those names of the truth where they are given.
 
     Raises ValueError where a folder is missing or has two files of one name, or if none pair up.
     """
     true, made = list_media(truth), list_media(generated)
+    if only is not None:
+        true = {name: path for name, path in true.items() if name in only}
     shared = sorted(true.keys() & made.keys())
     if not shared:
-        example = f"{min(made)!r} against {min(true)!r}"
+        example = f"{min(made)!r} against {min(true, default=None)!r}"
         raise ValueError(f"{generated}: no file has the name of one in {truth}; it has {example}")
     return Pairing(
         system=system,

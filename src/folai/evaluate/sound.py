@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -128,8 +128,9 @@ def evaluate_sound(
     progress: Progress | None = None,
     *,
     names: Sequence[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> SoundReport:
-    """Measure every folder of generated sounds against the true ones.
+    """Measure every folder of generated sounds against the true ones, `only` those names if given.
 
     A file that cannot be read is in `errors`, and the rest goes on. Raises ValueError for folders
     or embeddings that will not do, and where not a single pair can be measured.
@@ -138,7 +139,8 @@ def evaluate_sound(
         raise ValueError("no generated folder; give at least one")
     named = list(names) if names is not None else system_names(generated)
     pairings = [
-        pair_folders(truth, folder, name) for folder, name in zip(generated, named, strict=True)
+        pair_folders(truth, folder, name, only)
+        for folder, name in zip(generated, named, strict=True)
     ]
     embedders = [load_embedder(name) for name in options.embeddings]
     if not embedders:

@@ -126,13 +126,14 @@ def _sets(report: SoundReport) -> Section:
             )
         warned += [f"{system.name}, {text}" for text in warnings_of(system.sets)]
     columns = (
-        "system", "embedding", "clips", "FAD", "FAD inf", "R2", "cosine", "KL", "IS", "words", "FAVD",
+        "system", "embedding", "clips", "FAD", "FAD inf", "R2", "cosine", "KL", "IS", "words",
+        "FAVD",
     )  # fmt: skip
     caption = (
-        "FAD: squared Frechet distance to the true sounds; FAD inf: extrapolated to any number "
-        "of clips, R2 how well that fits; cosine: each clip to its truth (the CLAP score, by CLAP); "
-        "KL and IS: of PANNs' classes; words: CLAP's cosine with the prompt; FAVD: FAD of sound "
-        "and picture together, where vectors of the pictures are given"
+        "FAD: squared Frechet distance to the true sounds; FAD inf: extrapolated to any number of "
+        "clips, R2 how well that fits; cosine: each clip to its truth, the CLAP score where CLAP "
+        "is the embedding; KL, IS: by PANNs' classes; words: CLAP's cosine with the prompt; FAVD: "
+        "FAD of sound and picture together, where vectors of the pictures are given"
     )
     return Section(
         key="sets",
