@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 1 if some of many files fail, 2 bad input, 130 stopped."""
+    """Run a command; return its exit code: 1 if some files fail, 2 bad input, 130 stopped."""
     parsed = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():

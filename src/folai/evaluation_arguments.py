@@ -7,6 +7,37 @@ from pathlib import Path
 from typing import Any
 
 
+def add_data(commands: Any, add_command: Any) -> None:
+    """Add `folai data`."""
+    works = commands.add_parser("data", help="Prepare data sets.").add_subparsers(
+        title="works", required=True, metavar="WORK"
+    )
+    command = add_command(
+        works,
+        "data prepare",
+        "Make clips, envelopes, onsets, prompts and a manifest of a data set as published; a run "
+        "that was interrupted goes on.",
+        "folai data prepare greatest-hits vis-data prepared --splits splits --piece 10",
+    )
+    command.add_argument(
+        "kind", metavar="KIND", choices=("greatest-hits", "walking-the-maps", "folder"),
+        help="greatest-hits, walking-the-maps, or folder",
+    )  # fmt: skip
+    command.add_argument("source", type=Path, metavar="SRC", help="as published")
+    command.add_argument("out", type=Path, metavar="DST")
+    command.add_argument(
+        "--splits", type=Path, metavar="DIR", help="of train.txt, val.txt, test.txt (default: SRC)"
+    )
+    command.add_argument(
+        "--piece", type=float, metavar="S", help="cut into pieces of S seconds (default: whole)"
+    )
+    command.add_argument("--height", type=int, metavar="N", help="scale pictures to N rows")
+    command.add_argument(
+        "--shards", type=int, metavar="N", help="also WebDataset shards of N samples"
+    )
+    command.add_argument("--workers", type=int, metavar="N", default=1, help="processes")
+
+
 def add_evaluations(measures: Any, add_command: Any) -> None:
     """Add to the models of `folai evaluate`; `add_command` is that of `model_arguments`."""
     _add_sound(measures, add_command)

@@ -110,6 +110,23 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
     return Outcome("\n\n".join(lines), plain(facts))
 
 
+def prepare_data(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.datasets.prepare import PrepareOptions, prepare
+
+    options = PrepareOptions(
+        kind=parsed.kind,
+        source=parsed.source,
+        out=parsed.out,
+        splits=parsed.splits,
+        piece=parsed.piece,
+        height=parsed.height,
+        shards=parsed.shards,
+        workers=parsed.workers,
+    )
+    report = prepare(options, progress)
+    return Outcome(report.table(), report.to_dict(), bool(report.broken))
+
+
 def read_prompts(path: Path) -> dict[str, str]:
     """Prompts by clip from a CSV file with the columns name and prompt.
 
@@ -128,4 +145,5 @@ EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
     "evaluate run": run_config,
     "evaluate experiment": run_experiments,
     "evaluate listening": evaluate_listening,
+    "data prepare": prepare_data,
 }
