@@ -331,7 +331,11 @@ def bootstrap_interval(
     if known.size < 2:
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
-    means = [known[rng.integers(known.size, size=known.size)].mean() for _ in range(resamples)]
+    at_once = max(1, 1_000_000 // known.size)  # resamples: bounds the memory
+    counts = [min(at_once, resamples - done) for done in range(0, resamples, at_once)]
+    means = np.concatenate(
+        [known[rng.integers(known.size, size=(count, known.size))].mean(axis=1) for count in counts]
+    )
     low, high = np.percentile(means, [50 - 50 * level, 50 + 50 * level])
     return float(low), float(high)
 
