@@ -187,11 +187,11 @@ def _uneven(db: float, envelope: Envelope, rng: np.random.Generator) -> Envelope
 
 
 def _dropped(share: float, envelope: Envelope, rng: np.random.Generator) -> Envelope:
-    edges = [*envelope.onsets.tolist(), envelope.duration]
-    count = round(share * (len(edges) - 1))
-    for index in rng.permutation(len(edges) - 1)[:count]:
-        if edges[index + 1] - edges[index] > 0.01:
-            envelope = envelope.mute(edges[index], edges[index + 1])
+    onsets = envelope.onsets
+    for index in rng.permutation(len(onsets))[: round(share * len(onsets))]:
+        near = envelope.onsets[np.abs(envelope.onsets - onsets[index]) < 0.03]
+        if near.size:  # it may have gone with a neighbour
+            envelope = envelope.remove_hit(float(onsets[index]))
     return envelope
 
 
