@@ -42,10 +42,10 @@ def loudness(wav: ArrayLike, sample_rate: int) -> float:
 def k_weighted(wav: Floats, sample_rate: int) -> Floats:
     """[C, N] through the head and low-cut filters.
 
-    Their response is multiplied in over a second more than the sound lasts: by then what wraps
-    around has died away.
+    Their response is multiplied in over a second or two more than the sound lasts: by then what
+    wraps around has died away. Whole seconds are lengths that transform fast.
     """
-    length = wav.shape[1] + sample_rate
+    length = (wav.shape[1] // sample_rate + 2) * sample_rate
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(length))
     k, q = np.tan(np.pi * SHELF_HERTZ / sample_rate), SHELF_Q
     shelf = _quadratic(SHELF_GAIN, SHELF_MIDDLE * k / q, k, z) / _quadratic(1, k / q, k, z)
