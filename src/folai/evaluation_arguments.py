@@ -79,7 +79,7 @@ def _add_experiment(measures: Any, add_command: Any) -> None:
         "--wild", metavar="NAME", default="test_wild", help="split of unseen kinds of action"
     )
     command.add_argument(
-        "--limit", type=int, metavar="N", default=6, help="pieces to make sound for (%(default)s)"
+        "--limit", type=int, metavar="N", default=4, help="pieces to make sound for (%(default)s)"
     )
     command.add_argument("--seed", type=int, metavar="N", default=0)
     command.add_argument("--steps", type=int, metavar="N", help="of sampling")

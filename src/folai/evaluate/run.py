@@ -22,13 +22,14 @@
 
     [experiments]
     names = ["prompts", "control"]  # or "all"
-    limit = 6
+    limit = 4
 
 What folai makes lies beside the report and is made once: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
@@ -103,7 +104,7 @@ class MeasureConfig:
 @dataclass(frozen=True)
 class ExperimentConfig:
     names: tuple[str, ...] = ()
-    limit: int = 6
+    limit: int = 4
     seed: int = 0
     wild: str | None = "test_wild"
     embedding: str | None = None
@@ -165,7 +166,7 @@ def run_config(
     if config.systems:
         listings = list_clips(config.truth.data, config.truth.split)[: config.truth.limit]
         made = [
-            system.generated or _generate(system, listings, folder, shares.next())
+            system.generated or _generate(system, listings, folder, cache, shares.next())
             for system in config.systems
         ]
         report = _measure(config, listings, made, cache, shares)
@@ -218,7 +219,11 @@ def _measure(
 
 
 def _generate(
-    system: SystemConfig, listings: Sequence[Listing], folder: Path, progress: Progress
+    system: SystemConfig,
+    listings: Sequence[Listing],
+    folder: Path,
+    cache: Path,
+    progress: Progress,
 ) -> Path:
     """The sounds of a system for all clips, as WAV files by the clips' names; those there stay."""
     place = folder / "generated" / system.name
@@ -231,19 +236,17 @@ def _generate(
         current = json.dumps([key, status.st_size, status.st_mtime_ns, _weights_stamp(system)])
         if not (wav.is_file() and stamp.is_file() and stamp.read_text() == current):
             wav.parent.mkdir(parents=True, exist_ok=True)
-            _make(system, listing.path, wav)
+            _make(system, listing.path, wav, cache)
             with written_whole(stamp) as partial:
                 partial.write_text(current)
         told.step()
     return place
 
 
-def _make(system: SystemConfig, video: Path, wav: Path) -> None:
-    from folai.pipeline import GenerateOptions, generate, measure_envelope
+def _make(system: SystemConfig, video: Path, wav: Path, cache: Path) -> None:
+    from folai.pipeline import GenerateOptions, generate
 
-    envelope: Envelope | None = None
-    if system.envelope == TRUE:
-        envelope = measure_envelope(video)
+    envelope = _envelope(system, video, cache)
     reference = video if system.reference == OWN else system.reference
     given = {f.name: getattr(system, f.name) for f in fields(SystemConfig)}
     passed = (
@@ -252,6 +255,22 @@ def _make(system: SystemConfig, video: Path, wav: Path) -> None:
     )  # fmt: skip
     options = {name: given[name] for name in passed if given[name] is not None}
     generate(video, wav, GenerateOptions(reference=reference, envelope=envelope, **options))
+
+
+def _envelope(system: SystemConfig, video: Path, cache: Path) -> Envelope:
+    """What a system is to follow; a prediction is made once for all systems."""
+    from folai.envelope import Envelope
+    from folai.pipeline import measure_envelope, predict_envelope
+
+    if system.envelope == TRUE:
+        return measure_envelope(video)
+    status = video.stat()
+    told = f"{video.resolve()} {status.st_size} {status.st_mtime_ns} {_weights_stamp(system)[0]}"
+    stored = cache / f"envelope-{hashlib.sha256(told.encode()).hexdigest()[:20]}.json"
+    if not stored.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        predict_envelope(video, weights=system.weights).save(stored)
+    return Envelope.load(stored)
 
 
 def _weights_stamp(system: SystemConfig) -> list[str]:

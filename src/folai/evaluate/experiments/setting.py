@@ -47,7 +47,7 @@ class ExperimentOptions:
     data: Path  # clips with sound
     split: str | None = "val"
     wild: str | None = "test_wild"  # split of unseen kinds of action
-    limit: int = 6  # pieces that sound is made for, evenly spread
+    limit: int = 4  # pieces that sound is made for, evenly spread
     seed: int = 0
     weights: Path | None = None  # of the sound model
     mappers: tuple[Path, ...] = ()  # the first is used; `inputs` compares all
@@ -78,6 +78,7 @@ class Setting:
     ) -> None:
         self.options, self.cache = options, cache
         self.tell = tell or (lambda share: None)
+        self._truths: dict[str, NDArray[np.float64]] = {}
         cache.mkdir(parents=True, exist_ok=True)
 
     def each(self, items: Sequence[Item]) -> Iterator[Item]:
@@ -213,13 +214,11 @@ class Setting:
         """Against the true sound of the task."""
         return score_piece(wav, task.target, task.name, math.nan, MeasureOptions())
 
-    def likeness(self, wav: Wav, task: Task) -> float:
-        """Cosine of the embeddings of a sound and of the true one; NaN for silence."""
-        from folai.evaluate.metrics import cosine
-
-        if not wav.any():
-            return math.nan
-        return float(cosine(self.embedder.mean(wav), self.embedder.mean(task.target)))
+    def truth(self, task: Task) -> NDArray[np.float64]:
+        """The embedding [N, D] of a task's true sound."""
+        if task.name not in self._truths:
+            self._truths[task.name] = self.embedder.embed(task.target)
+        return self._truths[task.name]
 
 
 def short_name(task: Task) -> str:

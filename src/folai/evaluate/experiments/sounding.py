@@ -39,14 +39,14 @@ class Way:
     name: str
     sounds: dict[str, Wav]  # by task
     scores: list[PieceScore]
-    likeness: list[float]
-    together: SetScore | None
+    together: SetScore | None  # by embedding; None where all are silent
 
     def figures(self) -> dict[str, float]:
         named = ("correlation", "best", "lag", "skill_16k", "f1_50")
         found = {name: mean([getattr(score, name) for score in self.scores]) for name in named}
-        frechet = float("nan") if self.together is None else self.together.frechet
-        return found | {"cosine": mean(self.likeness), "frechet": frechet}
+        if self.together is None:
+            return found | {"cosine": float("nan"), "frechet": float("nan")}
+        return found | {"cosine": self.together.cosine, "frechet": self.together.frechet}
 
     def row(self) -> tuple[str, ...]:
         told = self.figures()
@@ -243,15 +243,15 @@ def judge(setting: Setting, name: str, sounds: dict[str, Wav]) -> Way:
     from folai.evaluate.sets import Embedded
 
     tasks = [task for task in setting.tasks if task.name in sounds]
-    embed = setting.embedder.embed
     clips = [
-        Embedded(embed(sounds[t.name]), embed(t.target)) for t in tasks if sounds[t.name].any()
+        Embedded(setting.embedder.embed(sounds[task.name]), setting.truth(task))
+        for task in tasks
+        if sounds[task.name].any()
     ]
     return Way(
         name,
         sounds,
         [setting.score(sounds[task.name], task) for task in tasks],
-        [setting.likeness(sounds[task.name], task) for task in tasks],
         score_set(setting.embedder.name, clips) if clips else None,
     )
 
