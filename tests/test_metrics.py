@@ -31,6 +31,7 @@ from folai.evaluate.metrics import (
     rms_curve,
     sound_l1,
     sound_skill,
+    wilson_interval,
 )
 
 GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
@@ -333,3 +334,24 @@ def test_cosine_score() -> None:
         (0.5**0.5 + 1) / 2
     )
     assert np.isnan(cosine_score(np.ones((0, 2)), np.ones((0, 2))))
+
+
+@golden("kl")
+def test_kl(case: dict[str, Any]) -> None:
+    assert kl(case["pred"], case["true"]) == pytest.approx(case["expected"], abs=1e-5)
+
+
+@golden("inception_score")
+def test_inception_score(case: dict[str, Any]) -> None:
+    assert inception_score(case["probabilities"]) == pytest.approx(case["expected"], abs=1e-4)
+
+
+@golden("frechet_distance")
+def test_frechet_distance(case: dict[str, Any]) -> None:
+    assert frechet_distance(case["a"], case["b"]) == pytest.approx(case["expected"])
+
+
+@golden("wilson_interval")
+def test_wilson_interval(case: dict[str, Any]) -> None:
+    found = wilson_interval(case["successes"], case["count"])
+    assert found == pytest.approx((case["low"], case["high"]), abs=1e-6)

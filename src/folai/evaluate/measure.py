@@ -6,6 +6,7 @@ was done to them is counted. PyTorch is not needed here: many files are measured
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from dataclasses import asdict, dataclass, field, fields
@@ -93,7 +94,7 @@ def measure(pair: Pair, options: MeasureOptions, cache: Path | None = None) -> P
         known = None if stored is None else _restore(stored, pair.name)
         if known is not None:
             return known
-        score = compare(*_read(pair.generated), *_read(pair.truth), pair.name, options)
+        score = compare(*read_audio(pair.generated), *read_audio(pair.truth), pair.name, options)
     except (ValueError, OSError) as error:
         return PairScore(pair.name, error=" ".join(str(error).split()))
     if stored is not None:
@@ -188,10 +189,6 @@ def score_piece(
     )
 
 
-def _read(path: Path) -> tuple[Wav, int]:
-    return read_audio(path)
-
-
 def _peak(wav: Wav) -> float:
     return float(np.abs(wav).max(initial=0.0)) or 1.0
 
@@ -209,6 +206,7 @@ def content_key(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
+@functools.cache
 def code_key() -> str:
     """Changes with the code that makes figures of sound."""
     from folai import audio, envelope, rms

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -132,7 +133,8 @@ def evaluate_sound(
 ) -> SoundReport:
     """Measure every folder of generated sounds against the true ones, `only` those names if given.
 
-    A file that cannot be read is in `errors`, and the rest goes on. Raises ValueError for folders
+    A file that cannot be read is in `errors`, and the rest goes on. Many pairs are measured in new
+    processes, which import the main module: a script must call this under `__main__`. Raises ValueError for folders
     or embeddings that will not do, and where not a single pair can be measured.
     """
     if not generated:
@@ -179,10 +181,14 @@ def _measure_all(
     else:
         # Fresh processes: one that holds PyTorch's threads must not be forked.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            for score in pool.map(run, pairs, chunksize=AT_ONCE):
-                scores.append(score)
-                told.step()
+        try:
+            with ProcessPoolExecutor(workers, mp_context=context) as pool:
+                for score in pool.map(run, pairs, chunksize=AT_ONCE):
+                    scores.append(score)
+                    told.step()
+        except BrokenProcessPool as error:
+            reason = "a worker was ended from outside, perhaps for lack of memory"
+            raise ValueError(f"{reason}; use fewer than {workers} workers") from error
     each = iter(scores)
     return [tuple(next(each) for _ in pairing.pairs) for pairing in pairings]
 
