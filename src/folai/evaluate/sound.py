@@ -134,8 +134,9 @@ def evaluate_sound(
     """Measure every folder of generated sounds against the true ones, `only` those names if given.
 
     A file that cannot be read is in `errors`, and the rest goes on. Many pairs are measured in new
-    processes, which import the main module: a script must call this under `__main__`. Raises ValueError for folders
-    or embeddings that will not do, and where not a single pair can be measured.
+    processes, which import the main module: a script must call this under `__main__`.
+    Raises ValueError for folders or embeddings that will not do, and where not a single pair can be
+    measured.
     """
     if not generated:
         raise ValueError("no generated folder; give at least one")
