@@ -28,8 +28,9 @@ FIGURES = ("correlation", "best", "f1", "l1")
 
 def prediction(setting: Setting) -> Section:
     """Predicted envelopes against true ones, by clip, action and material."""
-    found = setting.predicted
-    parts: tuple[Part, ...] = (_table(found), *_by_label(setting, found), *_pictures(found))
+    found, actions = setting.predicted, _actions(setting.options.data)
+    pictures = _pictures(found, actions)
+    parts: tuple[Part, ...] = (_table(found), *_by_label(setting, found), *pictures)
     return Section(
         key="prediction",
         title="Envelope prediction on held-out clips",
@@ -57,7 +58,7 @@ def unseen(setting: Setting) -> Section:
         key="unseen",
         title="Unseen kinds of action",
         question="What of footsteps, drums and typing, when only a drumstick was ever seen?",
-        parts=(table, *_pictures(found)),
+        parts=(table, *_pictures(found, actions)),
         findings=(_summary(found),),
         facts={"clips": [asdict(p.score) for p in found]},
     )
@@ -150,7 +151,7 @@ def _actions(data: Path) -> dict[str, str]:
         return {row["path"]: row.get("action") or "unknown" for row in csv.DictReader(file)}
 
 
-def _pictures(found: Sequence[Predicted]) -> tuple[Gallery, ...]:
+def _pictures(found: Sequence[Predicted], actions: dict[str, str]) -> tuple[Gallery, ...]:
     chosen = np.linspace(0, len(found) - 1, min(SHOWN, len(found))).round().astype(int)
     galleries = []
     for item in (found[i] for i in chosen):
@@ -167,6 +168,10 @@ def _pictures(found: Sequence[Predicted]) -> tuple[Gallery, ...]:
             onsets=onsets[onsets < seconds],
         )
         strip = frame_strip(item.listing.path, seconds, count=12)
-        told = f"correlation {item.score.correlation:.2f}, F1 {item.score.f1:.2f}"
+        action = actions.get(item.clip.name, "")
+        told = (
+            f"{action + '; ' if action else ''}correlation {item.score.correlation:.2f}, onset F1 "
+            f"{item.score.f1:.2f}; marks above the curve: predicted onsets"
+        )
         galleries.append(Gallery(Path(item.clip.name).stem, (Chart(strip + curve),), told))
     return tuple(galleries)
