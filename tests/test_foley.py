@@ -305,3 +305,30 @@ def test_weights_are_written_and_read(foley, envelope, tmp_path):
         load_foley(base, autoencoder=codec)
     with pytest.raises(ValueError, match=r"none\.safetensors: weights not found"):
         load_foley(tmp_path / "none.safetensors", autoencoder=codec)
+
+
+def test_a_sound_to_start_from_is_kept_the_more_the_lower_the_strength(foley, envelope):
+    time = np.arange(2 * RATE) / RATE
+    start = (0.2 * np.sin(2 * np.pi * 700 * time) * (time % 0.5 < 0.2)).astype(np.float32)
+    given = {"duration": 2.0, "prompt": "wood", "num_steps": 4, "envelope_lock": 0.0}
+    kept = foley.autoencoder.decode(foley._latents(start, 172)).detach()[0, 0, : 2 * RATE].numpy()
+
+    def likeness(strength: float) -> float:
+        made = foley.generate(envelope, init_wav=start, init_strength=strength, **given)[0, 0]
+        return float(np.corrcoef(centred_rms(made, RATE, 100), centred_rms(kept, RATE, 100))[0, 1])
+
+    assert likeness(0.0) > 0.999
+    assert likeness(0.0) > likeness(0.5)
+    assert np.array_equal(
+        foley.generate(envelope, init_wav=start, init_strength=1.0, **given),
+        foley.generate(envelope, **given),
+    )
+
+
+def test_likeness_changes_the_bands_only_where_there_is_a_reference(foley, envelope):
+    reference = np.random.default_rng(0).uniform(-0.1, 0.1, (1, RATE)).astype(np.float32)
+    for given, same in (({"prompt": "wood"}, True), ({"reference": reference}, False)):
+        near, far = (
+            foley.generate(envelope, duration=2.0, num_steps=2, likeness=x, **given) for x in (1, 0)
+        )
+        assert np.array_equal(near, far) is same

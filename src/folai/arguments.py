@@ -187,6 +187,21 @@ def _add_engine(command: Any) -> None:
         default=Sampling.envelope_lock,
         help="how far the level is pulled onto the envelope, 0 to 1 (default: %(default)s)",
     )
+    model.add_argument(
+        "--likeness",
+        type=float,
+        metavar="X",
+        default=Sampling.likeness,
+        help="how far the bands are drawn to the reference's, 0 to 1 (default: %(default)s)",
+    )
+    model.add_argument(
+        "--init-strength",
+        type=float,
+        metavar="X",
+        default=Sampling.init_strength,
+        help="below 1 the preview's sound is re-imagined, the less the lower, not made from "
+        "nothing (default: %(default)s)",
+    )
     model.add_argument("--foley-weights", type=Path, metavar="FILE", help="other weights of it")
     command.add_argument(
         "--variations",

@@ -68,6 +68,8 @@ def _generate(parsed: Namespace) -> None:
         cfg_scale=parsed.cfg_scale,
         control_scale=parsed.control_scale,
         envelope_lock=parsed.envelope_lock,
+        likeness=parsed.likeness,
+        init_strength=parsed.init_strength,
         mix_db=parsed.mix,
         codec=parsed.codec,
         weights=parsed.weights,
@@ -178,6 +180,7 @@ def _train_mapper(parsed: Namespace) -> None:
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         inputs=parsed.inputs,
+        fold=parsed.fold,
         seed=parsed.seed,
         threads=parsed.threads,
     )
@@ -253,7 +256,12 @@ def _evaluate_mapper(parsed: Namespace) -> None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         else:
             report = evaluate_mapper(
-                parsed.data, parsed.split, parsed.weights, progress, cache=parsed.cache
+                parsed.data,
+                parsed.split,
+                parsed.weights,
+                progress,
+                fold=parsed.fold,
+                cache=parsed.cache,
             )
     _report(parsed, report.table(), **report.to_dict())
 

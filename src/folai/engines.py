@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 ENGINES = ("diffusion", "preview")
 DEFAULT_SOUND = "wood"
 
+_HIGHEST = {
+    "cfg_scale": 20,
+    "control_scale": 3,
+    "envelope_lock": 1,
+    "likeness": 1,
+    "init_strength": 1,
+}
+
 Wav = NDArray[np.float32]
 
 
@@ -40,11 +48,13 @@ class Sampling:
     cfg_scale: float = 4.0  # of guidance toward reference and prompt; 1: none
     control_scale: float = 1.0  # how strongly the envelope steers; 0: not at all
     envelope_lock: float = 0.5  # how far the finished level is pulled onto the envelope, 0 to 1
+    likeness: float = 1.0  # how far the finished bands are drawn to the reference's, 0 to 1
+    init_strength: float = 1.0  # how far the preview's sound is re-imagined; 1: not looked at
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_steps <= 500:
             raise ValueError(f"num_steps is {self.num_steps}; give 1 to 500")
-        for name, highest in (("cfg_scale", 20), ("control_scale", 3), ("envelope_lock", 1)):
+        for name, highest in _HIGHEST.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= highest):
                 raise ValueError(f"{name} is {value}; give 0 to {highest}")
@@ -104,26 +114,39 @@ def play_diffusion(
     seed: int,
     variations: int,
 ) -> list[Wav]:
-    """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate."""
+    """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate.
+
+    With an `init_strength` below 1 each starts from what the preview makes of the same.
+    """
     prompt = sampling.prompt
-    if reference is None and prompt is None:
-        prompt = prompt_of_sound(sound or DEFAULT_SOUND)
     rate = foley.sample_rate
-    takes = foley.generate(
-        envelope,
-        duration=duration,
-        reference=None if reference is None else resample(reference, sample_rate, rate),
-        prompt=prompt,
-        negative_prompt=sampling.negative_prompt,
-        num_steps=sampling.num_steps,
-        cfg_scale=sampling.cfg_scale,
-        control_scale=sampling.control_scale,
-        envelope_lock=sampling.envelope_lock,
-        seed=seed,
-        variations=variations,
-    )
+    given = None if reference is None else resample(reference, sample_rate, rate)
+    named = None if given is not None else sound or _nearest_sound(prompt)
+    if given is None and prompt is None:
+        prompt = prompt_of_sound(sound or DEFAULT_SOUND)
+    shared: dict[str, Any] = {
+        **{name: value for name, value in vars(sampling).items() if name != "prompt"},
+        "duration": duration,
+        "reference": given,
+        "prompt": prompt,
+    }
+    if sampling.init_strength == 1:
+        takes = list(foley.generate(envelope, seed=seed, variations=variations, **shared))
+    else:
+        takes = []
+        for take in range(seed, seed + variations):
+            wav = lay(envelope, reference=given, sound=named, sample_rate=rate, seed=take)
+            takes.append(foley.generate(envelope, seed=take, init_wav=wav, **shared)[0])
     num_samples = round(duration * sample_rate)
     return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
+
+
+def _nearest_sound(prompt: str | None) -> str:
+    """The built-in sound that a prompt names, or the usual one."""
+    if prompt is None:
+        return DEFAULT_SOUND
+    named = {find_words(material.replace("_", " "))[0]: material for material in MATERIALS}
+    return next((named[word] for word in find_words(prompt) if word in named), DEFAULT_SOUND)
 
 
 def check_engine(engine: str | None, sound: str | None, given: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from folai.audio import fit_length, to_mono
 from folai.checkpoints import (
     AUTOENCODER,
     CONTROL,
@@ -31,13 +32,14 @@ from folai.checkpoints import (
 from folai.conditioning import LEVEL, Hints, condition, read_hints
 from folai.engines import Sampling
 from folai.envelope import Envelope
+from folai.likeness import match_bands
 from folai.longform import sample_windows
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
 from folai.rms import centred_rms, gaussian_smooth
-from folai.sampling import SAMPLERS, draw_noise, guide, make_times
+from folai.sampling import SAMPLERS, alpha_sigma, draw_noise, guide, make_times
 from folai.vocabulary import ALL
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
@@ -93,6 +95,9 @@ class Foley:
         cfg_scale: float = Sampling.cfg_scale,
         control_scale: float = Sampling.control_scale,
         envelope_lock: float = Sampling.envelope_lock,
+        likeness: float = Sampling.likeness,
+        init_wav: NDArray[np.floating[Any]] | None = None,
+        init_strength: float = Sampling.init_strength,
         seed: int = 0,
         variations: int = 1,
         progress: Callable[[float], None] | None = None,
@@ -100,8 +105,10 @@ class Foley:
         """Sound [variations, 1, T] of `duration` seconds; take i is that of seed + i alone.
 
         reference: [C, T] at `sample_rate`. control_scale: 0 ignores the envelope. envelope_lock:
-        how far the finished level is pulled onto it, 0 to 1. Raises ValueError for a reference or
-        prompt that will not do, and where a stage gives NaN.
+        how far the finished level is pulled onto it, 0 to 1. likeness: how far its bands are drawn
+        to those of the reference, 0 to 1. init_wav: sound [C, T] to start from instead of noise;
+        init_strength: how far it is re-imagined, 0 (kept) to 1 (not looked at). Raises ValueError
+        for a reference or prompt that will not do, and where a stage gives NaN.
         """
         rate = self.sample_rate
         num_samples = round(duration * rate)
@@ -128,13 +135,33 @@ class Foley:
         run = Run(self, hints, num_steps, cfg_scale, control_scale, step_done)
         takes = []
         with torch.inference_mode():
+            if init_wav is not None and init_strength < 1:
+                latents = self._latents(init_wav, num_frames)
+                run.start_from(latents, init_strength)
             # One by one: on a CPU a batch is no faster, and rounding would depend on it.
             for take in range(variations):
                 latents = run.sample(envelope, num_frames, seed + take)
+                latents = self.liken(latents, hints[0].reference, likeness)
                 decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
                 wav = finite(decoded, "the decoder")[0, :, :num_samples].cpu().numpy()
                 takes.append(finished(wav, rate, envelope, peak / LEVEL, envelope_lock))
         return np.stack(takes)
+
+    def liken(self, latents: Tensor, reference: Tensor | None, likeness: float) -> Tensor:
+        """Latents [1, C, T] with bands drawn to those of the reference's [1, C, N]."""
+        if reference is None or likeness == 0:
+            return latents
+        mean, std = self.autoencoder.band_mean, self.autoencoder.band_std
+        levels, wanted = latents[0] * std + mean, reference[0] * std + mean
+        return ((match_bands(levels, wanted, likeness) - mean) / std)[None]
+
+    def _latents(self, wav: NDArray[np.floating[Any]], num_frames: int) -> Tensor:
+        """A sound [C, T] at the level of training, as latents [1, C, num_frames]."""
+        mono = to_mono(np.atleast_2d(wav)).astype(np.float32)
+        loudest = float(centred_rms(mono, self.sample_rate, 250.0).max())
+        mono = fit_length(mono, num_frames * self.autoencoder.hop_length)
+        mono = mono * np.float32(LEVEL / max(loudest, 1e-6))
+        return self.autoencoder.encode(torch.from_numpy(mono)[None], chunk=2048)[..., :num_frames]
 
     def _frames(self, seconds: float) -> int:
         """Latent frames, a whole number of the DiT's tokens."""
@@ -159,6 +186,7 @@ class Run:
         self.controlnet = foley.controlnet if control_scale > 0 else None
         self.control_scale = control_scale
         self.times = make_times(num_steps, foley.config.time_shift, foley.config.last_time)
+        self.start: Tensor | None = None  # latents [1, C, F] to set out from, instead of noise
         wanted, unwanted = hints
         branches = [wanted] if cfg_scale == 1 else [wanted, unwanted]
         if len(branches) == 2 and self.controlnet is not None:
@@ -172,6 +200,14 @@ class Run:
             if self.controlnet is not None:
                 self.steered = min(2, len(branches))
                 self.control_memory = self.controlnet.remember(given.tokens[: self.steered])
+
+    def start_from(self, latents: Tensor, strength: float) -> None:
+        """Sets out from latents [1, C, F] with noise of t = `strength`, not from noise alone.
+
+        As many steps are done as lie below it (SDEdit, arXiv 2108.01073).
+        """
+        self.start = latents.to(self.device)
+        self.times = [strength, *(t for t in self.times if t < strength - 1e-6)]
 
     def sample(self, envelope: Envelope, num_frames: int, seed: int) -> Tensor:
         """Latents [1, C, F] that follow the envelope, its peak at the level of training."""
@@ -190,6 +226,9 @@ class Run:
         control = control.to(self.device)
         channels = foley.config.dit.latent_channels
         noise = draw_noise([seed], channels, num_frames).to(self.device)
+        if self.start is not None:
+            alpha, sigma = alpha_sigma(torch.tensor(self.times[0]), foley.config.objective)
+            noise = sigma * noise + alpha * _fitted(self.start, num_frames)
 
         def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
             return self._sample_window(noise, control[:, start * samples : stop * samples])
@@ -241,6 +280,12 @@ class Run:
                 x, modulation, looked, self.control_memory, mask[: self.steered]
             )
         ]
+
+
+def _fitted(latents: Tensor, num_frames: int) -> Tensor:
+    """[1, C, F] cut, or continued with its last frame."""
+    missing = num_frames - latents.shape[-1]
+    return F.pad(latents, (0, max(0, missing)), mode="replicate")[..., :num_frames]
 
 
 # The finished sound

@@ -53,6 +53,7 @@ def add_train(commands: Any) -> None:
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
+    _add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
     _add_run(command, "mapper", steps=1300, cached="what is computed from clips")
     command = add_command(
         trainers,
@@ -65,6 +66,19 @@ def add_train(commands: Any) -> None:
 
     _add_train_autoencoder(trainers)
     _add_train_foley(trainers)
+
+
+def _add_fold(command: argparse.ArgumentParser, about: str) -> None:
+    command.add_argument("--fold", type=_fold, metavar="K/N", help=about)
+
+
+def _fold(text: str) -> Any:
+    from folai.train.folds import Fold
+
+    try:
+        return Fold.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_train_autoencoder(trainers: Any) -> None:
@@ -129,6 +143,7 @@ def add_evaluate(commands: Any) -> None:
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
     command.add_argument("--split", metavar="NAME", help="only this split of DIR/clips.csv")
+    _add_fold(command, "only what training with the same --fold has left out")
     command.add_argument(
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )

@@ -50,10 +50,12 @@ class GenerateOptions:
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
     seed: int = 0  # of the variation between one hit and the next
     variations: int = 1  # takes; each has the next seed
-    num_steps: int = Sampling.num_steps  # these four are of the engine "diffusion"
+    num_steps: int = Sampling.num_steps  # these six are of the engine "diffusion"
     cfg_scale: float = Sampling.cfg_scale
     control_scale: float = Sampling.control_scale
     envelope_lock: float = Sampling.envelope_lock
+    likeness: float = Sampling.likeness
+    init_strength: float = Sampling.init_strength
     mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
     codec: str | None = None  # of the sound; None: what the container is usually given
     sample_rate: int = 44100  # Hz

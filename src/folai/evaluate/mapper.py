@@ -45,6 +45,7 @@ from folai.evaluate.reporting import (
 from folai.mapper import predict_envelope
 from folai.rms import find_onsets
 from folai.train.alignment import estimate_offsets, refine_onsets
+from folai.train.folds import Fold
 from folai.train.precompute import TRUTH_RATE, Clip, Listing, list_clips, load_clips
 
 Floats = NDArray[np.float64]
@@ -123,15 +124,19 @@ def evaluate_mapper(
     weights: Path | None,
     progress: Progress | None = None,
     *,
+    fold: Fold | None = None,
     cache: Path | None = None,
 ) -> MapperReport:
-    """Score the mapper on the clips of a folder, or of one split of it.
+    """Score the mapper on the clips of a folder, or of one split of it, or of those on the clips
+    that a fold of cross-validation leaves out.
 
     What was read is kept in `cache` between the two passes, 38 kB a step (70 MB a minute of
     video); without one, in a temporary folder. One clip at a time is in memory.
     Raises ValueError for a folder or weights that will not do, and if no clip can be read.
     """
     listings = list_clips(data, split)
+    if fold is not None:
+        _, listings = fold.apart(listings)
     beside = beside_those(data, listings)
     models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
     unread: dict[str, str] = {}

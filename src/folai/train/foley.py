@@ -155,8 +155,9 @@ def load_sequences(
     material = load_material(sounds, autoencoder, cache, log, objects)
     sequences = Sequences(material, autoencoder)
     log(
-        f"{len(sequences.clips)} clips, {len(sequences.long)} long recordings, events of "
-        f"{len(sequences.pools)} labels, computed ones of {len(sequences.modelled)}"
+        f"{len(sequences.clips)} clips with parts of {len(sequences.parts)} labels; labels of long "
+        f"recordings {len(sequences.long)}, events {len(sequences.pools)}, computed ones "
+        f"{len(sequences.modelled)}"
     )
     return sequences
 

@@ -40,6 +40,7 @@ from folai.rms import from_bins
 from folai.train.alignment import estimate_offsets, refine_onsets
 from folai.train.dataset import Batch, Example, batches, truth_at
 from folai.train.feed import prefetched
+from folai.train.folds import Fold
 from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
 from folai.writing import written_whole
 
@@ -59,6 +60,7 @@ class TrainOptions:
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
     shape_weight: float = 1.0  # of the correlation term
     inputs: str = "both"
+    fold: Fold | None = None  # leaves some recordings out, for cross-validation
     seed: int = 0
     threads: int = 1
     cache: Path | None = None  # where what was computed from the clips is kept
@@ -145,6 +147,9 @@ def _recorded(
 ) -> list[Example]:
     splits = (data / "clips.csv").is_file()
     listings = list_clips(data, "train" if splits else None)
+    if options.fold is not None:
+        listings, left_out = options.fold.apart(listings)
+        log(f"{len(left_out)} clips are left out")
     clips = list(load_clips(listings, cache))
     offsets = estimate_offsets(clips)
     examples = []

@@ -1,14 +1,15 @@
 """Training examples of the sound model: what should sound, and another part of the same to go by.
 
-Recordings give windows of their own. Single events of one label and origin are laid in rhythms or
-at random, at levels that vary, with the reference made of others of them. Colour, pitch and room
-are then changed in target and reference alike, so that what they have in common is worth copying.
+Recordings give windows of their own, whole or of the parts in which one thing sounds. Single events
+of one label and origin are laid in rhythms or at random, at levels that vary, with the reference
+made of others of them. Colour, pitch and room are then changed in target and reference alike, so
+that what they have in common is worth copying.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,11 @@ LENGTHS = (2.0, 3.0, 4.0, 6.0)  # seconds of a target
 REFERENCES = (44, 88, 172, 300, 432)  # latent frames of a reference
 BESIDE = 30  # latent frames of a recording from which a reference can be taken
 LONG = 3.0  # seconds from which a recording is used as it is, not as an event
-SHARES = {"clips": 0.4, "events": 0.32, "long": 0.12, "modelled": 0.16}
-NO_REFERENCE, NO_WORDS = 0.3, 0.4  # shares of examples that go without
-RECOLOURED, MOVED, ROOMED = 0.5, 0.4, 0.35  # shares that get another colour, pitch, room
+SHARES = {"clips": 0.22, "parts": 0.2, "events": 0.32, "long": 0.1, "modelled": 0.16}
+GIVEN = {(True, False): 0.3, (True, True): 0.25, (False, True): 0.35, (False, False): 0.1}
+"""(reference, words): share of examples that have them."""
+SAID = 0.75  # share of the known words that are said, at least one: a prompt is rarely complete
+RECOLOURED, MOVED, ROOMED = 0.7, 0.5, 0.5  # shares that get another colour, pitch, room
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,15 @@ class Sequences:
         long = LONG * self.rate
         self.clips = [m for m in material if m.label == "" and m.num_frames > 1.5 * self.rate]
         recorded = [m for m in material if m.label and not m.origin.startswith(MODELLED)]
-        self.long = [m for m in recorded if m.num_frames >= long]
+        self.long = _by_label(m for m in recorded if m.num_frames >= long)
+        joined = (part for clip in self.clips for part in _joined_parts(clip))
+        self.parts = _by_label(part for part in joined if part.num_frames > 1.5 * self.rate)
         self.pools = _pools([m for m in recorded if m.num_frames < 1.5 * long])
         self.modelled = _pools([m for m in material if m.origin.startswith(MODELLED)])
         self.noise = _noise_levels(autoencoder)
         kinds = {
             "clips": self.clips,
+            "parts": self.parts,
             "events": self.pools,
             "long": self.long,
             "modelled": self.modelled,
@@ -138,9 +144,9 @@ class Sequences:
             latents.append(self._latents(target))
             references.append(self._latents(reference))
             envelopes.append(np.sqrt(target.curve) / LEVEL)
-            given.append(rng.random() >= NO_REFERENCE)
-            spoken = () if rng.random() < NO_WORDS else spoken
-            words.append(numbers_of(spoken[:MAX_WORDS], ALL))
+            shown, told = list(GIVEN)[rng.choice(len(GIVEN), p=list(GIVEN.values()))]
+            given.append(shown or (not spoken and told))
+            words.append(numbers_of(_said(spoken, rng)[:MAX_WORDS] if told else (), ALL))
         return Batch(
             torch.from_numpy(np.stack(latents)),
             torch.from_numpy(np.stack(references)),
@@ -159,12 +165,15 @@ class Sequences:
             weights = np.array([min(m.num_frames, 40 * self.rate) for m in self.clips])
             clip = self.clips[rng.choice(len(self.clips), p=weights / weights.sum())]
             target, reference, words = self._windows(clip, frames, reference_frames, rng)
-        elif kind == "long":
-            clip = self.long[rng.integers(len(self.long))]
+        elif kind in ("long", "parts"):
+            labels = self.long if kind == "long" else self.parts
+            like = labels[rng.choice(list(labels))]
+            clip = like[rng.integers(len(like))]
             target, reference, words = self._windows(clip, frames, reference_frames, rng)
         else:
             pools = self.pools if kind == "events" else self.modelled
-            label = rng.choice(list(pools))
+            counts = np.sqrt([sum(map(len, pools[label])) for label in pools])
+            label = rng.choice(list(pools), p=counts / counts.sum())
             pool = pools[label][rng.integers(len(pools[label]))]
             target, reference = self._laid(pool, frames, reference_frames, rng)
             words = words_of_label(str(label))
@@ -297,6 +306,28 @@ def _pools(material: Sequence[Material]) -> dict[str, list[list[Material]]]:
         if item.power.max(initial=0.0) > 1e-8:
             found[item.label][item.origin].append(item)
     return {label: list(origins.values()) for label, origins in found.items()}
+
+
+def _by_label(material: Iterable[Material]) -> dict[str, list[Material]]:
+    found: dict[str, list[Material]] = defaultdict(list)
+    for item in material:
+        found[item.label].append(item)
+    return dict(found)
+
+
+def _joined_parts(clip: Material) -> Iterator[Material]:
+    """For each label of a clip, all parts in which nothing else sounds, one after another."""
+    for label in dict.fromkeys(label for _, _, label in clip.parts):
+        spans = [(first, last) for first, last, other in clip.parts if other == label]
+        levels = np.concatenate([clip.levels[:, a:b] for a, b in spans], axis=1)
+        power = np.concatenate([clip.power[SAMPLES * a : SAMPLES * b] for a, b in spans])
+        yield Material(f"{clip.name} {label}", label, clip.name, levels, power)
+
+
+def _said(words: tuple[str, ...], rng: Generator) -> tuple[str, ...]:
+    """Some of the words, at least one where there are any."""
+    kept = tuple(word for word in words if rng.random() < SAID)
+    return kept or (words[int(rng.integers(len(words)))],) if words else ()
 
 
 def _evening(event: Material) -> float:
