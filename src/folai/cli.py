@@ -266,22 +266,6 @@ def _evaluate_mapper(parsed: Namespace) -> None:
     _report(parsed, report.table(), **report.to_dict())
 
 
-def _evaluate_autoencoder(parsed: Namespace) -> None:
-    from folai.evaluate.autoencoder import evaluate_autoencoder
-
-    with _progress(parsed) as progress:
-        report = evaluate_autoencoder(
-            parsed.data,
-            parsed.split,
-            parsed.weights,
-            progress,
-            limit=parsed.limit,
-            embedding=parsed.embedding,
-            cache=parsed.cache,
-        )
-    _report(parsed, report.table(), **report.to_dict())
-
-
 def _evaluate_foley(parsed: Namespace) -> None:
     from folai.evaluate.foley import FoleyOptions, evaluate_foley
 
@@ -325,7 +309,6 @@ COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "train control": _train_control,
     "train autoencoder": _train_autoencoder,
     "evaluate mapper": _evaluate_mapper,
-    "evaluate autoencoder": _evaluate_autoencoder,
     "evaluate foley": _evaluate_foley,
     **dict.fromkeys(EVALUATIONS, _evaluation),
 }

@@ -1,4 +1,4 @@
-"""What the commands `evaluate sound|run|experiment|listening` and `data prepare` do.
+"""What `evaluate sound|run|experiment|listening|autoencoder` and `data prepare` do.
 
 Each takes what was parsed and tells what to print; printing is left to `cli`.
 """
@@ -110,6 +110,21 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
     return Outcome("\n\n".join(lines), plain(facts))
 
 
+def evaluate_autoencoder(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.autoencoder import evaluate_autoencoder
+
+    report = evaluate_autoencoder(
+        parsed.data,
+        parsed.split,
+        parsed.weights,
+        progress,
+        limit=parsed.limit,
+        embedding=parsed.embedding,
+        cache=parsed.cache,
+    )
+    return Outcome(report.table(), report.to_dict())
+
+
 def prepare_data(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.datasets.prepare import PrepareOptions, prepare
 
@@ -145,5 +160,6 @@ EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
     "evaluate run": run_config,
     "evaluate experiment": run_experiments,
     "evaluate listening": evaluate_listening,
+    "evaluate autoencoder": evaluate_autoencoder,
     "data prepare": prepare_data,
 }

@@ -78,6 +78,7 @@ class SystemConfig:
     cfg_scale: float | None = None
     control_scale: float | None = None
     envelope_lock: float | None = None
+    likeness: float | None = None
     weights: Path | None = None
     foley_weights: Path | None = None
 
@@ -251,7 +252,7 @@ def _make(system: SystemConfig, video: Path, wav: Path, cache: Path) -> None:
     given = {f.name: getattr(system, f.name) for f in fields(SystemConfig)}
     passed = (
         "engine", "prompt", "negative_prompt", "sound", "seed", "num_steps", "cfg_scale",
-        "control_scale", "envelope_lock", "weights", "foley_weights",
+        "control_scale", "envelope_lock", "likeness", "weights", "foley_weights",
     )  # fmt: skip
     options = {name: given[name] for name in passed if given[name] is not None}
     generate(video, wav, GenerateOptions(reference=reference, envelope=envelope, **options))

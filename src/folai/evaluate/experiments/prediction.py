@@ -48,11 +48,11 @@ def unseen(setting: Setting) -> Section:
     grouped = defaultdict(list)
     for item in found:
         grouped[actions.get(item.clip.name, "unknown")].append(item.score)
+    best_first = sorted(grouped.items(), key=lambda pair: -mean([s.correlation for s in pair[1]]))
     rows = [
         (action, str(len(scores)), *_cells([[getattr(s, f) for s in scores] for f in FIGURES]))
-        for action, scores in grouped.items()
+        for action, scores in best_first
     ]
-    rows.sort(key=lambda row: row[2], reverse=True)
     table = Table(("action", "clips", "corr", "best", "F1", "L1/silence"), tuple(rows), EXPLAINED)
     return Section(
         key="unseen",

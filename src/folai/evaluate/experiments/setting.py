@@ -202,12 +202,12 @@ class Setting:
     @cached_property
     def _weights_key(self) -> str:
         """Changes with the sound model's weights and with the code that runs it."""
-        from folai import conditioning, foley, longform, sampling
+        from folai import conditioning, foley, likeness, longform, sampling
 
         path = self.options.weights or checkpoints.FOLEY
         cards = (path, path.with_name(checkpoints.CONTROL.name), checkpoints.AUTOENCODER)
         told = [card.with_suffix(".json").read_text() for card in cards]
-        modules = (foley, sampling, conditioning, longform)
+        modules = (foley, sampling, conditioning, longform, likeness)
         return "".join([*told, *(Path(str(m.__file__)).read_text() for m in modules)])
 
     def score(self, wav: Wav, task: Task) -> PieceScore:
