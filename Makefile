@@ -2,6 +2,8 @@
 # make demo VIDEO=my.mp4 SOUND=hit.wav     the same for a clip of yours (SOUND=metal works too)
 # make test                                ruff, mypy and pytest
 # make check                               the figures against librosa and others, which are large
+# make test-browser                        the studio's page in Chromium, which must be installed
+# make screenshots                         the README's pictures of it
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +12,7 @@ OUT ?= demo
 # Tests and the demo are small: waiting threads would only take the cores from one another.
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test lint check clean
+.PHONY: demo test test-browser screenshots lint check clean
 
 demo: .venv/installed
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
@@ -22,6 +24,12 @@ check: .venv/installed
 	$(BIN)/python -m pip install --quiet -e '.[dev,check]'
 	$(BIN)/pytest tests/test_metrics.py tests/test_nets.py tests/test_datasets.py
 
+test-browser: .venv/browser
+	$(BIN)/pytest tests/browser -s
+
+screenshots: .venv/browser
+	FOLAI_SCREENSHOTS=docs/images $(BIN)/pytest tests/browser/test_path.py
+
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -32,6 +40,10 @@ lint: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+.venv/browser: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[browser]'
 	touch $@
 
 # What was made on the way; .venv and the finished videos stay.

@@ -41,6 +41,15 @@ def hit(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def studio(clip, tmp_path_factory):
+    """(client, studio): a client that is let in, to a studio with `clip` opened."""
+    from studio_clients import opened
+
+    with opened(tmp_path_factory.mktemp("projects"), clip) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
 def shared_clips() -> Path:
     """The folder of real clips, which is no part of the repository."""
     folder = ROOT.parent / "shared" / "clips"

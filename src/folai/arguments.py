@@ -11,6 +11,7 @@ from folai.engines import DEFAULT_SOUND, ENGINES, Sampling
 from folai.evaluation_arguments import add_data
 from folai.materials import MATERIALS
 from folai.model_arguments import add_command, add_evaluate, add_train
+from folai.studio.arguments import add_studio
 
 EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
     "--gain": ("gain", ("DB",), "louder by DB decibels"),
@@ -40,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_envelope(commands)
     _add_edit(commands)
     _add_demo(commands)
+    add_studio(commands)
     add_train(commands)
     add_evaluate(commands)
     add_data(commands, add_command)

@@ -20,8 +20,6 @@ from folai.materials import MATERIALS
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
-    from folai.evaluate.mapper import MapperReport
-    from folai.evaluate.rendered import RenderedReport
     from folai.pipeline import Progress
 
 
@@ -244,51 +242,41 @@ def _join_mappers(parsed: Namespace) -> None:
     _report(parsed, f"{parsed.out}: averages {len(parsed.weights)} mappers", output=parsed.out)
 
 
-def _evaluate_mapper(parsed: Namespace) -> None:
-    from folai.evaluate.mapper import evaluate_mapper
-    from folai.evaluate.rendered import evaluate_rendered
+def _studio(parsed: Namespace) -> None:
+    try:
+        from folai.studio.server import check_host, serve
+        from folai.studio.studio import Studio
+    except ImportError as error:
+        name = (error.name or "a package").split(".")[0]
+        raise ImportError(f"{name} is missing: pip install 'folai[studio]'") from error
+    password = parsed.password
+    if password == "":
+        from getpass import getpass
 
-    if (parsed.data is None) == (parsed.rendered is None):
-        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
-    report: MapperReport | RenderedReport
-    with _progress(parsed) as progress:
-        if parsed.data is None:
-            report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
-        else:
-            report = evaluate_mapper(
-                parsed.data,
-                parsed.split,
-                parsed.weights,
-                progress,
-                fold=parsed.fold,
-                cache=parsed.cache,
-            )
-    _report(parsed, report.table(), **report.to_dict())
+        password = getpass("Password of the studio: ")
+    check_host(parsed.host, password)
+    studio = Studio(parsed.projects)
+    try:
+        if parsed.video is not None:
+            studio.open_file(parsed.video)
+        serve(
+            studio,
+            host=parsed.host,
+            port=parsed.port,
+            password=password,
+            ready=lambda link: _tell_link(parsed, link),
+        )
+    finally:
+        studio.close()
 
 
-def _evaluate_foley(parsed: Namespace) -> None:
-    from folai.evaluate.foley import FoleyOptions, evaluate_foley
+def _tell_link(parsed: Namespace, link: str) -> None:
+    _report(parsed, f"folai studio: {link}  (ends with Ctrl-C)", link=link)
+    sys.stdout.flush()
+    if not parsed.no_browser:
+        import webbrowser
 
-    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
-    options = FoleyOptions(
-        data=parsed.data,
-        split=parsed.split,
-        sounds=parsed.sounds,
-        weights=parsed.weights,
-        mapper=parsed.mapper,
-        generator=not parsed.baselines,
-        predicted=not parsed.true_only,
-        limit=parsed.limit,
-        seed=parsed.seed,
-        embedding=parsed.embedding,
-        sampling={name: value for name, value in sampling.items() if value is not None},
-        durations=tuple(parsed.speed),
-        plot=parsed.plot,
-        cache=parsed.cache,
-    )
-    with _progress(parsed) as progress:
-        report = evaluate_foley(options, progress=progress)
-    _report(parsed, report.table(), **report.to_dict())
+        webbrowser.open(link)
 
 
 def _evaluation(parsed: Namespace) -> int:
@@ -303,13 +291,12 @@ COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "envelope": _envelope,
     "edit": _edit,
     "demo": _demo,
+    "studio": _studio,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
     "train foley": _train_foley,
     "train control": _train_control,
     "train autoencoder": _train_autoencoder,
-    "evaluate mapper": _evaluate_mapper,
-    "evaluate foley": _evaluate_foley,
     **dict.fromkeys(EVALUATIONS, _evaluation),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,10 +114,12 @@ def play_diffusion(
     sample_rate: int,
     seed: int,
     variations: int,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Wav]:
     """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate.
 
     With an `init_strength` below 1 each starts from what the preview makes of the same.
+    progress: is told what share of the steps is done, 0 to 1.
     """
     prompt = sampling.prompt
     rate = foley.sample_rate
@@ -129,6 +132,7 @@ def play_diffusion(
         "duration": duration,
         "reference": given,
         "prompt": prompt,
+        "progress": progress,
     }
     if sampling.init_strength == 1:
         takes = list(foley.generate(envelope, seed=seed, variations=variations, **shared))

@@ -1,4 +1,4 @@
-"""What `evaluate sound|run|experiment|listening|autoencoder` and `data prepare` do.
+"""What the commands `evaluate ...` and `data prepare` do.
 
 Each takes what was parsed and tells what to print; printing is left to `cli`.
 """
@@ -10,7 +10,11 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from folai.evaluate.mapper import MapperReport
+    from folai.evaluate.rendered import RenderedReport
 
 Progress = Callable[[float], None]
 
@@ -110,6 +114,51 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
     return Outcome("\n\n".join(lines), plain(facts))
 
 
+def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.mapper import evaluate_mapper
+    from folai.evaluate.rendered import evaluate_rendered
+
+    if (parsed.data is None) == (parsed.rendered is None):
+        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
+    report: MapperReport | RenderedReport
+    if parsed.data is None:
+        report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
+    else:
+        report = evaluate_mapper(
+            parsed.data,
+            parsed.split,
+            parsed.weights,
+            progress,
+            fold=parsed.fold,
+            cache=parsed.cache,
+        )
+    return Outcome(report.table(), report.to_dict())
+
+
+def evaluate_foley(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.foley import FoleyOptions, evaluate_foley
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = FoleyOptions(
+        data=parsed.data,
+        split=parsed.split,
+        sounds=parsed.sounds,
+        weights=parsed.weights,
+        mapper=parsed.mapper,
+        generator=not parsed.baselines,
+        predicted=not parsed.true_only,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        durations=tuple(parsed.speed),
+        plot=parsed.plot,
+        cache=parsed.cache,
+    )
+    report = evaluate_foley(options, progress=progress)
+    return Outcome(report.table(), report.to_dict())
+
+
 def evaluate_autoencoder(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.autoencoder import evaluate_autoencoder
 
@@ -160,6 +209,8 @@ EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
     "evaluate run": run_config,
     "evaluate experiment": run_experiments,
     "evaluate listening": evaluate_listening,
+    "evaluate mapper": evaluate_mapper,
+    "evaluate foley": evaluate_foley,
     "evaluate autoencoder": evaluate_autoencoder,
     "data prepare": prepare_data,
 }

@@ -119,13 +119,18 @@ def picture_end(path: str | Path) -> Fraction:
 
 def packets_end(path: str | Path, index: int) -> Fraction:
     """Return the container time (seconds) at which the last packet of a stream ends, or 0."""
-    end = Fraction(0)
+    end, last = 0, None  # ticks: fractions would take longer than reading the packets
     with open_media(path) as container:
         stream = container.streams[index]
         rate = stream.average_rate if isinstance(stream, VideoStream) else None
-        usual = 1 / rate if rate else Fraction(0)
         for packet in packets_of(container, stream):
             if packet.pts is not None and not packet.is_discard:
-                lasting = packet.duration * packet.time_base if packet.duration else usual
-                end = max(end, packet.pts * packet.time_base + lasting)
-    return end
+                if packet.duration:
+                    end = max(end, packet.pts + packet.duration)
+                else:
+                    last = packet.pts if last is None else max(last, packet.pts)
+        tick = stream.time_base or Fraction(0)
+    ends = [Fraction(0), end * tick]
+    if last is not None:
+        ends.append(last * tick + (1 / rate if rate else 0))
+    return max(ends)

@@ -143,6 +143,25 @@ def generate(
     return FoleyResult(takes, options.sample_rate, envelope, paths, engine, notes)
 
 
+def play_envelope(
+    envelope: Envelope,
+    options: GenerateOptions = GenerateOptions(),
+    *,
+    progress: Progress | None = None,
+) -> FoleyResult:
+    """The sound alone along an envelope, as long as that is: no clip is needed.
+
+    progress: is told what share of the sampling is done; what it raises stops the work within a
+    step. Raises ValueError for a reference or prompt that will not do.
+    """
+    reference = read_reference(options)
+    play, engine = _player(options, reference, envelope.duration, progress)
+    num_samples = round(envelope.duration * options.sample_rate)
+    takes = tuple(fit_length(take, num_samples) for take in play(envelope))
+    notes = reference_notes(options, engine)
+    return FoleyResult(takes, options.sample_rate, envelope, (), engine, notes)
+
+
 def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
     """`out` itself, then with `.take2`, `.take3`... before its suffix."""
     first = Path(out)
@@ -151,7 +170,10 @@ def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
 
 
 def _player(
-    options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
+    options: GenerateOptions,
+    reference: NDArray[np.float32] | None,
+    duration: float,
+    progress: Progress | None = None,
 ) -> tuple[Callable[[Envelope], list[NDArray[np.float32]]], str]:
     """(what makes takes [C, T] from an envelope, its name); PyTorch is loaded where it is needed.
 
@@ -178,7 +200,7 @@ def _player(
     foley = load_foley() if weights is None else load_foley(weights)
     return (
         lambda envelope: play_diffusion(
-            foley, envelope, options.sampling, duration=duration, **shared
+            foley, envelope, options.sampling, duration=duration, progress=progress, **shared
         ),
         engine,
     )

@@ -10,7 +10,9 @@ What the envelope asks for beyond the events (scraping, rolling) is filled by gr
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.random import Generator
@@ -31,13 +33,15 @@ _CEILING = 0.99  # highest sample of the result
 
 
 @dataclass(frozen=True)
-class _Kit:
+class Kit:
     """What there is to play: events, a `texture` [C, T] of RMS 1 to take grains from, and how far
     `detune` an event may be resampled when it comes again (0.03: by 3 %)."""
 
     events: list[Event]
     texture: Wav
     detune: float
+    sample_rate: int  # Hz
+    rng: Generator  # as it was left by the making; each laying starts from a copy
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,13 @@ def lay(
     Raises ValueError without exactly one of the two, for an unknown name, and for a reference that
     is shorter than 50 ms, silent or not finite.
     """
-    rng = np.random.default_rng(seed)
-    kit = _make_kit(reference, sound, sample_rate, rng)
+    kit = make_kit(reference=reference, sound=sound, sample_rate=sample_rate, seed=seed)
+    return lay_kit(envelope, kit)
+
+
+def lay_kit(envelope: Envelope, kit: Kit) -> Wav:
+    """As `lay` with what `kit` was made of: the same sound, and faster when a kit is kept."""
+    rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
     asked = _gate(envelope.values.astype(np.float64))
     score = _Score(asked, envelope.onsets, envelope.frame_rate, sample_rate)
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
@@ -84,9 +93,15 @@ def lay(
 # What there is to play
 
 
-def _make_kit(
-    reference: ArrayLike | None, sound: str | None, sample_rate: int, rng: Generator
-) -> _Kit:
+def make_kit(
+    *,
+    reference: ArrayLike | None = None,
+    sound: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    seed: int = 0,
+) -> Kit:
+    """Cuts or computes what `lay` plays, from the same arguments. Raises ValueError as it does."""
+    rng = np.random.default_rng(seed)
     if (reference is None) == (sound is None):
         raise ValueError(f"give either a reference or a sound: one of {', '.join(MATERIALS)}")
     if sound is not None:
@@ -94,12 +109,12 @@ def _make_kit(
         blows = [thing.strike(rng, level=level)[None] for level in np.linspace(0.15, 1.0, 8)]
         texture = thing.scrape(rng, 2.0)[None] / np.float32(0.1)
         # A model's blows differ already, and its pitch is what makes it one thing.
-        return _Kit([measure_event(blow, 0, sample_rate) for blow in blows], texture, detune=0.002)
+        struck = [measure_event(blow, 0, sample_rate) for blow in blows]
+        return Kit(struck, texture, 0.002, sample_rate, rng)
     assert reference is not None
     events = cut_events(reference, sample_rate)
-    return _Kit(
-        events, steady_texture(events, sample_rate), detune=0.03 if len(events) < 3 else 0.01
-    )
+    detune = 0.03 if len(events) < 3 else 0.01
+    return Kit(events, steady_texture(events, sample_rate), detune, sample_rate, rng)
 
 
 # Laying it along the envelope
@@ -118,7 +133,7 @@ def _gate(values: Curve) -> Curve:
     return np.asarray(values * opening)
 
 
-def _lay_events(wav: Wav, kit: _Kit, score: _Score, rng: Generator) -> None:
+def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator) -> None:
     """Adds one event at each onset to `wav`, [C, T]."""
     spans = _spans(score)
     loudest = max((peak for _, peak, _ in spans), default=0.0)
@@ -162,24 +177,50 @@ def _choose(
 
 
 def _vary(
-    event: Event, kit: _Kit, loudness: float, sample_rate: int, rng: Generator
+    event: Event, kit: Kit, loudness: float, sample_rate: int, rng: Generator
 ) -> tuple[Wav, int]:
     """The event as a new take, [C, T], and the sample of its onset: other pitch, other colour.
 
     Both in the spectrum: a shelf that tilts by up to 9 dB from 500 Hz to 8 kHz, darker for a hit
     softer than the event was, and band-limited resampling by an inverse transform of other length.
     """
-    num_samples = event.samples.shape[1]
+    from scipy.fft import irfft, rfft  # here: SciPy takes as long to load as a laying
+
     loudest = max(other.level for other in kit.events)
     softer_db = 20 * np.log10(max(loudness, 1e-3) * loudest / event.level)
     tilt_db = np.clip(0.35 * softer_db, -9, 3) + rng.normal(0, 0.8)
-    length = max(16, round(num_samples * (1 + rng.uniform(-kit.detune, kit.detune))))
-    spectrum = np.fft.rfft(event.samples)
-    hertz = np.arange(spectrum.shape[1]) * (sample_rate / num_samples)
+    stretch = 1 + rng.uniform(-kit.detune, kit.detune)
+    padded, length = _fast_lengths(event.samples.shape[1], stretch)
+    spectrum = rfft(event.samples, padded)
+    hertz = np.arange(spectrum.shape[1]) * (sample_rate / padded)
     octaves = np.log2(np.maximum(hertz, 1) / 500)
-    spectrum *= 10 ** (tilt_db / 20 * np.clip(octaves / 4, 0, 1))
-    samples = np.fft.irfft(spectrum, length) * (length / num_samples)
-    return np.asarray(samples, np.float32), round(event.onset * length / num_samples)
+    spectrum *= (10 ** (tilt_db / 20 * np.clip(octaves / 4, 0, 1))).astype(np.float32)
+    samples = irfft(spectrum, length) * np.float32(length / padded)
+    kept = round(event.samples.shape[1] * length / padded)
+    return np.asarray(samples[:, :kept], np.float32), round(event.onset * length / padded)
+
+
+def _fast_lengths(num_samples: int, stretch: float) -> tuple[int, int]:
+    """Two lengths of transforms, the first at least `num_samples`, of which the ratio is `stretch`.
+
+    Both have no prime factor above 7: a transform of any length takes up to ten times as long.
+    """
+    fast = _smooth_numbers()
+    first = fast[np.searchsorted(fast, max(16, num_samples)) :][:16]
+    second = fast[np.searchsorted(fast, first * stretch)]
+    best = int(np.argmin(np.abs(second / first - stretch)))
+    return int(first[best]), int(second[best])
+
+
+@cache
+def _smooth_numbers(limit: int = 1 << 32) -> NDArray[np.int64]:
+    """Every whole number below `limit` without a prime factor above 7, sorted."""
+    numbers = np.ones(1, np.int64)
+    for prime in (2, 3, 5, 7):
+        powers = prime ** np.arange(int(np.log(limit) / np.log(prime)) + 1, dtype=np.int64)
+        numbers = np.outer(numbers, powers).ravel()
+        numbers = numbers[numbers < limit]
+    return np.sort(numbers)
 
 
 def _add(wav: Wav, samples: Wav, start: int) -> None:

@@ -31,7 +31,7 @@ REFERENCES = (44, 88, 172, 300, 432)  # latent frames of a reference
 BESIDE = 30  # latent frames of a recording from which a reference can be taken
 LONG = 3.0  # seconds from which a recording is used as it is, not as an event
 SHARES = {"clips": 0.22, "parts": 0.2, "events": 0.32, "long": 0.1, "modelled": 0.16}
-GIVEN = {(True, False): 0.3, (True, True): 0.25, (False, True): 0.35, (False, False): 0.1}
+GIVEN = {(True, False): 0.28, (True, True): 0.22, (False, True): 0.4, (False, False): 0.1}
 """(reference, words): share of examples that have them."""
 SAID = 0.75  # share of the known words that are said, at least one: a prompt is rarely complete
 RECOLOURED, MOVED, ROOMED = 0.7, 0.5, 0.5  # shares that get another colour, pitch, room
@@ -140,12 +140,12 @@ class Sequences:
     def batch(self, count: int, frames: int, reference_frames: int, rng: Generator) -> Batch:
         latents, references, given, words, envelopes = [], [], [], [], []
         for _ in range(count):
-            target, reference, spoken = self.example(frames, reference_frames, rng)
+            shown, told = list(GIVEN)[rng.choice(len(GIVEN), p=list(GIVEN.values()))]
+            target, reference, spoken = self.example(frames, reference_frames, rng, shown=shown)
             latents.append(self._latents(target))
             references.append(self._latents(reference))
             envelopes.append(np.sqrt(target.curve) / LEVEL)
-            shown, told = list(GIVEN)[rng.choice(len(GIVEN), p=list(GIVEN.values()))]
-            given.append(shown or (not spoken and told))
+            given.append(shown or (told and not spoken))
             words.append(numbers_of(_said(spoken, rng)[:MAX_WORDS] if told else (), ALL))
         return Batch(
             torch.from_numpy(np.stack(latents)),
@@ -157,9 +157,13 @@ class Sequences:
         )
 
     def example(
-        self, frames: int, reference_frames: int, rng: Generator
+        self, frames: int, reference_frames: int, rng: Generator, *, shown: bool = True
     ) -> tuple[Part, Part, tuple[str, ...]]:
-        """(target, reference, words), both at the level of training."""
+        """(target, reference, words), both at the level of training.
+
+        Only what has a reference to show it (`shown`) is given another colour, pitch and room:
+        words alone should mean what they mean.
+        """
         kind = rng.choice(self.kinds, p=self.shares)
         if kind == "clips":
             weights = np.array([min(m.num_frames, 40 * self.rate) for m in self.clips])
@@ -177,7 +181,8 @@ class Sequences:
             pool = pools[label][rng.integers(len(pools[label]))]
             target, reference = self._laid(pool, frames, reference_frames, rng)
             words = words_of_label(str(label))
-        target, reference = self._changed(target, reference, rng)
+        if shown:
+            target, reference = self._changed(target, reference, rng)
         quieter = rng.uniform(0, 15) if rng.random() < 0.3 else 0.0
         return target.at_level(LEVEL * 10 ** (-quieter / 20)), reference.at_level(LEVEL), words
 

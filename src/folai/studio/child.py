@@ -1,0 +1,261 @@
+"""A process of its own for whatever takes a media file apart: `python -m folai.studio.child WHAT`.
+
+Its one argument is JSON. It says on standard output, one JSON object a line, `{"progress": 0.5}`,
+and at the end `{"result": ...}` or `{"error": "..."}`. See `children.py` for the other side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from folai.studio.limits import MEGABYTE, give_way, restrict
+
+# Containers of pictures and sound by FFmpeg's names. Playlists and scripts are not among them:
+# those name other files and addresses, which FFmpeg would open.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,asf,flv,mxf,gif,dv,nut,ivf,"
+    "h264,hevc,m4v,yuv4mpegpipe,rm,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,amr,au,opus,tta,wv,ape"
+)
+
+
+def main() -> None:
+    what, given = sys.argv[1], json.loads(sys.argv[2])
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread's memory counts as used
+    limits = LIMITS[what]
+    restrict(memory=limits[0] * MEGABYTE, seconds=limits[1], file_size=given.get("file_size"))
+    if what in IN_THE_BACKGROUND:
+        give_way()
+    names = given.pop("names", {})
+    given.pop("file_size", None)
+    said: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: said.append(_named(str(message), names))
+        try:
+            result = COMMANDS[what](**given)
+        except (ValueError, OSError, ImportError) as error:
+            say(error=_named(_text(error), names))
+        except MemoryError:
+            say(error=f"{next(iter(names.values()), 'it')} needs too much memory; make it smaller")
+        else:
+            say(result=result, warnings=said)
+
+
+def say(**message: Any) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def progress(share: float) -> None:
+    say(progress=round(share, 4))
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _named(text: str, names: dict[str, str]) -> str:
+    """With the names the user gave, not those of our folders."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text
+
+
+# The commands
+
+
+def check_format(path: str) -> None:
+    """Raise ValueError for a file that is not a plain container of pictures and sound."""
+    import av
+
+    from folai.media import open_media
+    from folai.writing import one_line
+
+    if not Path(path).is_file() or Path(path).stat().st_size == 0:
+        with open_media(path):  # says what is wrong with it
+            return
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    try:
+        av.open(path, "r", options=options, metadata_errors="replace").close()
+    except (av.FFmpegError, OSError) as error:
+        raise ValueError(
+            f"{path}: is not a video or sound file that can be read ({one_line(error)}); "
+            "it may be damaged, cut short or of another type: export it again, as .mp4 or .wav"
+        ) from error
+
+
+def probe_clip(path: str, times: str) -> dict[str, Any]:
+    """What a clip is; the times of its pictures go to the file `times` as float64."""
+    import numpy as np
+
+    from folai.media import open_media, packets_of, require_video
+    from folai.video import probe
+    from folai.writing import written_whole
+
+    check_format(path)
+    info = probe(path)
+    with open_media(path) as container:
+        stream = require_video(container, path)
+        pixels = stream.codec_context.pix_fmt
+        ticks = [
+            packet.pts
+            for packet in packets_of(container, stream)
+            if packet.pts is not None and not packet.is_discard
+        ]
+        stamps = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
+        tags = [container.metadata, *(stream.metadata for stream in container.streams)]
+        timecode = next((tag["timecode"] for tag in tags if "timecode" in tag), None)
+    shown = stamps[(stamps > -1e-6) & (stamps < info.duration)].clip(min=0.0)
+    if len(shown) < 2:
+        raise ValueError(f"{path}: only one picture could be found; a clip needs at least two")
+    with written_whole(times) as partial:
+        partial.write_bytes(shown.astype("<f8").tobytes())
+    return {
+        "start": info.start,
+        "duration": info.duration,
+        "fps": info.fps,
+        "num_frames": len(shown),
+        "width": info.width,
+        "height": info.height,
+        "video_codec": info.video_codec,
+        "audio_codec": info.audio_codec,
+        "timecode": timecode,
+        "playable": _plays_in_browsers(info.container, info.video_codec, pixels, info.start),
+    }
+
+
+def _plays_in_browsers(container: str, codec: str, pixels: str | None, start: float) -> str | None:
+    """The media type for a `<video>`; None where some browser would show nothing.
+
+    A clip that begins before its first picture is shown would run on another clock there.
+    """
+    if abs(start) > 0.001 or pixels not in ("yuv420p", "yuvj420p"):
+        return None
+    if "mp4" in container.split(",") and codec in ("h264", "vp9", "av1"):
+        return "video/mp4"
+    if "webm" in container.split(",") and codec in ("vp8", "vp9", "av1"):
+        return "video/webm"
+    return None
+
+
+def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[str, Any]:
+    """Any sound as a WAV file with one or two channels, and what it was."""
+    from folai.audio import read_audio, resample, to_mono, write_wav
+    from folai.events import cut_events
+
+    check_format(path)
+    wav, rate = read_audio(path)
+    seconds, channels = wav.shape[1] / rate, wav.shape[0]
+    if seconds > longest:
+        raise ValueError(f"{path}: lasts {seconds:.0f} s; give at most {longest:.0f} s of it")
+    notes = []
+    if channels > 2:
+        wav = to_mono(wav)
+        notes.append(f"{channels} channels made one")
+    if rate != sample_rate:
+        wav = resample(wav, rate, sample_rate)
+        notes.append(f"resampled from {rate} to {sample_rate} Hz")
+    try:
+        cut_events(wav, sample_rate)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    write_wav(out, wav, sample_rate)
+    message = ", ".join(notes)
+    return {
+        "duration": wav.shape[1] / sample_rate,
+        "channels": wav.shape[0],
+        "sample_rate": sample_rate,
+        "message": message,
+    }
+
+
+def read_curve(path: str, out: str) -> None:
+    """An envelope from a .json, .csv or sound file, saved as `envelopes.py` does."""
+    from folai.envelope import Envelope
+    from folai.studio.envelopes import write_npz
+
+    if Path(path).suffix not in (".json", ".csv"):
+        check_format(path)
+    write_npz(Path(out), Envelope.load(path))
+
+
+def predict(path: str, out: str) -> None:
+    from folai.pipeline import predict_envelope
+    from folai.studio.envelopes import write_npz
+
+    write_npz(Path(out), predict_envelope(path, progress=_seldom()))
+
+
+def make_proxy(path: str, out: str) -> str:
+    from folai.studio.proxy import write_proxy
+
+    return write_proxy(Path(path), Path(out), _seldom())
+
+
+def finish_clip(path: str, sound: str, out: str, mix_db: float | None) -> None:
+    """The clip with the WAV file `sound`, at `out`."""
+    from folai.audio import read_audio
+    from folai.mux import mux
+
+    mux(path, *read_audio(sound), out, mix_db=mix_db)
+
+
+def check_finished(path: str, out: str) -> None:
+    """Raise ValueError unless the clip can be written to a file with the suffix of `out`."""
+    from folai.mux import check_output
+
+    check_output(out, source=path)
+
+
+def show_pictures(path: str, start: float) -> None:
+    from folai.studio.pictures import serve_pictures
+
+    serve_pictures(path, start)
+
+
+def _seldom(step: float = 0.002) -> Callable[[float], None]:
+    """Says the progress, but not for every picture."""
+    last = -1.0
+
+    def told(share: float) -> None:
+        nonlocal last
+        if share >= last + step or share >= 1:
+            last = share
+            progress(share)
+
+    return told
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "probe": probe_clip,
+    "sound": read_sound,
+    "curve": read_curve,
+    "predict": predict,
+    "proxy": make_proxy,
+    "finish": finish_clip,
+    "check": check_finished,
+    "pictures": show_pictures,
+}
+
+IN_THE_BACKGROUND = ("predict", "proxy")
+
+LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
+    "probe": (2048, 120),
+    "sound": (2048, 120),
+    "curve": (2048, 60),
+    "predict": (4096, None),  # as long as it goes on, see `children.py`
+    "proxy": (3072, None),
+    "finish": (6144, None),
+    "check": (2048, 60),
+    "pictures": (2048, None),
+}
+
+if __name__ == "__main__":
+    main()

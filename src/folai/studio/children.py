@@ -1,0 +1,114 @@
+"""Starts the processes that take media files apart (`child.py`), and ends those that hang."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from folai.studio.failures import Cancelled, Overloaded
+
+POLL = 0.05  # seconds between looks at whether to go on
+
+WRITTEN_MOST = 64 << 30  # bytes of a file, where nothing else is said
+
+
+def child_command(what: str, given: dict[str, Any]) -> list[str]:
+    return [sys.executable, "-m", "folai.studio.child", what, json.dumps(given)]
+
+
+def run_child(
+    what: str,
+    given: dict[str, Any],
+    *,
+    names: dict[Path, str],
+    patience: float,
+    file_size: int = WRITTEN_MOST,
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[Any, list[str]]:
+    """(result, warnings) of a command of `child.py`.
+
+    names: what files are called in messages. patience: seconds without a sign of life before it is
+    ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long or
+    too much, Cancelled as soon as `cancelled()`.
+    """
+    called = {str(path): name for path, name in names.items()}
+    command = child_command(what, {**given, "names": called, "file_size": file_size})
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    heard = _Listener(child, progress)
+    try:
+        while not heard.ended.wait(POLL):
+            if cancelled():
+                raise Cancelled
+            if time.monotonic() - heard.last > patience:
+                raise Overloaded(_too_much(names, f"no answer for {patience:.0f} s"))
+        child.wait()
+    finally:
+        child.kill()
+        child.wait()
+        heard.join()
+    if "error" in heard.answer:
+        raise ValueError(heard.answer["error"])
+    if "result" not in heard.answer:
+        last = (heard.complaints.strip().splitlines() or [""])[-1][:200]
+        raise Overloaded(_too_much(names, last or f"it ended with {child.returncode}"))
+    return heard.answer["result"], heard.answer.get("warnings", [])
+
+
+def _too_much(names: dict[Path, str], reason: str) -> str:
+    name = next(iter(names.values()), "the file")
+    return f"{name}: could not be worked on in the time and memory allowed ({reason}); " + (
+        "try a shorter or smaller one, or export it again"
+    )
+
+
+class _Listener:
+    """Reads what a child says, on two threads, so that neither pipe ever fills up."""
+
+    def __init__(
+        self, child: subprocess.Popen[bytes], progress: Callable[[float], None] | None
+    ) -> None:
+        self.answer: dict[str, Any] = {}
+        self.complaints = ""
+        self.last = time.monotonic()
+        self.ended = threading.Event()
+        self._child, self._progress = child, progress
+        self._threads = [
+            threading.Thread(target=target, daemon=True) for target in (self._listen, self._drain)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _listen(self) -> None:
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            self.last = time.monotonic()
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue  # a library's own words
+            if not isinstance(message, dict):
+                continue
+            if "progress" in message:
+                if self._progress is not None:
+                    self._progress(float(message["progress"]))
+            else:
+                self.answer = message
+        self.ended.set()
+
+    def _drain(self) -> None:
+        assert self._child.stderr is not None
+        for line in self._child.stderr:
+            self.complaints = (self.complaints + line.decode(errors="replace"))[-4000:]
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=2)

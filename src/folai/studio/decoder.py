@@ -1,0 +1,126 @@
+"""The server's side of `pictures.py`: one process a clip, started when pictures are asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from folai.studio.children import child_command
+from folai.studio.failures import Overloaded
+
+PATIENCE = 20.0  # seconds for one answer
+MOST = 3  # processes at once; the one that was asked longest ago ends
+KEPT = 24 << 20  # bytes of pictures kept in memory
+
+
+class Decoder:
+    """Pictures of one clip."""
+
+    def __init__(self, path: Path, start: float) -> None:
+        self._path, self._start = path, start
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self.last = time.monotonic()
+
+    def ask(self, asked: dict[str, Any]) -> bytes:
+        """JPEG. Raises ValueError where nothing decodes, Overloaded where it takes too long."""
+        with self._lock:
+            self.last = time.monotonic()
+            if self._child is None or self._child.poll() is not None:
+                self._child = self._begin()
+            child = self._child
+            watch = threading.Timer(PATIENCE, child.kill)
+            watch.start()
+            try:
+                return _exchange(child, asked)
+            except (OSError, EOFError, json.JSONDecodeError) as error:
+                child.kill()
+                child.wait()
+                self._child = None
+                raise Overloaded("the picture took too long to decode; ask again") from error
+            finally:
+                watch.cancel()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._child is not None:
+                self._child.kill()
+                self._child.wait()
+                self._child = None
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        given = {"path": str(self._path), "start": self._start}
+        return subprocess.Popen(
+            child_command("pictures", given),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def _exchange(child: subprocess.Popen[bytes], asked: dict[str, Any]) -> bytes:
+    assert child.stdin is not None and child.stdout is not None
+    child.stdin.write(json.dumps(asked).encode() + b"\n")
+    child.stdin.flush()
+    line = child.stdout.readline()
+    if not line:
+        raise EOFError
+    said = json.loads(line)
+    if "error" in said:
+        raise ValueError(said["error"])
+    if "length" not in said:
+        raise EOFError
+    content = child.stdout.read(said["length"])
+    if len(content) != said["length"]:
+        raise EOFError
+    return content
+
+
+class Decoders:
+    """Those of all projects, and the pictures that were made last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: dict[str, Decoder] = {}
+        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._size = 0
+
+    def known(self, project: str, asked: dict[str, Any]) -> bytes | None:
+        with self._lock:
+            return self._kept.get((project, json.dumps(asked)))
+
+    def ask(self, project: str, path: Path, start: float, asked: dict[str, Any]) -> bytes:
+        known = self.known(project, asked)
+        if known is not None:
+            return known
+        content = self._decoder(project, path, start).ask(asked)
+        with self._lock:
+            self._kept[project, json.dumps(asked)] = content
+            self._size += len(content)
+            while self._size > KEPT:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return content
+
+    def _decoder(self, project: str, path: Path, start: float) -> Decoder:
+        with self._lock:
+            decoder = self._of.setdefault(project, Decoder(path, start))
+            rest = [name for name in self._of if name != project]
+            ended = []
+            if len(rest) >= MOST:
+                oldest = min(rest, key=lambda name: self._of[name].last)
+                ended.append(self._of.pop(oldest))
+        for other in ended:
+            other.close()
+        return decoder
+
+    def close(self) -> None:
+        with self._lock:
+            decoders = list(self._of.values())
+            self._of = {}
+        for decoder in decoders:
+            decoder.close()

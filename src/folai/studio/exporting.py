@@ -1,0 +1,238 @@
+"""What leaves the studio: the finished clip, Broadcast Wave, stems, envelopes, a timeline."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from folai.envelope import Envelope
+from folai.mux import finished_name
+from folai.studio.broadcast import timecode_seconds, write_broadcast_wave
+from folai.studio.children import run_child
+from folai.studio.jobs import Job
+from folai.studio.midi import midi_file
+from folai.studio.project import Project
+from folai.studio.sounds import Mix, Resampled, Sound, SoundFile, chosen_take, heard_takes
+from folai.studio.store import safe_name
+from folai.studio.studio import Studio
+from folai.studio.timeline import Stem, timeline_json
+from folai.writing import written_whole
+
+STALLED = 600.0  # seconds that writing a clip may take without ending
+MOST_EXPORTS = 100  # files kept; the oldest go
+
+
+def export(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
+    """A job that writes a file. Raises ValueError, before it waits, for what will not do."""
+    document = project.document
+    kind = given["kind"]
+    timecode = given.get("timecode") or _plain(document["clip"]["timecode"])
+    start = timecode_seconds(timecode, document["clip"]["fps"])
+    given = {**given, "start": start, "sample_rate": given.get("sample_rate") or 48000}
+    if kind in ("json", "csv", "midi"):
+        layer = _layer(project, given)
+        envelope = studio.envelope(project, layer["envelope"])
+        write: Callable[[Path, Job], None] = _envelope_writer(kind, envelope, layer["name"])
+        name = f"{_stem(document)} {layer['name']}.{'mid' if kind == 'midi' else kind}"
+    else:
+        if kind != "otio" and not _audible(document, kind):
+            raise ValueError("no take is heard: generate one, or unmute a layer, then export")
+        write, name = _sound_writer(kind, project, document, given)
+
+    def work(job: Job) -> None:
+        folder = project.media / "exports"
+        folder.mkdir(exist_ok=True)
+        out = _free_name(folder, safe_name(name, f"export{Path(name).suffix}"))
+        write(out, job)
+        job.file = out.name
+        held = sorted(folder.glob("[!.]*"), key=os.path.getmtime)
+        for old in held[: max(0, len(held) - MOST_EXPORTS)]:
+            old.unlink(missing_ok=True)
+
+    return studio.jobs.add("export", project.id, work)
+
+
+def mix_of(project: Project, document: dict[str, Any], layer: str | None = None) -> Mix:
+    """All that is heard, or what is heard of one layer."""
+    parts: list[tuple[Sound, float]] = [
+        (SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
+        for name, take, gain in heard_takes(document)
+        if layer is None or name == layer
+    ]
+    rates = {sound.sample_rate for sound, _ in parts} or {44100}
+    rate = max(rates)
+    parts = [(Resampled(sound, rate), gain) for sound, gain in parts]
+    return Mix.of(parts, document["clip"]["duration"], rate)
+
+
+def find_export(project: Project, name: str) -> Path | None:
+    """The file of that name, among those that are there."""
+    folder = project.media / "exports"
+    listed = folder.glob("[!.]*") if folder.is_dir() else ()
+    return next((path for path in listed if path.name == name), None)
+
+
+def _layer(project: Project, given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("layer") is None:
+        first: dict[str, Any] = project["edit"]["layers"][0]
+        return first
+    return project.find("layers", given["layer"])
+
+
+def _plain(timecode: str | None) -> str | None:
+    """A clip's own timecode, unless it is one that cannot be read."""
+    try:
+        timecode_seconds(timecode, 100.0)
+    except ValueError:
+        return None
+    return timecode
+
+
+def _audible(document: dict[str, Any], kind: str) -> bool:
+    if kind == "stems":
+        return any(chosen_take(document, layer) for layer in document["edit"]["layers"])
+    return bool(heard_takes(document))
+
+
+def _envelope_writer(kind: str, envelope: Envelope, name: str) -> Callable[[Path, Job], None]:
+    def write(out: Path, job: Job) -> None:
+        if kind != "midi":
+            envelope.save(out)
+            return
+        with written_whole(out) as partial:
+            partial.write_bytes(midi_file(envelope, name))
+
+    return write
+
+
+def _sound_writer(
+    kind: str, project: Project, document: dict[str, Any], given: dict[str, Any]
+) -> tuple[Callable[[Path, Job], None], str]:
+    """(what writes it, the file's name)."""
+    stem = _stem(document)
+    if kind == "video":
+        suffix = given.get("container") or Path(finished_name(document["clip"]["file"])).suffix
+        _check_container(project, document, suffix)
+        return _clip_writer(project, document, given), f"{stem}.foley{suffix}"
+    if kind == "wav":
+
+        def write(out: Path, job: Job) -> None:
+            mix = Resampled(mix_of(project, document), given["sample_rate"])
+            write_broadcast_wave(out, mix, start=given["start"], description=document["name"])
+
+        return write, f"{stem}.wav"
+    suffix = "stems" if kind == "stems" else "timeline"
+    return _zip_writer(kind, project, document, given), f"{stem} {suffix}.zip"
+
+
+def _check_container(project: Project, document: dict[str, Any], suffix: str) -> None:
+    """Raises ValueError, before the work, for a container that cannot hold these pictures."""
+    out = project.media / f"finished{suffix}"
+    run_child(
+        "check",
+        {"path": str(project.clip_path), "out": str(out)},
+        names={out: f"finished{suffix}", project.clip_path: document["clip"]["file"]},
+        patience=60.0,
+        file_size=1 << 20,
+    )
+
+
+def _clip_writer(
+    project: Project, document: dict[str, Any], given: dict[str, Any]
+) -> Callable[[Path, Job], None]:
+    def write(out: Path, job: Job) -> None:
+        sound = project.media / f".{job.id}.wav"
+        try:
+            mix = Resampled(mix_of(project, document), 48000)
+            write_broadcast_wave(sound, mix, start=0.0, description="")
+            job.advance(0.3)
+            run_child(
+                "finish",
+                {
+                    "path": str(project.clip_path),
+                    "sound": str(sound),
+                    "out": str(out),
+                    "mix_db": given.get("mix_db"),
+                },
+                names={out: out.name, project.clip_path: document["clip"]["file"]},
+                patience=STALLED,
+                cancelled=job.cancelled.is_set,
+            )
+        finally:
+            sound.unlink(missing_ok=True)
+
+    return write
+
+
+def _zip_writer(
+    kind: str, project: Project, document: dict[str, Any], given: dict[str, Any]
+) -> Callable[[Path, Job], None]:
+    """A file a layer with its chosen take, muted or not; a timeline beside them for `otio`."""
+
+    def write(out: Path, job: Job) -> None:
+        layers = [layer for layer in document["edit"]["layers"] if chosen_take(document, layer)]
+        stems: list[Stem] = []
+        held = project.media / f".{job.id}.wav"
+        try:
+            with written_whole(out) as partial, zipfile.ZipFile(partial, "w") as archive:
+                for number, layer in enumerate(layers, start=1):
+                    job.advance((number - 1) / len(layers))
+                    sound = _stem_sound(project, document, layer["id"], given["sample_rate"])
+                    name = safe_name(f"{number} {layer['name']}.wav", f"{number}.wav")
+                    write_broadcast_wave(
+                        held, sound, start=given["start"], description=layer["name"]
+                    )
+                    archive.write(held, name)
+                    stems.append(Stem(layer["name"], name, sound.num_samples, sound.sample_rate))
+                if kind == "otio":
+                    text = _timeline(document, stems, given["start"])
+                    archive.writestr(f"{_stem(document)}.otio", text)
+        finally:
+            held.unlink(missing_ok=True)
+
+    return write
+
+
+def _stem_sound(
+    project: Project, document: dict[str, Any], layer: str, sample_rate: int
+) -> Resampled:
+    """A layer alone, as if it were on solo and not muted."""
+    alone = {**document, "edit": {**document["edit"]}}
+    alone["edit"]["layers"] = [
+        {**entry, "mute": False, "solo": False}
+        for entry in document["edit"]["layers"]
+        if entry["id"] == layer
+    ]
+    alone["edit"]["mix"] = {
+        take: {**strip, "mute": False} for take, strip in document["edit"]["mix"].items()
+    }
+    return Resampled(mix_of(project, alone), sample_rate)
+
+
+def _timeline(document: dict[str, Any], stems: list[Stem], start: float) -> str:
+    clip = document["clip"]
+    return timeline_json(
+        document["name"],
+        video=clip["file"],
+        fps=clip["fps"],
+        num_frames=clip["num_frames"],
+        video_start=timecode_seconds(_plain(clip["timecode"]), clip["fps"]),
+        start=start,
+        stems=stems,
+    )
+
+
+def _stem(document: dict[str, Any]) -> str:
+    return safe_name(document["name"], "clip")
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    """`name`, or with a number before its suffix where there is one already."""
+    path, number = folder / name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{Path(name).stem} {number}{Path(name).suffix}"
+    return path

@@ -1,0 +1,298 @@
+"""Sound on demand: a preview at once, or takes by a job, of the whole clip or of a region."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from folai.audio import fit_length, read_audio
+from folai.engines import DEFAULT_SOUND, choose_engine
+from folai.envelope import FRAME_RATE, Envelope
+from folai.materials import MATERIALS
+from folai.preview import Kit, lay_kit, make_kit
+from folai.studio import envelopes
+from folai.studio.failures import Missing
+from folai.studio.jobs import Job
+from folai.studio.project import Project, new_id, timestamp
+from folai.studio.sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
+from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
+from folai.vocabulary import find_words
+
+WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
+LONGEST_PREVIEW = 120.0  # seconds of one preview
+FADE = 0.05  # seconds of the cross-fades around a region
+BEFORE, AFTER = 0.5, 1.5  # seconds that are made and thrown away beside a region: what rings in
+
+# The built-in sound that is nearest to a word of a prompt, where it is not called the same.
+NEAREST = {
+    "stone": "rock",
+    "plastic bag": "plastic_bag",
+    "floor": "wood",
+    "concrete": "rock",
+    "mud": "dirt",
+    "sand": "gravel",
+    "snow": "gravel",
+    "leather": "cloth",
+    "flesh": "cloth",
+    "bell": "metal",
+    "cymbal": "metal",
+    "chain": "metal",
+    "coin": "metal",
+    "blade": "metal",
+    "ice": "glass",
+    "plate": "ceramic",
+    "door": "wood",
+    "splash": "water",
+    "drip": "water",
+}
+
+
+class Previewer:
+    """The preview engine with what it plays kept in memory."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kits: dict[tuple[str, str | None, int], Kit] = {}
+
+    def preview(self, studio: Studio, project: Project, given: dict[str, Any]) -> bytes:
+        """A WAV file. Raises ValueError for what cannot be played."""
+        start, end, envelope = self._part(studio, project, given)
+        kit = self._kit(studio, project, given.get("sound", {}))
+        wav = lay_kit(envelope, kit)
+        if end - start < envelope.duration - 1e-6:  # the whole was laid, a part is wanted
+            wav = wav[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        return wav_bytes(fit_length(wav, round((end - start) * SAMPLE_RATE)), SAMPLE_RATE)
+
+    def _part(
+        self, studio: Studio, project: Project, given: dict[str, Any]
+    ) -> tuple[float, float, Envelope]:
+        """(start, end, envelope): of the whole clip where that is short, else of that part."""
+        start = given.get("start") or 0.0
+        end = given.get("end")
+        end = project.duration if end is None else min(end, project.duration)
+        if end - start < 0.02:
+            raise ValueError(f"the part from {start:g} to {end:g} s is too short to be heard")
+        if end - start > LONGEST_PREVIEW:
+            raise ValueError(
+                f"a preview of {end - start:.0f} s is too long: ask for {LONGEST_PREVIEW:g} s"
+            )
+        if given.get("part"):
+            if not isinstance(given.get("envelope"), dict):
+                raise ValueError("part needs an Envelope: send the part itself")
+            part = envelopes.from_json(given["envelope"])
+            if abs(part.duration - (end - start)) > 2 / part.frame_rate:
+                raise ValueError(f"the part lasts {part.duration:g} s, not {end - start:g}")
+            return start, end, part
+        envelope = studio.envelope(project, given.get("envelope"))
+        if project.duration <= WHOLE:
+            return start, end, envelope
+        return start, end, cut(envelope, start, end)
+
+    def _kit(self, studio: Studio, project: Project, sound: dict[str, Any]) -> Kit:
+        seed, reference = sound.get("seed", 0), sound.get("reference")
+        name = None if reference else preview_material(sound)
+        key = (f"{project.id}/{reference}" if reference else "", name, seed)
+        with self._lock:
+            if key in self._kits:
+                return self._kits[key]
+        if reference:
+            wav, _ = read_audio(studio.reference_path(project, reference))
+            kit = make_kit(reference=wav, sample_rate=SAMPLE_RATE, seed=seed)
+        else:
+            kit = make_kit(sound=name, sample_rate=SAMPLE_RATE, seed=seed)
+        with self._lock:
+            while len(self._kits) >= 16:
+                self._kits.pop(next(iter(self._kits)))
+            self._kits[key] = kit
+        return kit
+
+
+def warm_up() -> None:
+    """Load what the first preview would have to wait for."""
+    envelope = Envelope.from_hits([0.1, 0.3], 0.5)
+    wav_bytes(lay_kit(envelope, make_kit(sound=DEFAULT_SOUND)), SAMPLE_RATE)
+
+
+def preview_material(sound: dict[str, Any]) -> str:
+    """The built-in sound that stands for these settings where there is no reference."""
+    if sound.get("sound"):
+        return str(sound["sound"])
+    for word in _words(sound.get("prompt")):
+        name = NEAREST.get(word, word.replace(" ", "_"))
+        if name in MATERIALS:
+            return name
+    return DEFAULT_SOUND
+
+
+def _words(prompt: str | None) -> tuple[str, ...]:
+    if not prompt:
+        return ()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return find_words(prompt)
+        except ValueError:
+            return ()
+
+
+def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
+    """{"engine", "warnings"} of settings. Raises ValueError for what cannot be meant together."""
+    options = options_of(sound)
+    said: list[str] = []
+    prompt, unwanted = options.get("prompt"), options.get("negative_prompt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_, **__: said.append(str(message))
+        if prompt is not None:
+            find_words(prompt)
+        if unwanted is not None:
+            find_words(unwanted, "negative prompt")
+    engine = choose_engine(
+        options.get("engine"),
+        sound=options.get("sound"),
+        prompt=prompt or unwanted,
+        weights=None,
+    )
+    return {"engine": engine, "warnings": said}
+
+
+def cut(envelope: Envelope, start: float, end: float) -> Envelope:
+    """The part from start to end seconds as an envelope of its own."""
+    first = round(start * envelope.frame_rate)
+    last = max(first + 1, round(end * envelope.frame_rate))
+    inside = (envelope.onsets >= start) & (envelope.onsets < end)
+    values = envelope.values[first:last]
+    onsets = np.clip(envelope.onsets[inside] - start, 0, len(values) / envelope.frame_rate)
+    return Envelope(values, envelope.frame_rate, onsets)
+
+
+# Takes
+
+
+def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
+    """A job that makes takes. Raises ValueError, before it waits, for what will not do."""
+    layer = project.find("layers", given["layer"])
+    sound = given.get("sound", layer["sound"])
+    region = _region(project, given.get("region"), layer["id"])
+    name = given["envelope"] if given.get("envelope") is not None else layer["envelope"]
+    whole = studio.envelope(project, name)
+    saved = project.add_envelope(whole)
+    options = options_of(sound)
+    variations = sound.get("variations", 1)
+    require_room(project, variations)
+    reference = sound.get("reference")
+    path = studio.reference_path(project, reference) if reference else None
+    asked, begin = whole, 0.0
+    if region is not None:
+        begin = max(0.0, region["start"] - region["fade"] - BEFORE)
+        begin = round(begin * FRAME_RATE) / FRAME_RATE
+        asked = cut(whole, begin, region["end"] + region["fade"] + AFTER)
+
+    entry = {
+        "layer": layer["id"],
+        "name": given.get("name"),
+        "envelope": saved,
+        "sound": {**sound, "variations": 1},
+        "region": region,
+    }
+
+    def work(job: Job) -> None:
+        outs = [_fresh(project, job.id, take) for take in range(variations)]
+        held = project.media / "takes" / f".{job.id}.npz"
+
+        def made(number: int, facts: dict[str, Any], said: list[str]) -> None:
+            if region is not None:
+                _lay_into(project, region, outs[number], begin)
+            take = {**entry, **facts, "warnings": said}
+            take["sound"] = {**entry["sound"], "seed": sound.get("seed", 0) + number}
+            job.takes.append(keep_take(project, outs[number], take))
+            studio.tell(project, "takes")
+
+        try:
+            if not asked.values.any():
+                raise ValueError("the envelope is silent here: draw what is to sound")
+            envelopes.write_npz(held, asked)
+            studio.generator.make(
+                job.id,
+                envelope=held,
+                options=options,
+                reference=path,
+                out=outs,
+                progress=lambda share: job.advance_quietly(0.99 * share, _told(share, variations)),
+                made=made,
+                cancelled=job.cancelled.is_set,
+            )
+        finally:
+            for left in (*outs, held):
+                left.unlink(missing_ok=True)
+
+    return studio.jobs.add("generate", project.id, work, layer=layer["id"])
+
+
+def _told(share: float, variations: int) -> str:
+    if variations == 1:
+        return ""
+    return f"take {min(variations, int(share * variations) + 1)} of {variations}"
+
+
+def _fresh(project: Project, job: str, take: int) -> Path:
+    folder = project.media / "takes"
+    folder.mkdir(exist_ok=True)
+    return folder / f".{job}-{take}.wav"
+
+
+def _region(project: Project, given: dict[str, Any] | None, layer: str) -> dict[str, Any] | None:
+    """With its fade and its end inside the clip; raises ValueError, Missing."""
+    if given is None:
+        return None
+    take = project.find("takes", given["take"])
+    if take["layer"] != layer:
+        raise ValueError(f"take {take['name']!r} belongs to another layer: choose one of this")
+    start, end = given["start"], min(given["end"], project.duration)
+    if end - start < 0.02:
+        raise ValueError(f"the region from {start:g} to {end:g} s is too short: make it longer")
+    return {"take": take["id"], "start": start, "end": end, "fade": given.get("fade", FADE)}
+
+
+def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float) -> None:
+    """Make `out`, sound of the region that begins at `begin`, the old take with that part anew."""
+    try:
+        old = SoundFile(project.media / "takes" / f"{region['take']}.wav")
+    except ValueError:
+        raise Missing("the take of this region was deleted meanwhile: choose another") from None
+    rate = old.sample_rate
+    first = max(0, round((region["start"] - region["fade"]) * rate))
+    last = min(old.num_samples, round((region["end"] + region["fade"]) * rate))
+    made = SoundFile(out).read(first - round(begin * rate), last - first)
+    fade = round(2 * region["fade"] * rate)
+    rise, fall = fade if first > 0 else 0, fade if last < old.num_samples else 0
+    part = crossfaded(old.read(first, last - first), made, rise, fall)
+    write_sound(out, Patched(old, first, part), old.num_samples)
+
+
+def keep_take(project: Project, out: Path, given: dict[str, Any]) -> str:
+    """Make the WAV file `out` a take of the project, as long as the clip; its id."""
+    take = new_id()
+    held = SoundFile(out)
+    wanted = round(project.duration * held.sample_rate)
+    if held.num_samples != wanted:
+        write_sound(out, held, wanted)
+    out.rename(out.with_name(f"{take}.wav"))
+    with project.change() as document:
+        count = sum(entry["layer"] == given["layer"] for entry in document["takes"])
+        document["takes"].append(
+            {
+                **given,
+                "id": take,
+                "name": given["name"] or f"Take {count + 1}",
+                "created": timestamp(),
+                "duration": wanted / held.sample_rate,
+                "sample_rate": held.sample_rate,
+                "channels": held.channels,
+            }
+        )
+    return take

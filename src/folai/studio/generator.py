@@ -1,0 +1,153 @@
+"""The server's side of `engine.py`: one process, begun again if it ends."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from folai.studio.failures import Cancelled, Overloaded
+
+POLL = 0.05  # seconds between looks at whether to go on
+GRACE = 20.0  # seconds for a cancelled job to stop by itself
+
+
+class Generator:
+    """Makes takes, one job at a time (`Jobs` sees to that)."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.state = "loading"  # or "ready", "failed"
+        self.message = ""
+        self._changed = changed
+        self._answers: queue.Queue[tuple[object, dict[str, Any]]] = queue.Queue()
+        self._process: subprocess.Popen[str] | None = None
+        self._beginning = threading.Lock()
+        self._closed = False
+
+    def make(
+        self,
+        job: str,
+        *,
+        envelope: Path,
+        options: dict[str, Any],
+        reference: Path | None,
+        out: list[Path],
+        progress: Callable[[float], None],
+        made: Callable[[int, dict[str, Any], list[str]], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Writes the takes to `out`; `made` is told the number, facts and warnings of each.
+
+        Raises ValueError as the pipeline does, Cancelled within a step of `cancelled()`.
+        """
+        self.begin()
+        while not self._answers.empty():
+            self._answers.get_nowait()
+        self._send(
+            job=job,
+            envelope=str(envelope),
+            options=options,
+            reference=None if reference is None else str(reference),
+            out=[str(path) for path in out],
+        )
+        try:
+            self._follow(job, progress, made, cancelled)
+        except BaseException:  # whatever it was, the process need not go on with it
+            self._send(cancel=job)
+            raise
+
+    def _follow(
+        self,
+        job: str,
+        progress: Callable[[float], None],
+        made: Callable[[int, dict[str, Any], list[str]], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Until the process says that it is done."""
+        asked_to_stop = 0.0
+        while True:
+            if cancelled() and not asked_to_stop:
+                self._send(cancel=job)
+                asked_to_stop = POLL
+            try:
+                source, answer = self._answers.get(timeout=POLL)
+            except queue.Empty:
+                asked_to_stop += POLL if asked_to_stop else 0.0
+                if asked_to_stop > GRACE:
+                    self._end()
+                    raise Cancelled from None
+                continue
+            if source is not self._process:  # the last words of one that was ended
+                continue
+            if answer.get("ended"):
+                raise Overloaded(
+                    "the process that makes sound has ended, perhaps for want of memory"
+                )
+            if answer.get("job") != job:
+                continue
+            if "progress" in answer:
+                if not asked_to_stop:
+                    progress(answer["progress"])
+            elif "error" in answer:
+                raise ValueError(answer["error"])
+            elif "cancelled" in answer:
+                raise Cancelled
+            elif "made" in answer:
+                made(answer["made"], answer["facts"], answer["warnings"])
+            else:
+                return
+
+    def close(self) -> None:
+        """For good."""
+        with self._beginning:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def begin(self) -> None:
+        """Start the process, which loads PyTorch, unless it runs."""
+        with self._beginning:
+            running = self._process is not None and self._process.poll() is None
+            if running or self._closed:
+                return
+            self.state = "loading"
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "folai.studio.engine"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def _send(self, **message: Any) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            self._answers.put((self._process, {"ended": True}))
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue
+            if "ready" in message:
+                self.state = "ready" if message["ready"] else "failed"
+                self.message = message.get("error", "")
+                self._changed()
+            else:
+                self._answers.put((process, message))
+        self._answers.put((process, {"ended": True}))

@@ -1,0 +1,191 @@
+"""Jobs: work that takes its time, in queues of one worker each, whoever looks on or not."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from folai.studio.failures import Cancelled, Missing, Overloaded
+from folai.studio.project import new_id, timestamp
+from folai.writing import one_line
+
+MOST_WAITING = 200  # jobs in a queue
+KEPT = 500  # finished jobs that are remembered
+SELDOM = 0.2  # seconds between two reports of the same job's progress
+
+# Which queue a kind of job waits in: a long prediction does not hold up a sound.
+QUEUES = {"generate": "sound", "predict": "watch", "proxy": "convert", "export": "export"}
+
+Work = Callable[["Job"], None]
+
+
+@dataclass
+class Job:
+    """What is known of one; `as_json` is what the page gets."""
+
+    kind: str
+    project: str
+    work: Work
+    layer: str | None = None
+    id: str = field(default_factory=new_id)
+    state: str = "queued"
+    progress: float = 0.0
+    message: str = ""
+    takes: list[str] = field(default_factory=list)
+    file: str | None = None
+    created: str = field(default_factory=timestamp)
+    began: float | None = None  # monotonic seconds
+    told: float = 0.0  # when the page last heard of it
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    report: Callable[[Job], None] = lambda job: None
+    after: Callable[[], None] = lambda: None  # once it is over, however it went
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take, from what it has taken so far."""
+        if self.state != "running" or self.began is None or self.progress < 0.02:
+            return None
+        return (time.monotonic() - self.began) * (1 / min(self.progress, 1.0) - 1)
+
+    def as_json(self) -> dict[str, Any]:
+        names = "id project kind state progress message layer takes file created"
+        told = {name: getattr(self, name) for name in names.split()}
+        left = self.left
+        return {
+            **told,
+            "progress": round(self.progress, 4),
+            "takes": list(self.takes),
+            "left": None if left is None else round(left, 1),
+        }
+
+    def advance(self, progress: float, message: str | None = None) -> None:
+        """Says how far it is. Raises Cancelled where the user has stopped it."""
+        if self.cancelled.is_set():
+            raise Cancelled
+        self.advance_quietly(progress, message)
+
+    def advance_quietly(self, progress: float, message: str | None = None) -> None:
+        """Says how far it is, from a thread that is not to be stopped."""
+        self.progress = max(0.0, min(1.0, progress))
+        changed = message is not None and message != self.message
+        if message is not None:
+            self.message = message
+        if changed or time.monotonic() - self.told > SELDOM:
+            self.told = time.monotonic()
+            self.report(self)
+
+
+class Jobs:
+    """The queues, one thread each."""
+
+    def __init__(self, report: Callable[[Job], None]) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._queues: dict[str, queue.Queue[Job | None]] = {}
+        self._threads = []
+        for name in set(QUEUES.values()):
+            self._queues[name] = queue.Queue(MOST_WAITING)
+            thread = threading.Thread(target=self._run, args=(name,), name=f"jobs-{name}")
+            thread.daemon = True
+            thread.start()
+            self._threads.append(thread)
+
+    def add(
+        self,
+        kind: str,
+        project: str,
+        work: Work,
+        *,
+        layer: str | None = None,
+        after: Callable[[], None] = lambda: None,
+    ) -> Job:
+        """Raises Overloaded where too many wait already."""
+        job = Job(kind, project, work, layer, report=self._report, after=after)
+        try:
+            self._queues[QUEUES[kind]].put_nowait(job)
+        except queue.Full:
+            raise Overloaded(
+                f"{MOST_WAITING} jobs are waiting; cancel some, or wait for them"
+            ) from None
+        with self._lock:
+            self._jobs[job.id] = job
+            over = [known.id for known in self._jobs.values() if known.is_over]
+            for name in over[: max(0, len(over) - KEPT)]:
+                del self._jobs[name]
+        self._report(job)
+        return job
+
+    def get(self, name: str) -> Job:
+        with self._lock:
+            if name not in self._jobs:
+                raise Missing(f"there is no job {name[:64]!r}")
+            return self._jobs[name]
+
+    def of_project(self, project: str) -> list[Job]:
+        with self._lock:
+            return [job for job in self._jobs.values() if job.project == project]
+
+    def is_at_work(self, project: str, kind: str) -> bool:
+        return any(job.kind == kind and not job.is_over for job in self.of_project(project))
+
+    def cancel(self, name: str) -> Job:
+        job = self.get(name)
+        job.cancelled.set()
+        with self._lock:
+            waiting = job.state == "queued"
+            if waiting:
+                job.state, job.message = "cancelled", ""
+        if waiting:
+            self._report(job)
+        return job
+
+    def close(self) -> None:
+        """End all; what is under way is cancelled."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.cancelled.set()
+        for waiting in self._queues.values():
+            try:
+                waiting.put_nowait(None)
+            except queue.Full:
+                continue
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _run(self, name: str) -> None:
+        while True:
+            job = self._queues[name].get()
+            if job is None:
+                return
+            with self._lock:
+                if job.state != "queued":
+                    continue
+                job.state, job.began = "running", time.monotonic()
+            self._report(job)
+            self._finish(job)
+            self._report(job)
+            job.after()
+
+    def _finish(self, job: Job) -> None:
+        try:
+            job.work(job)
+        except Cancelled:
+            job.state, job.message = "cancelled", ""
+        except (ValueError, Overloaded, Missing, OSError) as error:
+            job.state, job.message = "failed", " ".join(str(error).split()) or one_line(error)
+        except Exception as error:  # the queue must go on, whatever it was
+            logging.getLogger(__name__).exception("a job failed")
+            job.state, job.message = "failed", f"{type(error).__name__}: {one_line(error)}"
+        else:
+            job.state, job.progress = "done", 1.0

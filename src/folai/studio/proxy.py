@@ -1,0 +1,73 @@
+"""A clip as every browser plays it: H.264 in MP4 (or VP9), 720 lines at most, many keyframes.
+
+It runs on the clock of `video.py`: the first picture is shown at 0, whatever the container said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from folai.audio import read_audio
+from folai.mux import mux
+from folai.video import iter_frames, probe
+from folai.writing import written_whole
+
+LINES = 720  # of the picture, at most
+BETWEEN_KEYFRAMES = 15  # pictures: what a jump has to decode
+TICKS = 90_000  # a second; the times of the pictures are rounded to that
+LONGEST_SOUND = 1200.0  # seconds; of a longer clip the proxy is silent, to bound the memory
+
+
+def write_proxy(path: Path, out: Path, progress: Callable[[float], None]) -> str:
+    """Write it to `out` (.mp4) and return its media type. Raises ValueError as `probe` does."""
+    info = probe(path)
+    height = min(LINES, info.height) // 2 * 2
+    width = max(2, 2 * round(info.width * height / info.height / 2))
+    with written_whole(out) as silent:
+        with av.open(str(silent), "w", format="mp4", options={"movflags": "faststart"}) as target:
+            stream = _add_stream(target, width, height)
+            for frame in iter_frames(path, height=height):
+                picture = VideoFrame.from_ndarray(frame.image, format="rgb24")
+                picture = picture.reformat(width, height, format="yuv420p")
+                picture.pts, picture.time_base = round(frame.time * TICKS), Fraction(1, TICKS)
+                target.mux(stream.encode(picture))
+                progress(min(0.99, frame.time / info.duration))
+            target.mux(stream.encode(None))
+        if info.has_audio and info.duration <= LONGEST_SOUND:
+            _add_sound(path, silent)
+    progress(1.0)
+    return "video/mp4"
+
+
+def _add_stream(target: av.container.OutputContainer, width: int, height: int) -> VideoStream:
+    codec = "libx264" if "libx264" in av.codecs_available else "libvpx-vp9"
+    stream = target.add_stream(codec, rate=30)
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+    stream.gop_size = BETWEEN_KEYFRAMES
+    if codec == "libx264":
+        # Without pictures that refer to later ones, the stream begins at 0 and jumps are cheap.
+        stream.options = {"preset": "veryfast", "crf": "24", "bf": "0"}
+    else:
+        stream.options = {"deadline": "realtime", "cpu-used": "8", "crf": "34", "b": "0"}
+    return stream
+
+
+def _add_sound(path: Path, silent: Path) -> None:
+    """Put the clip's own sound beside the pictures of the proxy; without it where that fails."""
+    try:
+        wav, rate = read_audio(path)
+        wav = wav[:2] if wav.shape[0] <= 2 else wav.mean(axis=0, keepdims=True, dtype=np.float32)
+        beside = silent.with_name(f"sound-{silent.name}")
+        mux(silent, wav, rate, beside)
+        beside.replace(silent)
+    except ValueError:
+        return

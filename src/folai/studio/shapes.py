@@ -1,0 +1,229 @@
+"""What travels between page and server, as schemas: see API.md for what it means."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from folai.engines import ENGINES, Sampling
+from folai.materials import MATERIALS
+from folai.studio.envelopes import EDITS
+from folai.studio.schema import (
+    BOOLEAN,
+    Schema,
+    a_list,
+    an_object,
+    integer,
+    number,
+    one_of,
+    or_null,
+    text,
+)
+
+MOST_LAYERS, MOST_TAKES, MOST_PRESETS = 32, 1000, 200
+MODELS = ("small",)
+
+ID = text(64, 1, "^[a-z0-9-]+$")
+LAYER_ID = text(32, 1, "^[a-z0-9-]+$")
+TAB = ID
+NAME = text(120)
+TIME = number(0, 1e6)
+DECIBELS = number(-96, 24)
+TIMECODE = text(16, 1, r"^\d\d:\d\d:\d\d[:;.]\d\d$")
+
+# Limits that `GenerateOptions` checks, told to the page so that its controls stop there.
+KNOWN_LIMITS = {"num_steps": (1, 500), "cfg_scale": (0, 20), "control_scale": (0, 3)}
+
+
+def _options() -> dict[str, Schema]:
+    """A schema for every number that the sampling takes, also those that are added one day."""
+    described: dict[str, Schema] = {}
+    for field in fields(Sampling):
+        if isinstance(field.default, bool) or not isinstance(field.default, int | float):
+            continue
+        is_whole = isinstance(field.default, int)
+        limits = KNOWN_LIMITS.get(field.name, (0, 500) if is_whole else (0, 1))
+        kind = integer(*limits) if is_whole else number(*limits)
+        described[field.name] = {**kind, "default": field.default}
+    return described
+
+
+OPTIONS = _options()
+
+SOUND = an_object(
+    engine=or_null(one_of(*ENGINES)),
+    model=one_of(*MODELS),
+    reference=or_null(ID),
+    sound=or_null(one_of(*MATERIALS)),
+    prompt=or_null(text(500)),
+    negative_prompt=or_null(text(500)),
+    seed=integer(0, 2**53 - 1),
+    variations=integer(1, 16),
+    **OPTIONS,
+)
+
+VALUES = {"type": "string", "contentEncoding": "base64"}
+ONSETS = a_list(number(0, 1e6), 500_000)
+ENVELOPE = an_object(
+    "frame_rate onsets values", frame_rate=number(1, 1000), onsets=ONSETS, values=VALUES
+)
+PATCH = an_object(
+    "base first onsets values", base=ID, first=integer(0, 2**31), onsets=ONSETS, values=VALUES
+)
+ANY_ENVELOPE = {"anyOf": [{"type": "null"}, ID, ENVELOPE]}
+
+_EDIT_NAMES = sorted({name for names in EDITS.values() for part in names for name in part})
+ENVELOPE_EDIT = an_object(
+    "op",
+    op=one_of(*EDITS),
+    region=an_object("start end", start=TIME, end=TIME),
+    grid={"anyOf": [one_of("frames", "onsets"), number(0.001, 1e6)]},
+    **{name: number(-1e6, 1e6) for name in _EDIT_NAMES if name != "grid"},
+)
+
+LAYER = an_object(
+    "id name envelope sound",
+    id=LAYER_ID,
+    name=NAME,
+    envelope=or_null(ID),
+    sound=SOUND,
+    gain_db=DECIBELS,
+    mute=BOOLEAN,
+    solo=BOOLEAN,
+    take=or_null(ID),
+)
+STRIP = an_object(name=NAME, gain_db=DECIBELS, mute=BOOLEAN, solo=BOOLEAN)
+EDIT = an_object(
+    "layers",
+    layers=a_list(LAYER, MOST_LAYERS, 1),
+    mix={
+        "type": "object",
+        "additionalProperties": STRIP,
+        "maxProperties": MOST_TAKES,
+        "propertyNames": ID,
+    },
+    presets=a_list(an_object("name sound", name=NAME, sound=SOUND), MOST_PRESETS),
+    view={"type": "object", "maxProperties": 1000},
+)
+SAVE = an_object("revision tab edit", revision=integer(0, 2**53), tab=TAB, edit=EDIT)
+
+REGION = an_object("take start end", take=ID, start=TIME, end=TIME, fade=number(0, 5))
+GENERATE = an_object(
+    "layer",
+    layer=LAYER_ID,
+    envelope=ANY_ENVELOPE,
+    sound=SOUND,
+    name=or_null(NAME),
+    region=or_null(REGION),
+)
+PREVIEW = an_object(
+    envelope=ANY_ENVELOPE, sound=SOUND, start=or_null(TIME), end=or_null(TIME), part=BOOLEAN
+)
+
+EXPORT = an_object(
+    "kind",
+    kind=one_of("video", "wav", "stems", "json", "csv", "midi", "otio"),
+    container=or_null(one_of(".mp4", ".mov", ".mkv", ".webm")),
+    mix_db=or_null(number(-96, 24)),
+    timecode=or_null(TIMECODE),
+    sample_rate={"type": "integer", "enum": [44100, 48000, 96000]},
+    layer=or_null(LAYER_ID),
+)
+
+# Replies
+
+ERROR = an_object("error", error=text(4000), others=True)
+JOB = an_object(
+    "id project kind state progress message takes created",
+    id=ID,
+    project=ID,
+    kind=one_of("generate", "predict", "proxy", "export"),
+    state=one_of("queued", "running", "done", "failed", "cancelled"),
+    progress=number(0, 1),
+    left=or_null(number(0)),
+    message=text(4000),
+    layer=or_null(LAYER_ID),
+    takes=a_list(ID, MOST_TAKES),
+    file=or_null(text(300)),
+    created=text(40),
+)
+REFERENCE = an_object(
+    "id name duration channels sample_rate message",
+    id=ID,
+    name=NAME,
+    duration=number(0),
+    channels=integer(1, 2),
+    sample_rate=integer(1),
+    message=text(1000),
+)
+TAKE = an_object(
+    "id layer name created duration sample_rate channels engine envelope sound region warnings",
+    id=ID,
+    layer=LAYER_ID,
+    name=NAME,
+    created=text(40),
+    duration=number(0),
+    sample_rate=integer(1),
+    channels=integer(1, 2),
+    engine=one_of(*ENGINES),
+    envelope=ID,
+    sound=SOUND,
+    region=or_null(REGION),
+    warnings=a_list(text(2000), 100),
+)
+CLIP = an_object(
+    "file duration fps num_frames width height video_codec audio_codec timecode",
+    file=text(300),
+    duration=number(0),
+    fps=number(0),
+    num_frames=integer(0),
+    width=integer(1),
+    height=integer(1),
+    video_codec=text(40),
+    audio_codec=or_null(text(40)),
+    timecode=or_null(text(40)),
+)
+VIDEO = an_object(
+    "url state message",
+    url=or_null(text(300)),
+    state=one_of("ready", "converting", "failed"),
+    message=text(4000),
+)
+PROJECT = an_object(
+    "id name revision created modified clip video prediction edit takes references jobs",
+    id=ID,
+    name=NAME,
+    revision=integer(0),
+    created=text(40),
+    modified=text(40),
+    clip=CLIP,
+    video=VIDEO,
+    prediction=or_null(ID),
+    edit=EDIT,
+    takes=a_list(TAKE, MOST_TAKES),
+    references=a_list(REFERENCE, 1000),
+    jobs=a_list(JOB, 10_000),
+)
+SUMMARY = an_object(
+    "id name duration modified error",
+    id=ID,
+    name=NAME,
+    duration=or_null(number(0)),
+    modified=text(40),
+    error=or_null(text(4000)),
+)
+STATUS = an_object(
+    "version engine engine_message limits open",
+    version=text(40),
+    engine=one_of("loading", "ready", "failed"),
+    engine_message=text(4000),
+    limits={"type": "object", "additionalProperties": integer(0)},
+    open=or_null(ID),
+)
+
+
+def made_edit() -> dict[str, Any]:
+    """The edit state of a new project."""
+    layer: dict[str, Any] = {"id": "layer-1", "name": "Layer 1", "envelope": None, "sound": {}}
+    strip = {"gain_db": 0, "mute": False, "solo": False, "take": None}
+    return {"layers": [{**layer, **strip}], "mix": {}, "presets": [], "view": {}}

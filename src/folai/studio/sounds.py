@@ -1,0 +1,292 @@
+"""Sounds of a project, read in parts however long they are: takes, references and their mix."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.audio import resample
+from folai.writing import one_line, written_whole
+
+Wav = NDArray[np.float32]
+
+BLOCK = 1 << 19  # samples read at once
+CEILING = 0.99  # highest sample of a mix that would clip
+
+FLOOR_DB = -90.0  # black in a spectrogram
+WINDOWS = 4  # of each column of a spectrogram: the loudest counts
+
+
+class Sound(Protocol):
+    """Sound of which any part can be read."""
+
+    @property
+    def sample_rate(self) -> int: ...  # Hz
+
+    @property
+    def num_samples(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    def read(self, first: int, count: int) -> Wav:
+        """[C, count] from sample `first`; silence beyond either end."""
+        ...
+
+
+class SoundFile:
+    """A WAV file that the studio wrote."""
+
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self.path = path
+        try:
+            info = soundfile.info(str(path))
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"{path.name}: cannot be read ({error})") from error
+        self.sample_rate, self.num_samples = int(info.samplerate), int(info.frames)
+        self.channels = int(info.channels)
+
+    def read(self, first: int, count: int) -> Wav:
+        import soundfile
+
+        begin, end = max(0, first), min(self.num_samples, first + count)
+        wav = np.zeros((self.channels, count), np.float32)
+        if begin < end:
+            with soundfile.SoundFile(str(self.path)) as file:
+                file.seek(begin)
+                part = file.read(end - begin, dtype="float32", always_2d=True).T
+            wav[:, begin - first : begin - first + part.shape[1]] = part
+        return wav
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Sounds of one rate added, each with its gain; mono goes to every channel."""
+
+    parts: tuple[tuple[Sound, float], ...]
+    num_samples: int
+    sample_rate: int
+    channels: int
+
+    @classmethod
+    def of(cls, parts: list[tuple[Sound, float]], duration: float, sample_rate: int) -> Mix:
+        channels = max((sound.channels for sound, _ in parts), default=1)
+        return cls(tuple(parts), round(duration * sample_rate), sample_rate, channels)
+
+    def read(self, first: int, count: int) -> Wav:
+        wav = np.zeros((self.channels, count), np.float32)
+        for sound, gain in self.parts:
+            wav += sound.read(first, count) * np.float32(gain)
+        return wav
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A sound at another rate, worked out where it is read: as if it were done at once."""
+
+    source: Sound
+    sample_rate: int
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    @property
+    def num_samples(self) -> int:
+        return round(self.source.num_samples * self.sample_rate / self.source.sample_rate)
+
+    def read(self, first: int, count: int) -> Wav:
+        if self.sample_rate == self.source.sample_rate:
+            return self.source.read(first, count)
+        divisor = int(np.gcd(self.sample_rate, self.source.sample_rate))
+        up, down = self.sample_rate // divisor, self.source.sample_rate // divisor
+        margin = 16 * max(up, down) // up + 1  # source samples: the filter reaches 10 * max / up
+        begin = (first // up) * down - margin * down  # where an output falls on a source sample
+        end = -(-(first + count) * down // up) + margin * down
+        wav = resample(self.source.read(begin, end - begin), down, up)
+        offset = first - begin * up // down
+        return wav[:, offset : offset + count]
+
+
+@dataclass(frozen=True)
+class Patched:
+    """A sound of which the part from sample `first` on is `wav` [C, n] instead."""
+
+    source: Sound
+    first: int
+    wav: Wav
+
+    @property
+    def sample_rate(self) -> int:
+        return self.source.sample_rate
+
+    @property
+    def num_samples(self) -> int:
+        return self.source.num_samples
+
+    @property
+    def channels(self) -> int:
+        return int(self.wav.shape[0])
+
+    def read(self, first: int, count: int) -> Wav:
+        wav = self.source.read(first, count)
+        wav = np.repeat(wav, self.channels // wav.shape[0], axis=0)
+        begin = max(first, self.first)
+        end = min(first + count, self.first + self.wav.shape[1])
+        if begin < end:
+            wav[:, begin - first : end - first] = self.wav[:, begin - self.first : end - self.first]
+        return wav
+
+
+def blocks(sound: Sound, size: int = BLOCK) -> Iterator[Wav]:
+    """The whole sound, [C, up to `size`] at a time."""
+    for first in range(0, sound.num_samples, size):
+        yield sound.read(first, min(size, sound.num_samples - first))
+
+
+def peak(sound: Sound) -> float:
+    """The highest absolute sample."""
+    return max((float(np.abs(block).max(initial=0.0)) for block in blocks(sound)), default=0.0)
+
+
+# Pictures of it
+
+
+def peaks(sound: Sound, start: float, end: float, count: int) -> bytes:
+    """int8 pairs (lowest, highest) of `count` equal parts of start to end seconds, 127 at 1.0."""
+    rate = sound.sample_rate
+    edges = np.rint(np.linspace(start * rate, end * rate, count + 1)).astype(np.int64)
+    low, high = np.zeros(count), np.zeros(count)
+    column = 0
+    while column < count:
+        last = int(np.searchsorted(edges, edges[column] + BLOCK, side="right")) - 1
+        last = min(max(last, column + 1), count)
+        wav = sound.read(int(edges[column]), max(1, int(edges[last] - edges[column])))
+        starts = np.minimum(edges[column:last] - edges[column], wav.shape[1] - 1)
+        low[column:last] = np.minimum.reduceat(wav.min(axis=0), starts)
+        high[column:last] = np.maximum.reduceat(wav.max(axis=0), starts)
+        column = last
+    pairs = np.stack([np.floor(low * 127), np.ceil(high * 127)], axis=1)
+    return bytes(np.clip(pairs, -127, 127).astype(np.int8).tobytes())
+
+
+def spectrogram(sound: Sound, start: float, end: float, width: int, height: int) -> bytes:
+    """A grey PNG: mel bands upward, columns of time; black FLOOR_DB, white 0 dB of a full sine."""
+    import cv2
+
+    rate = sound.sample_rate
+    step = (end - start) / width * rate  # samples a column
+    size = 2048 if step > 256 else 1024
+    window = np.hanning(size).astype(np.float32)
+    bands = _mel_bands(height, size, rate)
+    per_column = max(1, min(WINDOWS, int(step / size * 2)))
+    image = np.zeros((height, width), np.uint8)
+    for column in range(width):
+        first = start * rate + column * step
+        power = np.zeros(height)
+        for part in range(per_column):
+            centre = first + (part + 0.5) * step / per_column
+            wav = sound.read(round(centre) - size // 2, size)
+            spectrum = np.abs(np.fft.rfft(wav * window)) * (2 / window.sum())
+            squared = (spectrum**2).max(axis=0)
+            power = np.maximum(power, np.maximum.reduceat(squared, bands))
+        decibels = 10 * np.log10(np.maximum(power, 1e-12))
+        grey = np.clip((decibels - FLOOR_DB) / -FLOOR_DB, 0, 1)
+        image[::-1, column] = np.rint(255 * grey)
+    done, coded = cv2.imencode(".png", image)
+    if not done:
+        raise ValueError("the spectrogram cannot be written as PNG")
+    return bytes(coded.tobytes())
+
+
+def _mel_bands(height: int, size: int, rate: int) -> NDArray[np.int64]:
+    """The first bin of each band of the mel scale, up to half the rate."""
+    highest = 2595 * np.log10(1 + rate / 2 / 700)
+    hertz = 700 * (10 ** (np.linspace(0, highest, height, endpoint=False) / 2595) - 1)
+    return np.minimum(np.floor(hertz * size / rate).astype(np.int64), size // 2)
+
+
+# As files
+
+
+def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
+    """A WAV file of 16 bits of [C, T]."""
+    import soundfile
+
+    held = io.BytesIO()
+    samples = np.clip(wav.T, -1.0, 1.0)
+    soundfile.write(held, samples, sample_rate, subtype="PCM_16", format="WAV")
+    return held.getvalue()
+
+
+def write_sound(path: Path, sound: Sound, num_samples: int) -> None:
+    """A WAV file of 24 bits of the first `num_samples`, silence after the sound's end.
+
+    Written in parts, however long it is. Raises ValueError where it cannot be written.
+    """
+    import soundfile
+
+    try:
+        with written_whole(path) as partial:
+            form = (sound.sample_rate, sound.channels, "PCM_24")
+            with soundfile.SoundFile(str(partial), "w", *form, format="WAV") as file:
+                for first in range(0, num_samples, BLOCK):
+                    wav = sound.read(first, min(BLOCK, num_samples - first))
+                    file.write(np.clip(wav.T, -1.0, 1.0))
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise ValueError(f"{path.name}: cannot be written ({one_line(error)})") from error
+
+
+def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
+    """`new` [C, n] in place of `old` [C, n]: comes over `rise` samples and goes over `fall`.
+
+    Both are of equal power: two takes of the same hit are different sounds. 0: no fade there.
+    """
+    channels, count = max(old.shape[0], new.shape[0]), new.shape[1]
+    old = np.repeat(old, channels // old.shape[0], axis=0)
+    new = np.repeat(new, channels // new.shape[0], axis=0)
+    angle = np.full(count, 0.5 * np.pi)
+    rise, fall = min(rise, count // 2), min(fall, count // 2)
+    angle[:rise] = 0.5 * np.pi * (np.arange(rise) + 0.5) / max(1, rise)
+    angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
+    kept, shown = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    return np.asarray(old * kept + new * shown, np.float32)
+
+
+# What is heard
+
+
+def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], float]]:
+    """(layer id, take, gain) of what sounds, as API.md says under "The edit state"."""
+    layers = document["edit"]["layers"]
+    any_solo = any(layer["solo"] for layer in layers)
+    heard = []
+    for layer in layers:
+        if layer["mute"] or (any_solo and not layer["solo"]):
+            continue
+        chosen = chosen_take(document, layer)
+        if chosen is None:
+            continue
+        strip = document["edit"]["mix"].get(chosen["id"], {})
+        if not strip.get("mute", False):
+            decibels = layer["gain_db"] + strip.get("gain_db", 0)
+            heard.append((layer["id"], chosen, 10 ** (decibels / 20)))
+    return heard
+
+
+def chosen_take(document: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any] | None:
+    """Of a layer's takes: the one on solo, else the chosen one, else the latest."""
+    takes = [take for take in document["takes"] if take["layer"] == layer["id"]]
+    mix = document["edit"]["mix"]
+    solo = [take for take in takes if mix.get(take["id"], {}).get("solo", False)]
+    chosen = [take for take in takes if take["id"] == layer["take"]]
+    found: list[dict[str, Any]] = solo or chosen or takes[-1:]
+    return found[0] if found else None

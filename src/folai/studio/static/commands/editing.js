@@ -1,0 +1,205 @@
+/** Commands that edit the envelope at the playhead, the chosen hit or the region. */
+
+import { hitLevel, levelAt, nearestOnset } from "../envelope/curve.js";
+import { fromDb } from "../envelope/arithmetic.js";
+import { addHit, moveHit, removeHit } from "../envelope/hits.js";
+import {
+  copyRegion,
+  muteRegion,
+  nudgeLevel,
+  pasteClip,
+  restoreRegion,
+  scaleRegion,
+  shiftRegion,
+  smoothRegion,
+  snapHits,
+} from "../envelope/regions.js";
+import { SNAP_MODES } from "../envelope/snap.js";
+import { chooseHit, snapped } from "../timeline/gestures.js";
+import { levelText } from "../timeline/level.js";
+import { clockText } from "../timeline/ruler.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("./keys.js").Command} Command */
+
+const STEP_DB = 1; // decibels a key press changes
+const NUDGE = 0.02; // seconds around the playhead that are lifted where nothing is chosen
+
+/** @param {Studio} studio @param {import("../picture/transport.js").Transport} transport @returns {Command[]} */
+export function editingCommands(studio, transport) {
+  const group = "Envelope";
+  const has = () => Boolean(studio.curve) && !studio.readOnly;
+  const marked = () => has() && studio.region !== null;
+  const something = () => has() && (studio.region !== null || studio.hit !== null);
+  /** @type {Omit<Command, "group">[]} */
+  const commands = [
+    { id: "undo", title: "Undo", keys: ["Ctrl+Z"], hold: true, run: () => studio.undo(), enabled: () => Boolean(studio.history.undoLabel) },
+    { id: "redo", title: "Redo", keys: ["Ctrl+Shift+Z", "Ctrl+Y"], hold: true, run: () => studio.redo(), enabled: () => Boolean(studio.history.redoLabel) },
+    { id: "add-hit", title: "Add a hit at the playhead", keys: ["H"], run: () => addHere(studio), enabled: has },
+    { id: "delete", title: "Delete the chosen hit, or the region's", keys: ["Delete", "Backspace"], run: () => remove(studio), enabled: something },
+    { id: "previous-hit", title: "To the hit before", keys: ["["], hold: true, run: () => toHit(studio, transport, -1) },
+    { id: "next-hit", title: "To the next hit", keys: ["]"], hold: true, run: () => toHit(studio, transport, 1) },
+    { id: "earlier", title: "Hit or region a picture earlier", keys: ["Alt+←"], hold: true, run: () => shift(studio, -1), enabled: something },
+    { id: "later", title: "Hit or region a picture later", keys: ["Alt+→"], hold: true, run: () => shift(studio, 1), enabled: something },
+    { id: "earlier-ms", title: "Hit or region 1 ms earlier", keys: ["Alt+Shift+←"], hold: true, run: () => shift(studio, -1, 0.001), enabled: something },
+    { id: "later-ms", title: "Hit or region 1 ms later", keys: ["Alt+Shift+→"], hold: true, run: () => shift(studio, 1, 0.001), enabled: something },
+    { id: "louder", title: "Hit, region or curve at the playhead louder", keys: ["Alt+↑"], hold: true, run: () => scale(studio, STEP_DB), enabled: has },
+    { id: "softer", title: "Hit, region or curve at the playhead softer", keys: ["Alt+↓"], hold: true, run: () => scale(studio, -STEP_DB), enabled: has },
+    { id: "smooth", title: "Smooth the region", keys: ["S"], run: () => onRegion(studio, "smooth", smoothRegion), enabled: marked },
+    { id: "mute", title: "Mute the region", keys: ["M"], run: () => onRegion(studio, "mute", muteRegion), enabled: marked },
+    { id: "ghost", title: "Back to the prediction, in the region or everywhere", keys: ["G"], run: () => toGhost(studio), enabled: () => has() && studio.ghost !== null },
+    { id: "snap-hits", title: "Hits of the region onto what snapping says", keys: ["Shift+N"], run: () => snapAll(studio), enabled: () => marked() && studio.snap !== "off" },
+    { id: "copy", title: "Copy the region", keys: ["Ctrl+C"], run: () => copy(studio), enabled: () => studio.region !== null && Boolean(studio.curve) },
+    { id: "cut", title: "Cut the region", keys: ["Ctrl+X"], run: () => cut(studio), enabled: marked },
+    { id: "paste", title: "Paste at the playhead", keys: ["Ctrl+V"], run: () => paste(studio), enabled: () => has() && studio.clipboard !== null },
+    { id: "snap-mode", title: "Snap to nothing, to pictures or to predicted onsets", keys: ["N"], run: () => nextSnap(studio) },
+    ...["select", "draw", "hit"].map((tool, n) => ({
+      id: `tool-${tool}`,
+      title: ["Select: drag hits, mark regions", "Draw the curve", "Add hits by clicking"][n],
+      keys: [["V"], ["D"], ["B"]][n],
+      pressed: () => studio.tool === tool,
+      run: () => {
+        studio.tool = /** @type {"select" | "draw" | "hit"} */ (tool);
+        studio.emit("tool");
+      },
+    })),
+  ];
+  // A drag that is under way is given up first: an edit begins from what is so.
+  const run = (/** @type {() => void} */ act) => () => (studio.cancelDraft(), act());
+  return commands.map((command) => ({ ...command, group, run: run(command.run) }));
+}
+
+/** @param {Studio} studio @param {string} label @param {(curve: import("../envelope/curve.js").Curve, region: import("../envelope/curve.js").Region) => import("../envelope/curve.js").Change} edit */
+function onRegion(studio, label, edit) {
+  const { curve, region } = studio;
+  if (curve && region) studio.edit((own) => edit(own, region), `${label} region`);
+}
+
+/** @param {Studio} studio */
+function addHere(studio) {
+  const { curve, playhead, ghost } = studio;
+  if (!curve) return;
+  const time = snapped(studio, playhead);
+  const level = Math.max(ghost ? levelAt(ghost.curve, time) : 0, levelAt(curve, time), 0.4);
+  studio.edit((own) => addHit(own, time, level), "add hit");
+  chooseHit(studio, time);
+  tellHit(studio);
+}
+
+/** The index of the chosen hit, or -1. @param {Studio} studio */
+function chosen(studio) {
+  const { curve, hit } = studio;
+  if (!curve || hit === null) return -1;
+  const index = nearestOnset(curve.onsets, hit);
+  return index >= 0 && Math.abs(curve.onsets[index] - hit) < 0.002 ? index : -1;
+}
+
+/** @param {Studio} studio */
+function remove(studio) {
+  const { curve } = studio;
+  const index = chosen(studio);
+  if (!curve) return;
+  if (index >= 0) {
+    studio.edit((own) => removeHit(own, index), "delete hit");
+    studio.select(studio.region, null);
+  } else onRegion(studio, "mute", muteRegion);
+}
+
+/** @param {Studio} studio @param {import("../picture/transport.js").Transport} transport @param {1 | -1} way */
+function toHit(studio, transport, way) {
+  const onsets = studio.curve?.onsets;
+  if (!onsets?.length) return studio.announce("No hits");
+  const from = studio.hit ?? studio.playhead;
+  const found = way === 1 ? onsets.find((time) => time > from + 1e-6) : onsets.findLast((time) => time < from - 1e-6);
+  if (found === undefined) return studio.announce(way === 1 ? "No hit after this" : "No hit before this");
+  transport.seek(found);
+  studio.select(studio.region, found);
+  tellHit(studio);
+}
+
+/** @param {Studio} studio */
+function tellHit(studio) {
+  const { curve } = studio;
+  const index = chosen(studio);
+  if (!curve || index < 0) return;
+  const time = curve.onsets[index];
+  const place = `${index + 1} of ${curve.onsets.length}`;
+  studio.announce(`Hit ${place} at ${clockText(time)}, ${levelText(hitLevel(curve, time))}`);
+}
+
+/** @param {Studio} studio @param {1 | -1} way @param {number} [seconds] a picture else */
+function shift(studio, way, seconds = 1 / studio.project.clip.fps) {
+  const { curve, region } = studio;
+  const index = chosen(studio);
+  if (!curve) return;
+  if (index >= 0) {
+    const to = Math.min(Math.max(curve.onsets[index] + way * seconds, 0), studio.duration);
+    studio.edit((own) => moveHit(own, index, to), "move hit");
+    chooseHit(studio, to);
+    tellHit(studio);
+  } else if (region) {
+    const by = way * seconds;
+    studio.edit((own) => shiftRegion(own, region, by), "move region");
+    studio.select({ start: region.start + by, end: region.end + by });
+  }
+}
+
+/** @param {Studio} studio @param {number} db */
+function scale(studio, db) {
+  const { curve, region, playhead } = studio;
+  const index = chosen(studio);
+  if (!curve) return;
+  if (index >= 0) {
+    studio.edit((own) => moveHit(own, index, curve.onsets[index], fromDb(db)), "level of a hit");
+    tellHit(studio);
+  } else if (region) studio.edit((own) => scaleRegion(own, region, db), "level of a region");
+  else {
+    const around = { start: playhead - NUDGE, end: playhead + NUDGE };
+    studio.edit((own) => nudgeLevel(own, around, db), "draw with keys");
+    studio.announce(levelText(levelAt(curve, playhead)));
+  }
+}
+
+/** @param {Studio} studio */
+function toGhost(studio) {
+  const { curve, ghost, region, duration } = studio;
+  if (!curve || !ghost) return;
+  studio.edit((own) => restoreRegion(own, ghost.curve, region ?? { start: 0, end: duration }), "back to the prediction");
+}
+
+/** @param {Studio} studio */
+function snapAll(studio) {
+  const grid = studio.snap === "frames" ? studio.frames : (studio.ghost?.curve.onsets ?? []);
+  onRegion(studio, "snap hits of", (curve, region) => snapHits(curve, region, grid));
+}
+
+/** @param {Studio} studio */
+function copy(studio) {
+  const { curve, region } = studio;
+  if (!curve || !region) return;
+  studio.clipboard = copyRegion(curve, region);
+  studio.emit("selection");
+  studio.announce(`Copied ${studio.clipboard.duration.toFixed(3)} s`);
+}
+
+/** @param {Studio} studio */
+function cut(studio) {
+  copy(studio);
+  onRegion(studio, "cut", muteRegion);
+}
+
+/** @param {Studio} studio */
+function paste(studio) {
+  const { curve, clipboard, playhead } = studio;
+  if (!curve || !clipboard) return;
+  const time = snapped(studio, playhead);
+  studio.edit((own) => pasteClip(own, clipboard, time), "paste");
+  studio.select({ start: time, end: time + clipboard.duration });
+}
+
+/** @param {Studio} studio */
+function nextSnap(studio) {
+  studio.snap = SNAP_MODES[(SNAP_MODES.indexOf(studio.snap) + 1) % SNAP_MODES.length];
+  studio.emit("tool");
+  studio.announce(`Snap: ${studio.snap}`);
+}

@@ -1,0 +1,101 @@
+/** Opens a project: fetches it whole, and later what others have changed of it. */
+
+import { History } from "../envelope/history.js";
+import { Pyramid } from "../envelope/pyramid.js";
+import { getBytes, getJson } from "./api.js";
+import { curveOf } from "./binary.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+
+const RATE = 120; // Hz of envelopes, as in folai.rms
+
+/** @param {Studio} studio @param {string} id @returns {Promise<void>} */
+export async function openProject(studio, id) {
+  const [project, times] = await Promise.all([
+    getJson(`projects/${id}`),
+    getBytes(`projects/${id}/frame-times`),
+  ]);
+  studio.project = project;
+  studio.frames = new Float64Array(times);
+  studio.history = new History();
+  studio.drawn.clear();
+  studio.jobs = new Map(project.jobs.map((/** @type {any} */ job) => [job.id, job]));
+  studio.ghost = null;
+  studio.region = null;
+  studio.hit = null;
+  studio.takeId = null;
+  adopt(studio, project);
+  await loadCurves(studio);
+}
+
+/** Takes over what the server says of the edit state. @param {Studio} studio @param {any} project */
+function adopt(studio, project) {
+  const { layers, mix, presets, view } = structuredClone(project.edit);
+  Object.assign(studio, { layers, mix, presets, takes: project.takes, references: project.references });
+  const seen = view ?? {};
+  studio.activeId = layers.some((/** @type {any} */ layer) => layer.id === seen.layer) ? seen.layer : layers[0].id;
+  studio.heard = seen.heard ?? (project.takes.length ? "takes" : "preview");
+  studio.slots = seen.slots ?? { a: null, b: null };
+  studio.snap = seen.snap ?? "off";
+  studio.hearEdits = seen.hearEdits ?? true;
+  studio.region = seen.region ?? null;
+}
+
+/** Fetches the prediction and the layers' curves. @param {Studio} studio */
+export async function loadCurves(studio) {
+  const { project } = studio;
+  const ids = new Set([project.prediction, ...studio.layers.map((layer) => layer.envelope)]);
+  ids.delete(null);
+  const fetched = new Map();
+  await Promise.all(
+    [...ids].map(async (id) => fetched.set(id, curveOf(await getJson(`projects/${project.id}/envelopes/${id}`)))),
+  );
+  if (studio.project !== project) return;
+  setGhost(studio, fetched.get(project.prediction));
+  for (const layer of studio.layers) {
+    const id = layer.envelope ?? project.prediction;
+    const known = studio.drawn.get(layer.id);
+    if (known && (known.dirty || known.saved === id)) continue;
+    const curve = fetched.get(id) ?? (predicting(studio) ? null : silence(studio));
+    if (curve) studio.setCurve(layer.id, curve, id);
+  }
+}
+
+/** @param {Studio} studio @param {import("../envelope/curve.js").Curve | undefined} curve */
+function setGhost(studio, curve) {
+  if (!curve) return;
+  studio.ghost = { curve, pyramid: new Pyramid(curve.values), saved: null, version: 0, dirty: null };
+  studio.emit("curve", { layer: "", extent: null });
+}
+
+/** @param {Studio} studio */
+function predicting(studio) {
+  return [...studio.jobs.values()].some((job) => job.kind === "predict" && ["queued", "running"].includes(job.state));
+}
+
+/** Where there is no prediction a person draws all. @param {Studio} studio */
+function silence(studio) {
+  const values = new Float32Array(Math.max(Math.round(studio.duration * RATE), 1));
+  return { values, rate: RATE, onsets: new Float64Array(0) };
+}
+
+/**
+ * Something of the project has changed on the server: takes over what is the server's to say, and
+ * for one who only reads, the edit state too.
+ * @param {Studio} studio @param {boolean} whole the edit state too
+ */
+export async function refresh(studio, whole) {
+  const before = studio.project;
+  const project = await getJson(`projects/${before.id}`);
+  if (studio.project !== before) return;
+  const { edit, revision } = before;
+  studio.project = { ...project, ...(whole ? {} : { edit, revision }) };
+  const known = new Set(studio.takes.map((take) => take.id));
+  const made = project.takes.filter((/** @type {any} */ take) => !known.has(take.id));
+  studio.takes = project.takes;
+  studio.references = project.references;
+  for (const job of project.jobs) studio.jobs.set(job.id, job);
+  if (whole) adopt(studio, project);
+  await loadCurves(studio);
+  return { made, videoChanged: project.video.url !== before.video.url || project.video.state !== before.video.state };
+}

@@ -1,0 +1,129 @@
+/** Making takes: start, progress, cancel; and what other jobs have to say. */
+
+import { call, sendJson } from "../net/api.js";
+import { currentTake } from "./takes.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("../commands/keys.js").Command} Command */
+
+const OVER = ["done", "failed", "cancelled"];
+const FADE = 0.05; // seconds over which a part made anew is cross-faded
+/** @type {Record<string, string>} */
+const DOING = { generate: "Generating", predict: "Watching the picture", proxy: "Converting the video", export: "Exporting" };
+
+export class Jobs {
+  /**
+   * @param {Studio} studio @param {import("../net/saving.js").Saver} saver
+   * @param {import("./messages.js").Messages} messages
+   */
+  constructor(studio, saver, messages) {
+    this.studio = studio;
+    this.saver = saver;
+    this.messages = messages;
+    studio.on("jobs project", () => this.draw());
+  }
+
+  /** @returns {Command[]} */
+  commands() {
+    const group = "Sound";
+    const can = () => Boolean(this.studio.curve) && !this.studio.readOnly;
+    return [
+      { id: "generate", title: "Generate a take", keys: ["Ctrl+Enter"], group, run: () => this.generate(false), enabled: can },
+      {
+        id: "regenerate",
+        title: "Generate the region anew, within the take that is heard",
+        keys: ["Ctrl+Shift+Enter"],
+        group,
+        run: () => this.generate(true),
+        enabled: () => can() && this.studio.region !== null && currentTake(this.studio) !== undefined,
+      },
+      { id: "cancel", title: "Cancel", keys: ["Ctrl+."], group, run: () => this.cancel(), enabled: () => this.#running().length > 0 },
+    ];
+  }
+
+  /** @param {boolean} regionOnly */
+  async generate(regionOnly) {
+    const { studio, saver, messages } = this;
+    const layer = studio.layer;
+    if (!layer) return;
+    messages.clear("generate");
+    const take = currentTake(studio);
+    const region = regionOnly && studio.region && take ? { take: take.id, ...studio.region, fade: FADE } : null;
+    try {
+      await saver.flush();
+      const json = { layer: layer.id, envelope: layer.envelope, sound: layer.sound, name: null, region };
+      this.learn(await sendJson("POST", `projects/${studio.project.id}/generate`, json));
+    } catch (error) {
+      messages.fail(error, "generate");
+    }
+  }
+
+  async cancel() {
+    for (const { id } of this.#running()) {
+      try {
+        this.learn(await (await call("DELETE", `jobs/${id}`)).json());
+      } catch (error) {
+        this.messages.fail(error, "generate");
+      }
+    }
+  }
+
+  /** A job has changed. @param {any} job as in API.md */
+  learn(job) {
+    const { studio, messages } = this;
+    if (job.project !== studio.project?.id) return;
+    const before = studio.jobs.get(job.id)?.state;
+    if (OVER.includes(before)) return; // the reply to a request may be older than the news
+    studio.jobs.set(job.id, job);
+    if (job.state === "failed" && before !== "failed") {
+      const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#predict() }] : [];
+      messages.show(`job-${job.kind}`, job.message, { actions: again });
+    }
+    if (job.state === "done" && before !== "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
+    studio.emit("jobs");
+    studio.emit("job", job);
+  }
+
+  async #predict() {
+    this.messages.clear("job-predict");
+    try {
+      this.learn(await sendJson("POST", `projects/${this.studio.project.id}/predict`));
+    } catch (error) {
+      this.messages.fail(error, "job-predict");
+    }
+  }
+
+  /** Generations that are not over, the one at work first. */
+  #running() {
+    const jobs = [...this.studio.jobs.values()].filter((job) => job.kind === "generate");
+    const open = jobs.filter((job) => job.state === "running" || job.state === "queued");
+    return open.sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
+  }
+
+  draw() {
+    const running = this.#running();
+    const [first] = running;
+    byId("job").hidden = !first;
+    /** @type {HTMLElement} */ (document.querySelector("[data-command=cancel]")).hidden = !first;
+    if (first) {
+      byId("job-share").value = first.progress;
+      byId("job-text").textContent = jobText(first) + (running.length > 1 ? ` · ${running.length - 1} more wait` : "");
+    }
+    const predicting = [...this.studio.jobs.values()].find((job) => job.kind === "predict" && ["queued", "running"].includes(job.state));
+    const note = byId("timeline-note");
+    const text = predicting ? jobText(predicting) : "";
+    if (note.textContent !== text) note.textContent = text;
+  }
+}
+
+/** @param {any} job @returns {string} */
+export function jobText(job) {
+  if (job.state === "queued") return `${DOING[job.kind]}: waits its turn${job.message ? ` (${job.message})` : ""}`;
+  const left = job.left === null || job.left === undefined ? "" : ` · ${Math.ceil(job.left)} s left`;
+  return `${DOING[job.kind]} ${Math.round(100 * job.progress)} %${job.message ? ` · ${job.message}` : ""}${left}`;
+}
+
+/** @param {string} id @returns {any} */
+function byId(id) {
+  return document.getElementById(id);
+}

@@ -1,0 +1,53 @@
+/** Messages at the top of the page: what happened, and a button for what to do about it. */
+
+/** @typedef {{label: string, run: () => void}} Action */
+
+export class Messages {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    /** @type {Map<string, HTMLElement>} */ this.shown = new Map();
+  }
+
+  /**
+   * Shows a message in place of the one with the same key.
+   * @param {string} key @param {string} text @param {{tone?: "bad" | "plain", actions?: Action[], stays?: boolean}} [options]
+   * `stays`: has no button to put it away
+   */
+  show(key, text, { tone = "bad", actions = [], stays = false } = {}) {
+    this.clear(key);
+    const row = document.createElement("div");
+    row.className = "message";
+    row.dataset.tone = tone;
+    row.setAttribute("role", tone === "bad" ? "alert" : "status");
+    const words = document.createElement("span");
+    words.textContent = text;
+    row.append(words);
+    for (const { label, run } of actions) row.append(button(label, run));
+    if (!stays) row.append(button("Dismiss", () => this.clear(key)));
+    this.shown.set(key, row);
+    this.root.append(row);
+  }
+
+  /** @param {unknown} error @param {string} [key] */
+  fail(error, key = "error") {
+    if (error instanceof DOMException && error.name === "AbortError") return;
+    this.show(key, error instanceof Error ? error.message : String(error));
+  }
+
+  /** @param {string} key */
+  clear(key) {
+    this.shown.get(key)?.remove();
+    this.shown.delete(key);
+  }
+}
+
+/** @param {string} label @param {() => void} run */
+function button(label, run) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "small";
+  made.textContent = label;
+  made.addEventListener("click", run);
+  return made;
+}

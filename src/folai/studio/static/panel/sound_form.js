@@ -1,0 +1,211 @@
+/** The sound of the active layer: the form, what it means, and the presets kept with the project. */
+
+import { nameFields } from "../commands/keys.js";
+import { sendJson } from "../net/api.js";
+import { ask } from "./ask.js";
+import { Words } from "./words.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("../commands/keys.js").Command} Command */
+
+const TEXTS = ["prompt", "negative_prompt"];
+const CHOICES = ["engine", "model", "sound", "reference"];
+const CHECK_WAIT = 300; // ms
+
+export class SoundForm {
+  #timer = 0;
+  /** @type {any} */ #vocabulary = { options: {} };
+  /** @type {string[]} */ #numbers = [
+    ..."seed variations num_steps cfg_scale control_scale envelope_lock likeness init_strength".split(" "),
+  ];
+
+  /** @param {Studio} studio @param {HTMLFormElement} form */
+  constructor(studio, form) {
+    this.studio = studio;
+    this.form = form;
+    this.words = TEXTS.map((id) => new Words(this.#field(id), /** @type {HTMLElement} */ (document.getElementById(`${id}-words`))));
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", (event) => this.#tell(/** @type {HTMLInputElement} */ (event.target)));
+    form.addEventListener("change", () => this.#changed());
+    studio.on("sound layers project references", () => this.fill());
+    studio.on("presets project", () => this.#fillPresets());
+    this.#presets.addEventListener("change", () => this.#usePreset());
+  }
+
+  /** @param {any} vocabulary as in API.md */
+  know(vocabulary) {
+    this.#vocabulary = vocabulary;
+    for (const one of this.words) one.know(vocabulary.words);
+    choices(this.#field("engine"), [["", "automatic"], ...vocabulary.engines.map(pair)]);
+    choices(this.#field("model"), vocabulary.models.map(pair));
+    choices(this.#field("sound"), [["", "none"], ...vocabulary.materials.map(pair)]);
+    this.#addOptions();
+    nameFields();
+    this.fill();
+  }
+
+  /** Controls for numbers that this page has no control of its own for. */
+  #addOptions() {
+    const more = /** @type {HTMLElement} */ (document.getElementById("more-options"));
+    for (const [name, option] of Object.entries(this.#vocabulary.options)) {
+      const known = this.form.elements.namedItem(name);
+      if (known instanceof HTMLInputElement) {
+        for (const [own, limit] of [["min", "minimum"], ["max", "maximum"]]) {
+          if (option[limit] !== undefined) known.setAttribute(own, option[limit]);
+        }
+        continue;
+      }
+      more.append(optionRow(name, option, `Alt+${more.childElementCount + 1}`));
+      this.#numbers.push(name);
+    }
+  }
+
+  /** @param {string} name @returns {any} */
+  #field(name) {
+    return this.form.elements.namedItem(name);
+  }
+
+  /** @returns {HTMLSelectElement} */
+  get #presets() {
+    return /** @type {HTMLSelectElement} */ (document.getElementById("preset"));
+  }
+
+  /** Shows the active layer's sound. */
+  fill() {
+    const { studio } = this;
+    const sound = studio.layer?.sound ?? {};
+    const of = /** @type {HTMLElement} */ (document.getElementById("sound-of"));
+    of.textContent = studio.layers.length > 1 ? (studio.layer?.name ?? "") : "";
+    choices(this.#field("reference"), [["", "drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
+    for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
+    for (const name of this.#numbers) {
+      const field = this.#field(name);
+      if (!field) continue;
+      field.value = String(sound[name] ?? this.#vocabulary.options[name]?.default ?? { seed: 0, variations: 1 }[name] ?? 0);
+      this.#tell(field);
+    }
+    this.#check();
+  }
+
+  /** @param {HTMLInputElement} field */
+  #tell(field) {
+    const output = field.type === "range" ? field.parentElement?.querySelector("output") : null;
+    if (output) output.textContent = Number(field.value).toFixed(2);
+  }
+
+  #changed() {
+    const { studio } = this;
+    const layer = studio.layer;
+    if (!layer) return;
+    const sound = { ...layer.sound };
+    for (const name of [...TEXTS, ...CHOICES]) sound[name] = this.#field(name).value.trim() || null;
+    for (const name of this.#numbers) {
+      const field = this.#field(name);
+      if (field && field.value !== "" && field.checkValidity()) sound[name] = Number(field.value);
+    }
+    sound.model ??= "small";
+    layer.sound = sound;
+    this.#check();
+    studio.emit("heard");
+    studio.emit("edited");
+  }
+
+  /** Says, a moment later, what will not do, and words that are not known. */
+  #check() {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(async () => {
+      const layer = this.studio.layer;
+      if (!layer) return;
+      let [text, bad] = ["", false];
+      try {
+        const { warnings } = await sendJson("POST", "sound", layer.sound);
+        text = warnings.join("; ");
+      } catch (error) {
+        [text, bad] = [error instanceof Error ? error.message : "", true];
+      }
+      const note = /** @type {HTMLElement} */ (document.getElementById("prompt-note"));
+      note.textContent = text;
+      note.hidden = !text;
+      note.dataset.tone = bad ? "bad" : "";
+    }, CHECK_WAIT);
+  }
+
+  #fillPresets() {
+    choices(this.#presets, [["", "Presets"], ...this.studio.presets.map(({ name }) => [name, name])]);
+  }
+
+  #usePreset() {
+    const { studio } = this;
+    const preset = studio.presets.find(({ name }) => name === this.#presets.value);
+    if (!preset || !studio.layer) return;
+    studio.layer.sound = structuredClone(preset.sound);
+    studio.emit("sound");
+    studio.emit("edited");
+  }
+
+  /** @returns {Command[]} */
+  commands() {
+    const group = "Sound";
+    const can = () => this.studio.project !== null && !this.studio.readOnly;
+    return [
+      { id: "save-preset", title: "Keep the sound as a preset", keys: ["Alt+K"], group, run: () => this.#savePreset(), enabled: can },
+      { id: "delete-preset", title: "Delete the preset", keys: ["Alt+Shift+K"], group, run: () => this.#deletePreset(), enabled: can },
+    ];
+  }
+
+  async #savePreset() {
+    const { studio } = this;
+    const layer = studio.layer;
+    const name = layer && (await ask("Keep this sound with the project", { field: "Name", value: this.#presets.value || "Sound" }));
+    if (!layer || !name) return;
+    const sound = structuredClone(layer.sound);
+    studio.presets = [...studio.presets.filter((one) => one.name !== name), { name: name.slice(0, 60), sound }];
+    studio.emit("presets");
+    studio.emit("edited");
+    this.#presets.value = name;
+  }
+
+  async #deletePreset() {
+    const { studio } = this;
+    const name = this.#presets.value;
+    if (!name) return studio.announce("Choose a preset first");
+    if (!(await ask(`Delete the preset ${name}?`, { yes: "Delete" }))) return;
+    studio.presets = studio.presets.filter((one) => one.name !== name);
+    studio.emit("presets");
+    studio.emit("edited");
+  }
+}
+
+/**
+ * A slider where both limits are known, else a field for a number.
+ * @param {string} name @param {any} option as in API.md @param {string} key
+ */
+function optionRow(name, option, key) {
+  const limited = option.minimum !== undefined && option.maximum !== undefined;
+  const row = document.createElement("div");
+  row.className = limited ? "slider" : "field wide";
+  const text = name.replaceAll("_", " ");
+  const label = document.createElement("label");
+  Object.assign(label, { htmlFor: `option-${name}`, textContent: text[0].toUpperCase() + text.slice(1) });
+  const input = document.createElement("input");
+  Object.assign(input, { id: `option-${name}`, name, type: limited ? "range" : "number" });
+  input.dataset.key = key;
+  input.min = option.minimum ?? "";
+  input.max = option.maximum ?? "";
+  input.step = option.type === "integer" ? "1" : limited ? String((option.maximum - option.minimum) / 40) : "any";
+  row.append(label, input);
+  if (limited) row.append(document.createElement("output"));
+  return row;
+}
+
+/** @param {string} value @returns {[string, string]} */
+function pair(value) {
+  return [value, value.replaceAll("_", " ")];
+}
+
+/** @param {HTMLSelectElement} select @param {string[][]} options value, text */
+function choices(select, options) {
+  const value = select.value;
+  select.replaceChildren(...options.map(([own, text]) => new Option(text, own)));
+  select.value = options.some(([own]) => own === value) ? value : (options[0]?.[0] ?? "");
+}

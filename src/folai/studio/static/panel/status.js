@@ -1,0 +1,55 @@
+/** The lines that say how things stand: clock, picture, region, saving, snapping, layer. */
+
+import { hitLevel } from "../envelope/curve.js";
+import { levelText } from "../timeline/level.js";
+import { clockText } from "../timeline/ruler.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+
+/** @param {string} id @returns {any} */
+const byId = (id) => document.getElementById(id);
+
+/** @type {Record<import("../net/saving.js").SaveState, string>} */
+const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", failed: "Not saved", reading: "Reading only" };
+
+/**
+ * Keeps them up to date. @param {Studio} studio @param {import("../picture/transport.js").Transport} transport
+ * @param {import("../net/saving.js").Saver} saver
+ */
+export function watchStatus(studio, transport, saver) {
+  studio.on("playhead project", () => {
+    byId("clock").textContent = clockText(studio.playhead);
+    byId("frame-number").textContent = `picture ${transport.frame}`;
+  });
+  studio.on("selection draft curve project", () => {
+    const text = choiceText(studio);
+    if (byId("choice-note").textContent !== text) byId("choice-note").textContent = text;
+  });
+  studio.on("tool project", () => {
+    byId("snap-mode").textContent = `Snap: ${{ off: "off", frames: "pictures", onsets: "onsets" }[studio.snap]}`;
+    byId("lanes").dataset.tool = studio.tool;
+  });
+  studio.on("saved", () => {
+    byId("save-state").textContent = SAVING[saver.state];
+    byId("save-state").dataset.state = saver.state;
+  });
+  studio.on("mode", () => document.body.classList.toggle("playing", transport.playing));
+  studio.on("announce", (text) => (byId("announcement").textContent = text));
+  studio.on("layers heard project", () => {
+    byId("envelope-head").textContent = studio.layer?.name ?? "Envelope";
+    byId("wave-head").textContent = studio.heard === "preview" ? "Preview" : "Take";
+  });
+  studio.on("project", () => {
+    const { clip, name } = studio.project;
+    document.title = `${name} · folai studio`;
+    byId("project-name").textContent = name;
+    const fps = Number.isInteger(clip.fps) ? clip.fps : clip.fps.toFixed(2);
+    byId("clip-facts").textContent = `${clip.width}×${clip.height} · ${fps} fps · ${clockText(clip.duration, 1)}`;
+  });
+}
+
+/** The chosen hit, or else the region, in numbers. @param {Studio} studio */
+function choiceText({ region, hit, curve }) {
+  if (hit !== null && curve) return `hit ${clockText(hit)} ${levelText(hitLevel(curve, hit))}`;
+  return region ? `region ${clockText(region.start)} + ${(region.end - region.start).toFixed(3)} s` : "";
+}

@@ -1,0 +1,190 @@
+/**
+ * Plays several sources on one clock. All run at once, heard or not, and a switch is a change of
+ * their gains at one moment: without a gap, and in step to the sample.
+ */
+
+/** @typedef {import("./sources.js").Source} Source */
+/** @typedef {{source: Source, volume: number}} Wanted volume 0: ready to be heard */
+/** @typedef {{source: Source, gain: GainNode, next: number, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
+
+const SOON = 0.04; // seconds from the order to the sound
+const RAMP = 0.008; // seconds of a change of gain
+const AHEAD = 3; // seconds scheduled ahead
+const PATIENCE = 1500; // ms to wait for sound before the picture starts without it
+
+export class Player {
+  /** @type {Map<string, Channel>} */ #channels = new Map();
+  /** @type {{at: number, time: number} | null} time of the clip at a time of the context */ #anchor = null;
+  /** @type {Map<string, Wanted>} */ #wanted = new Map();
+  #turn = 0;
+  #timer = 0;
+
+  /** @param {AudioContext} context */
+  constructor(context) {
+    this.context = context;
+    this.out = context.createGain();
+    this.out.connect(context.destination);
+  }
+
+  /** Seconds into the clip that are heard now, or null when nothing plays. */
+  get position() {
+    if (!this.#anchor) return null;
+    const latency = this.context.outputLatency || this.context.baseLatency || 0;
+    return this.#anchor.time + this.context.currentTime - latency - this.#anchor.at;
+  }
+
+  /** Says what shall be heard. While playing, the change is made once the new sound is there. @param {Map<string, Wanted>} wanted */
+  async want(wanted) {
+    this.#wanted = wanted;
+    if (!this.#anchor) return;
+    const turn = ++this.#turn;
+    const audible = [...wanted.values()].filter(({ volume }) => volume > 0);
+    await Promise.all(audible.map(({ source }) => source.piece(this.#pieceNow(source)).catch(() => null)));
+    if (turn !== this.#turn || !this.#anchor) return;
+    for (const { source } of wanted.values()) this.#open(source);
+    await this.#pump();
+    this.#setGains(this.context.currentTime + 0.005);
+    this.#dropOthers();
+  }
+
+  /** @param {number} time seconds to play from @returns {Promise<void>} when it is about to sound */
+  async play(time) {
+    this.stop();
+    const turn = ++this.#turn;
+    await this.context.resume();
+    const first = [...this.#wanted.values()].filter(({ volume }) => volume > 0);
+    const loaded = first.map(({ source }) => source.piece(Math.floor(time / source.pieceLength)).catch(() => null));
+    await Promise.race([Promise.all(loaded), new Promise((done) => setTimeout(done, PATIENCE))]);
+    if (turn !== this.#turn) return;
+    this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time) };
+    for (const { source } of this.#wanted.values()) this.#open(source);
+    this.#setGains(this.context.currentTime, 0);
+    this.#pump();
+    this.#timer = window.setInterval(() => this.#pump(), 250);
+  }
+
+  stop() {
+    this.#turn++;
+    this.#anchor = null;
+    clearInterval(this.#timer);
+    for (const key of [...this.#channels.keys()]) this.#close(key);
+  }
+
+  /**
+   * Plays a piece of sound once, apart from all else. @param {AudioBuffer} buffer @param {number} from
+   * @param {number} length seconds @param {number} volume @returns {() => void} stops it
+   */
+  once(buffer, from = 0, length = buffer.duration, volume = 1) {
+    const gain = this.context.createGain();
+    const node = this.context.createBufferSource();
+    const now = this.context.currentTime;
+    const end = now + Math.min(length, buffer.duration - from);
+    gain.gain.setValueAtTime(volume, Math.max(end - 0.03, now));
+    gain.gain.linearRampToValueAtTime(0, end);
+    node.buffer = buffer;
+    node.connect(gain).connect(this.out);
+    node.start(0, from, length);
+    return () => {
+      gain.gain.cancelScheduledValues(0);
+      gain.gain.setTargetAtTime(0, this.context.currentTime, 0.005);
+      node.stop(this.context.currentTime + 0.05);
+    };
+  }
+
+  /** @param {Source} source */
+  #pieceNow(source) {
+    return Math.floor(Math.max(this.#clock() + SOON, 0) / source.pieceLength);
+  }
+
+  /** To a whole sample, so that pieces meet without a seam. @param {number} seconds */
+  #whole(seconds) {
+    return Math.ceil(seconds * this.context.sampleRate - 1e-6) / this.context.sampleRate;
+  }
+
+  /** Seconds into the clip that are being sent to the output now. */
+  #clock() {
+    const anchor = /** @type {{at: number, time: number}} */ (this.#anchor);
+    return anchor.time + this.context.currentTime - anchor.at;
+  }
+
+  /** @param {Source} source */
+  #open(source) {
+    if (this.#channels.has(source.key)) return;
+    const gain = this.context.createGain();
+    gain.gain.value = 0;
+    gain.connect(this.out);
+    this.#channels.set(source.key, { source, gain, next: this.#pieceNow(source), busy: false, playing: new Set() });
+  }
+
+  /** Schedules what begins within the next seconds. */
+  async #pump() {
+    await Promise.all([...this.#channels.values()].map((channel) => this.#feed(channel)));
+  }
+
+  /** @param {Channel} channel */
+  async #feed(channel) {
+    if (channel.busy) return;
+    channel.busy = true;
+    const { source } = channel;
+    try {
+      while (this.#anchor && channel.next * source.pieceLength < this.#clock() + AHEAD) {
+        const n = channel.next;
+        if (n * source.pieceLength >= source.duration) break;
+        const buffer = await source.piece(n);
+        if (!this.#anchor || this.#channels.get(source.key) !== channel) return;
+        if (buffer) this.#schedule(channel, buffer, n * source.pieceLength);
+        channel.next = n + 1;
+      }
+    } catch {
+      // It stays silent here; the next round of the pump tries again.
+    } finally {
+      channel.busy = false;
+    }
+  }
+
+  /** @param {Channel} channel @param {AudioBuffer} buffer @param {number} start of it in the clip, seconds */
+  #schedule(channel, buffer, start) {
+    const anchor = /** @type {{at: number, time: number}} */ (this.#anchor);
+    const due = anchor.at + start - anchor.time;
+    const skipped = Math.max(this.#whole(this.context.currentTime + 0.002) - due, anchor.at - due, 0);
+    if (skipped >= buffer.duration) return;
+    const node = this.context.createBufferSource();
+    node.buffer = buffer;
+    node.connect(channel.gain);
+    node.start(due + skipped, skipped);
+    channel.playing.add(node);
+    node.onended = () => channel.playing.delete(node);
+  }
+
+  /** @param {number} at @param {number} [ramp] seconds */
+  #setGains(at, ramp = RAMP) {
+    for (const [key, { gain }] of this.#channels) {
+      const volume = this.#volumeOf(key);
+      gain.gain.cancelScheduledValues(at);
+      if (ramp) {
+        gain.gain.setValueAtTime(gain.gain.value, at);
+        gain.gain.linearRampToValueAtTime(volume, at + ramp);
+      } else gain.gain.setValueAtTime(volume, at);
+    }
+  }
+
+  /** @param {string} key */
+  #volumeOf(key) {
+    for (const { source, volume } of this.#wanted.values()) if (source.key === key) return volume;
+    return 0;
+  }
+
+  /** Closes what is wanted no more, once it has faded. */
+  #dropOthers() {
+    const kept = new Set([...this.#wanted.values()].map(({ source }) => source.key));
+    for (const key of [...this.#channels.keys()]) if (!kept.has(key)) this.#close(key, 4 * RAMP);
+  }
+
+  /** @param {string} key @param {number} [after] seconds */
+  #close(key, after = 0) {
+    const channel = this.#channels.get(key);
+    this.#channels.delete(key);
+    for (const node of channel?.playing ?? []) node.stop(this.context.currentTime + after);
+    setTimeout(() => channel?.gain.disconnect(), 1000 * after + 100);
+  }
+}

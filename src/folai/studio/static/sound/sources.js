@@ -1,0 +1,145 @@
+/** What can be played: sound in pieces, fetched as they are needed, of which a few are kept. */
+
+import { call, getBytes } from "../net/api.js";
+import { envelopeOf } from "../net/binary.js";
+import { peaksOf, spectrumOf } from "./analysis.js";
+import { readWav } from "./wav.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("../envelope/curve.js").Curve} Curve */
+
+const PIECE = 8; // seconds
+const KEPT = 6; // pieces
+export const WHOLE = 30; // seconds up to which a preview is made in one, so that hits sound the same each time
+const LEAD = 0.5; // seconds a piece of a preview begins early, for the tails of hits before it
+
+/** Sound in pieces of `pieceLength` seconds. */
+export class Source {
+  /** @type {Map<number, Promise<AudioBuffer | null>>} */ #pieces = new Map();
+
+  /**
+   * @param {string} key changes with the content @param {number} duration seconds
+   * @param {number} pieceLength seconds
+   * @param {(start: number, end: number) => Promise<AudioBuffer | null>} fetch
+   */
+  constructor(key, duration, pieceLength, fetch) {
+    this.key = key;
+    this.duration = duration;
+    this.pieceLength = pieceLength;
+    this.fetch = fetch;
+  }
+
+  /** @param {number} n @returns {Promise<AudioBuffer | null>} null: nothing there */
+  piece(n) {
+    const start = n * this.pieceLength;
+    if (n < 0 || start >= this.duration) return Promise.resolve(null);
+    let piece = this.#pieces.get(n);
+    if (!piece) {
+      piece = this.fetch(start, Math.min(start + this.pieceLength, this.duration));
+      piece.catch(() => this.#pieces.delete(n));
+      this.#pieces.set(n, piece);
+      const oldest = this.#pieces.keys().next().value;
+      if (this.#pieces.size > KEPT && oldest !== undefined) this.#pieces.delete(oldest);
+    }
+    return piece;
+  }
+}
+
+/** @param {string} path of a WAV below /api that can be asked for in parts @param {string} key @param {number} duration @param {BaseAudioContext} context */
+export function fileSource(path, key, duration, context) {
+  return new Source(key, duration, PIECE, async (start, end) =>
+    readWav(await getBytes(`${path}?start=${start}&end=${end}`), context),
+  );
+}
+
+/**
+ * What the lanes show of a take. @param {string} project @param {any} take
+ * @returns {import("../timeline/sound_lanes.js").Sounding}
+ */
+export function takeSounding(project, take) {
+  const path = `projects/${project}/takes/${take.id}`;
+  return {
+    key: `take/${take.id}`,
+    peaks: async (start, end, count, signal) =>
+      new Int8Array(await getBytes(`${path}/peaks?start=${start}&end=${end}&count=${count}`, signal)),
+    spectrum: async (start, end, width, height, signal) => {
+      const query = `start=${start}&end=${end}&width=${width}&height=${height}`;
+      return createImageBitmap(await (await call("GET", `${path}/spectrogram?${query}`, { signal })).blob());
+    },
+  };
+}
+
+/** The instant sound of a layer's envelope as it is now. */
+export class Preview {
+  /** @type {Map<string, {source: Source, buffer: AudioBuffer | null}>} the latest of each layer */ #latest = new Map();
+  /** @type {Map<string, {key: string, buffer: AudioBuffer}>} the latest that is there */ #ready = new Map();
+
+  /** @param {Studio} studio @param {BaseAudioContext} context */
+  constructor(studio, context) {
+    this.studio = studio;
+    this.context = context;
+  }
+
+  /** @param {import("../state/studio.js").Layer} layer @returns {Source | null} */
+  of(layer) {
+    const drawn = this.studio.drawn.get(layer.id);
+    const project = this.studio.project;
+    if (!drawn || !project) return null;
+    const key = `preview/${project.id}/${layer.id}/${drawn.version}/${JSON.stringify(layer.sound)}`;
+    const known = this.#latest.get(layer.id)?.source;
+    if (known?.key === key) return known;
+    const { duration } = this.studio;
+    const length = duration <= WHOLE ? duration : PIECE;
+    const source = new Source(key, duration, length, async (start, end) => {
+      const buffer = await this.#render(layer, drawn.curve, start, end);
+      if (buffer && length === duration) {
+        this.#ready.set(layer.id, { key, buffer });
+        this.studio.emit("heard");
+      }
+      return buffer;
+    });
+    this.#latest.set(layer.id, { source, buffer: null });
+    return source;
+  }
+
+  /** @param {import("../state/studio.js").Layer} layer @param {Curve} curve @param {number} start @param {number} end */
+  async #render(layer, curve, start, end) {
+    const whole = end - start >= this.studio.duration;
+    const from = whole ? 0 : Math.max(start - LEAD, 0);
+    const json = whole
+      ? { envelope: envelopeOf(curve), sound: layer.sound }
+      : { envelope: envelopeOf(partOf(curve, from, end)), part: true, start: from, end, sound: layer.sound };
+    const response = await call("POST", `projects/${this.studio.project.id}/preview`, { json });
+    const buffer = readWav(await response.arrayBuffer(), this.context);
+    return buffer && from < start ? cropped(buffer, start - from, this.context) : buffer;
+  }
+
+  /** What the lanes show: the latest that is ready. @param {string} layer @returns {import("../timeline/sound_lanes.js").Sounding | null} */
+  sounding(layer) {
+    const ready = this.#ready.get(layer);
+    if (!ready) return null;
+    const { key, buffer } = ready;
+    return {
+      key,
+      peaks: async (start, end, count) => peaksOf(buffer, start, end, count),
+      spectrum: (start, end, width, height, signal) => spectrumOf(buffer, start, end, width, height, signal),
+    };
+  }
+}
+
+/** @param {Curve} curve @param {number} start @param {number} end seconds @returns {Curve} its clock starting at `start` */
+export function partOf({ values, rate, onsets }, start, end) {
+  const first = Math.round(start * rate);
+  const inside = onsets.filter((time) => time >= start && time < end).map((time) => time - start);
+  return { values: values.slice(first, Math.max(Math.round(end * rate), first + 1)), rate, onsets: inside };
+}
+
+/** @param {AudioBuffer} buffer @param {number} seconds to leave out at its beginning @param {BaseAudioContext} context */
+function cropped(buffer, seconds, context) {
+  const first = Math.round(seconds * buffer.sampleRate);
+  const kept = context.createBuffer(buffer.numberOfChannels, Math.max(buffer.length - first, 1), buffer.sampleRate);
+  for (let c = 0; c < buffer.numberOfChannels; c++) {
+    kept.copyToChannel(buffer.getChannelData(c).subarray(first), c);
+  }
+  return kept;
+}

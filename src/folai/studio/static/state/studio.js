@@ -1,0 +1,223 @@
+/**
+ * The open project as the page knows it: the one place that holds state. What changes it says so
+ * with an event, named after what changed; whoever shows that listens.
+ *
+ * Events: "project", "curve" (detail: layer, extent or null), "layers", "takes", "references",
+ * "jobs", "history", "selection", "playhead", "draft", "tool", "heard", "sound", "presets", "mode",
+ * "edited" (there is something to save), "refused" (a reader wants to edit), "announce" (detail: text).
+ */
+
+import { copyCurve, swap } from "../envelope/curve.js";
+import { History } from "../envelope/history.js";
+import { Pyramid } from "../envelope/pyramid.js";
+
+/** @typedef {import("../envelope/curve.js").Curve} Curve */
+/** @typedef {import("../envelope/curve.js").Change} Change */
+/** @typedef {import("../envelope/curve.js").Region} Region */
+/** @typedef {Record<string, any>} Sound */
+/** @typedef {{id: string, name: string, envelope: string | null, sound: Sound, gain_db: number, mute: boolean, solo: boolean, take: string | null}} Layer */
+/** @typedef {{name: string, gain_db: number, mute: boolean, solo: boolean}} Strip */
+/** @typedef {{curve: Curve, pyramid: Pyramid, saved: string | null, version: number, dirty: [number, number] | null}} Drawn */
+
+export class Studio extends EventTarget {
+  /** @type {any} as in API.md */ project = null;
+  /** @type {Layer[]} */ layers = [];
+  /** @type {Record<string, Strip>} */ mix = {};
+  /** @type {{name: string, sound: Sound}[]} */ presets = [];
+  /** @type {any[]} */ takes = [];
+  /** @type {any[]} */ references = [];
+  /** @type {Map<string, any>} */ jobs = new Map();
+  /** @type {Map<string, Drawn>} */ drawn = new Map();
+  /** @type {Drawn | null} the prediction */ ghost = null;
+  /** @type {Float64Array} when each picture appears */ frames = new Float64Array(0);
+  history = new History();
+  activeId = "";
+  /** @type {Region | null} */ region = null;
+  /** @type {number | null} onset of the chosen hit, seconds */ hit = null;
+  playhead = 0;
+  /** @type {"select" | "draw" | "hit"} */ tool = "select";
+  /** @type {import("../envelope/snap.js").SnapMode} */ snap = "off";
+  /** @type {"preview" | "takes"} */ heard = "preview";
+  hearEdits = true;
+  loop = false;
+  readOnly = false;
+  /** @type {import("../envelope/regions.js").Clip | null} */ clipboard = null;
+  /** @type {{a: string | null, b: string | null}} takes to compare */ slots = { a: null, b: null };
+  /** @type {string | null} the take that keys act on */ takeId = null;
+  /** @type {{layer: string, inverse: Change, make: (curve: Curve) => Change} | null} */ #draft = null;
+
+  /** @param {string} name @param {any} [detail] */
+  emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** @param {string} names parted by spaces @param {(detail: any) => void} listener */
+  on(names, listener) {
+    for (const name of names.split(" ")) {
+      this.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+    }
+  }
+
+  /** @returns {number} seconds */
+  get duration() {
+    return this.project?.clip.duration ?? 0;
+  }
+
+  /** @returns {Layer | undefined} */
+  get layer() {
+    return this.layers.find((layer) => layer.id === this.activeId) ?? this.layers[0];
+  }
+
+  /** @returns {Curve | undefined} of the active layer */
+  get curve() {
+    return this.drawn.get(this.activeId)?.curve;
+  }
+
+  /** Takes of a layer, the first first. @param {string} layer */
+  takesOf(layer) {
+    return this.takes.filter((take) => take.layer === layer);
+  }
+
+  /** The take that is heard of a layer: one that is solo, the chosen one, the latest. @param {Layer} layer */
+  chosenTake(layer) {
+    const takes = this.takesOf(layer.id);
+    return (
+      takes.find((take) => this.mix[take.id]?.solo) ??
+      takes.find((take) => take.id === layer.take) ??
+      takes.at(-1)
+    );
+  }
+
+  /** @param {string} take @returns {Strip} to read or to change */
+  strip(take) {
+    const name = this.takes.find((known) => known.id === take)?.name ?? "Take";
+    return (this.mix[take] ??= { name, gain_db: 0, mute: false, solo: false });
+  }
+
+  /** @param {string} layer @param {Curve} curve @param {string | null} saved its id on the server */
+  setCurve(layer, curve, saved) {
+    const own = copyCurve(curve);
+    const version = (this.drawn.get(layer)?.version ?? 0) + 1;
+    const dirty = null;
+    this.drawn.set(layer, { curve: own, pyramid: new Pyramid(own.values), saved, version, dirty });
+    this.emit("curve", { layer, extent: null });
+  }
+
+  /**
+   * Does an edit of the active layer, with undo.
+   * @param {(curve: Curve) => Change} make from the curve without any draft @param {string} label
+   */
+  edit(make, label) {
+    this.cancelDraft();
+    if (this.readOnly) return this.emit("refused");
+    const curve = this.curve;
+    const done = curve && this.history.apply(this.activeId, curve, make(curve), label);
+    if (done) this.#changed(done);
+  }
+
+  /**
+   * Shows what an edit would do, in place of what was shown before.
+   * @param {(curve: Curve) => Change} make from the curve without any draft
+   */
+  draft(make) {
+    this.#liftDraft();
+    const curve = this.curve;
+    if (!curve || this.readOnly) return;
+    const change = make(curve);
+    this.#draft = { layer: this.activeId, inverse: swap(curve, change), make };
+    this.#touch(this.activeId, change);
+    this.emit("draft");
+  }
+
+  /** Makes the draft an edit, with undo. @param {string} label */
+  commitDraft(label) {
+    const make = this.#draft?.make;
+    this.#liftDraft();
+    this.emit("draft");
+    if (make) this.edit(make, label);
+  }
+
+  /** Takes the draft back. */
+  cancelDraft() {
+    if (!this.#draft) return;
+    this.#liftDraft();
+    this.emit("draft");
+  }
+
+  #liftDraft() {
+    const draft = this.#draft;
+    const drawn = draft && this.drawn.get(draft.layer);
+    this.#draft = null;
+    if (!draft || !drawn) return;
+    swap(drawn.curve, draft.inverse);
+    this.#touch(draft.layer, draft.inverse);
+  }
+
+  undo() {
+    this.#turn("undo");
+  }
+
+  redo() {
+    this.#turn("redo");
+  }
+
+  /** @param {"undo" | "redo"} way */
+  #turn(way) {
+    this.cancelDraft();
+    if (this.readOnly) return this.emit("refused");
+    const done = this.history[way]((layer) => this.drawn.get(layer)?.curve);
+    if (!done) return;
+    if (done.layer !== this.activeId) this.activate(done.layer);
+    this.#changed(done);
+    this.announce(`${way === "undo" ? "Undone" : "Done again"}: ${done.label}`);
+  }
+
+  /** @param {import("../envelope/history.js").Done} done */
+  #changed({ layer, change, extent }) {
+    const drawn = /** @type {Drawn} */ (this.drawn.get(layer));
+    drawn.version++;
+    const stop = change.first + change.values.length;
+    const [from, to] = drawn.dirty ?? [change.first, stop];
+    drawn.dirty = [Math.min(from, change.first), Math.max(to, stop)];
+    this.#touch(layer, change);
+    this.emit("curve", { layer, extent });
+    this.emit("history");
+    this.emit("edited");
+  }
+
+  /** @param {string} layer @param {Change[]} changes */
+  #touch(layer, ...changes) {
+    for (const { first, values } of changes) {
+      if (values.length) this.drawn.get(layer)?.pyramid.update(first, first + values.length);
+    }
+  }
+
+  /** @param {string} layer */
+  activate(layer) {
+    this.cancelDraft();
+    this.activeId = layer;
+    this.hit = null;
+    this.takeId = null;
+    this.slots = { a: null, b: null };
+    this.emit("layers");
+    this.emit("takes");
+    this.emit("sound");
+    this.emit("heard");
+  }
+
+  /** @param {Region | null} region @param {number | null} [hit] */
+  select(region, hit = null) {
+    const inside = region && {
+      start: Math.max(Math.min(region.start, region.end), 0),
+      end: Math.min(Math.max(region.start, region.end), this.duration),
+    };
+    this.region = inside && inside.end - inside.start > 1e-6 ? inside : null;
+    this.hit = hit;
+    this.emit("selection");
+  }
+
+  /** @param {string} text for those who hear the page */
+  announce(text) {
+    this.emit("announce", text);
+  }
+}

@@ -1,0 +1,146 @@
+/** The envelope: the active layer's curve, filled; the prediction behind it; the other layers thin. */
+
+import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
+import { setFont } from "./canvas.js";
+import { LINES, levelToY } from "./level.js";
+
+/** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("./axis.js").Axis} Axis */
+/** @typedef {import("./canvas.js").Colours} Colours */
+
+const HANDLE = 4; // pixels from the middle of a hit's handle to its corner
+const CROWDED = 7; // pixels between hits below which they have no handles
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
+ * @param {Studio} studio @param {Colours} colours
+ */
+export function drawEnvelope(context, axis, height, studio, colours) {
+  drawLevels(context, axis, height, colours);
+  for (const layer of studio.layers) {
+    const drawn = studio.drawn.get(layer.id);
+    if (drawn && layer.id !== studio.activeId) {
+      traceCurve(context, axis, height, drawn);
+      stroke(context, colours.other, 1);
+    }
+  }
+  const own = studio.drawn.get(studio.activeId);
+  if (own) {
+    traceCurve(context, axis, height, own);
+    context.lineTo(axis.width + 2, height);
+    context.lineTo(-2, height);
+    context.fillStyle = colours.fill;
+    context.fill();
+  }
+  if (studio.ghost) {
+    traceCurve(context, axis, height, studio.ghost);
+    context.setLineDash([3, 3]);
+    stroke(context, colours.ghost, 1);
+    context.setLineDash([]);
+  }
+  if (!own) return;
+  traceCurve(context, axis, height, own);
+  stroke(context, colours.accent, 1.5);
+  drawHits(context, axis, height, studio, colours);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} width */
+function stroke(context, colour, width) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height @param {Colours} colours */
+function drawLevels(context, axis, height, colours) {
+  setFont(context, 9, true);
+  context.beginPath();
+  for (const db of LINES) {
+    const y = Math.round(levelToY(10 ** (db / 20), height)) + 0.5;
+    context.moveTo(0, y);
+    context.lineTo(axis.width, y);
+    context.fillStyle = colours.dim;
+    context.fillText(db ? `${db}` : "0 dB", 4, y - 2);
+  }
+  stroke(context, colours["lane-line"], 1);
+}
+
+/**
+ * A path along the tops: the highest value of each pixel, or straight lines between frames.
+ * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
+ * @param {import("../state/studio.js").Drawn} drawn
+ */
+function traceCurve(context, axis, height, { curve, pyramid }) {
+  const { values, rate } = curve;
+  const perPixel = axis.perPixel * rate; // frames
+  context.beginPath();
+  if (perPixel > 1) {
+    const last = Math.min(axis.width, axis.toX(values.length / rate));
+    for (let x = -1; x <= last + 1; x++) {
+      const frame = Math.floor(axis.toTime(x) * rate);
+      context.lineTo(x, levelToY(pyramid.peak(frame, Math.ceil(frame + perPixel)), height));
+    }
+    return;
+  }
+  const first = Math.max(Math.floor(axis.start * rate) - 1, 0);
+  const stop = Math.min(Math.ceil(axis.end * rate) + 2, values.length);
+  for (let i = first; i < stop; i++) {
+    context.lineTo(axis.toX(i / rate), levelToY(values[i], height));
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height @param {Studio} studio @param {Colours} colours */
+function drawHits(context, axis, height, studio, colours) {
+  const curve = /** @type {import("../envelope/curve.js").Curve} */ (studio.curve);
+  const { onsets } = curve;
+  const first = Math.max(firstOnsetFrom(onsets, axis.start) - 1, 0);
+  const stop = firstOnsetFrom(onsets, axis.end);
+  const crowded = (stop - first) * CROWDED > axis.width;
+  context.fillStyle = colours.accent;
+  context.globalAlpha = crowded ? 0.35 : 0.55;
+  let before = -9;
+  for (let i = first; i < stop; i++) {
+    const x = Math.round(axis.toX(onsets[i]));
+    if (x > before) context.fillRect(x, height - (crowded ? 10 : height), 1, height);
+    before = x;
+  }
+  context.globalAlpha = 1;
+  for (let i = first; i < stop && !crowded; i++) {
+    const y = levelToY(hitLevel(curve, onsets[i]), height);
+    drawHandle(context, axis.toX(onsets[i]), Math.max(y, HANDLE + 1), onsets[i] === studio.hit, colours);
+  }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {boolean} chosen @param {Colours} colours */
+function drawHandle(context, x, y, chosen, colours) {
+  const size = chosen ? HANDLE + 2 : HANDLE;
+  context.beginPath();
+  context.moveTo(x, y - size);
+  context.lineTo(x + size, y);
+  context.lineTo(x, y + size);
+  context.lineTo(x - size, y);
+  context.closePath();
+  context.fillStyle = chosen ? colours.text : colours.lane;
+  context.fill();
+  stroke(context, colours.accent, 1.5);
+}
+
+/**
+ * The hit whose handle or line is under a point, as its index, or -1.
+ * @param {Studio} studio @param {Axis} axis @param {number} x @param {number} y
+ * @param {number} height @param {number} reach pixels
+ */
+export function hitUnder(studio, axis, x, y, height, reach) {
+  const curve = studio.curve;
+  if (!curve) return -1;
+  let best = -1;
+  let nearest = reach;
+  let i = Math.max(firstOnsetFrom(curve.onsets, axis.toTime(x - reach)), 0);
+  for (; i < curve.onsets.length && axis.toX(curve.onsets[i]) <= x + reach; i++) {
+    const top = levelToY(hitLevel(curve, curve.onsets[i]), height);
+    const beside = Math.abs(axis.toX(curve.onsets[i]) - x);
+    const far = Math.abs(top - y) <= reach ? beside : beside + reach / 2; // a line holds less than a handle
+    if (far < nearest) [best, nearest] = [i, far];
+  }
+  return best;
+}

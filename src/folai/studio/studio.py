@@ -1,0 +1,284 @@
+"""What the studio does, whoever asks: projects, sounds and jobs. `server.py` lets a browser ask."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+
+from folai import __version__
+from folai.envelope import FRAME_RATE, Envelope
+from folai.pipeline import GenerateOptions
+from folai.studio import envelopes
+from folai.studio.children import run_child
+from folai.studio.decoder import Decoders
+from folai.studio.events import Events
+from folai.studio.failures import Overloaded
+from folai.studio.generator import Generator
+from folai.studio.jobs import Job, Jobs
+from folai.studio.project import Project, new_id
+from folai.studio.shapes import MOST_LAYERS, MOST_TAKES
+from folai.studio.sounds import SoundFile
+from folai.studio.store import Store, safe_suffix
+
+SAMPLE_RATE = 44100  # Hz, of takes and references
+REFERENCE_SECONDS = 600.0
+MOST_REFERENCES = 500
+STALLED = 180.0  # seconds without progress after which a process is ended
+
+
+class Studio:
+    """One folder of projects, opened."""
+
+    def __init__(self, root: Path, *, video_bytes: int = 20 << 30) -> None:
+        self.store = Store(root)
+        self.events = Events()
+        self.decoders = Decoders()
+        self.jobs = Jobs(lambda job: self.events.tell("job", job.as_json()))
+        self.generator = Generator(lambda: self.events.tell("status", self.status()))
+        self.opened: str | None = None
+        self.video_bytes = video_bytes
+        self.reference_bytes = min(500 << 20, video_bytes)
+        self._making = threading.Lock()
+        self._prepared: set[str] = set()
+        self._few = asyncio.Semaphore(3)
+
+    async def one_of_few(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Do what starts a process, on a thread; not more than a few at once, or the threads that
+        answer all else would be used up by them."""
+        async with self._few:
+            return await run_in_threadpool(work, *given)
+
+    def close(self) -> None:
+        self.jobs.close()
+        self.generator.close()
+        self.decoders.close()
+        self.store.close()
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "engine": self.generator.state,
+            "engine_message": self.generator.message,
+            "limits": {
+                "video_bytes": self.video_bytes,
+                "reference_bytes": self.reference_bytes,
+                "reference_seconds": round(REFERENCE_SECONDS),
+                "layers": MOST_LAYERS,
+                "takes": MOST_TAKES,
+            },
+            "open": self.opened,
+        }
+
+    # Projects
+
+    def open_file(self, path: Path) -> Project:
+        """The project of a clip on the disk. Raises ValueError for one that will not do."""
+        with self._making:
+            project = self.store.make_of_file(path)
+        self.opened = project.id
+        self.prepare_once(project)
+        return project
+
+    def make_project(self, folder: Path, clip: Path, name: str) -> Project:
+        """Of a clip that was uploaded into a `Store.new_folder`."""
+        project = self.store.make(folder, clip, name)
+        self.prepare_once(project)
+        return project
+
+    def open(self, name: str) -> Project:
+        return self.store.get(name)
+
+    def prepare_once(self, project: Project) -> None:
+        """`prepare`, when a project is first looked at in this run: failures are not repeated."""
+        with self._making:
+            if project.id in self._prepared:
+                return
+            self._prepared.add(project.id)
+        self.prepare(project)
+
+    def prepare(self, project: Project) -> None:
+        """Begin what a clip needs and does not have: its prediction, a version to play."""
+        if project["prediction"] is None and not self.jobs.is_at_work(project.id, "predict"):
+            self.predict(project)
+        needed = project["clip"]["media_type"] is None and project["proxy"] is None
+        if needed and not self.jobs.is_at_work(project.id, "proxy"):
+            self.make_proxy(project)
+
+    def described(self, project: Project) -> dict[str, Any]:
+        """The Project of API.md."""
+        document = project.document
+        kept = "id name revision created modified prediction edit takes references"
+        names = "file duration fps num_frames width height video_codec audio_codec timecode"
+        clip = document["clip"]
+        return {
+            **{name: document[name] for name in kept.split()},
+            "clip": {name: clip[name] for name in names.split()},
+            "video": self._video(document),
+            "jobs": [job.as_json() for job in self.jobs.of_project(project.id)],
+        }
+
+    def _video(self, document: dict[str, Any]) -> dict[str, Any]:
+        held = document["proxy"] or (
+            document["clip"]["media"] if document["clip"]["media_type"] is not None else None
+        )
+        jobs = [job for job in self.jobs.of_project(document["id"]) if job.kind == "proxy"]
+        last = jobs[-1] if jobs else None
+        state, message = "ready", ""
+        if last is not None and not last.is_over:
+            state = "converting"
+        elif held is None:
+            state, message = "failed", (last.message if last else "") or "it was not converted"
+        url = None if held is None else f"/api/projects/{document['id']}/video?v={held}"
+        return {"url": url, "state": state, "message": message}
+
+    def tell(self, project: Project, what: str, tab: str | None = None) -> None:
+        facts = {"project": project.id, "revision": project["revision"], "tab": tab, "what": what}
+        self.events.tell("project", facts)
+
+    # Envelopes
+
+    def envelope(self, project: Project, given: str | dict[str, Any] | None) -> Envelope:
+        """By its id, as it is, or the prediction. Raises ValueError, Missing."""
+        if isinstance(given, dict):
+            return envelopes.fitted(envelopes.from_json(given), project.duration)
+        name = given if given is not None else project["prediction"]
+        if name is None:
+            raise ValueError("the prediction is not there yet: wait for it, or draw an envelope")
+        return project.envelope(name)
+
+    def frame_times(self, project: Project) -> NDArray[np.float64]:
+        held = (project.media / "frame-times.f64").read_bytes()
+        return np.frombuffer(held, "<f8")
+
+    # Jobs on the clip
+
+    def predict(self, project: Project) -> Job:
+        def work(job: Job) -> None:
+            out = project.media / f".{job.id}.npz"
+            try:
+                self._watch(job, project, "predict", out)
+                found = envelopes.read_npz(out)
+            finally:
+                out.unlink(missing_ok=True)
+            name = project.add_envelope(envelopes.fitted(found, project.duration))
+            with project.change() as document:
+                document["prediction"] = name
+            self.tell(project, "prediction")
+
+        return self.jobs.add("predict", project.id, work)
+
+    def make_proxy(self, project: Project) -> Job:
+        def work(job: Job) -> None:
+            name = f"proxy-{job.id}.mp4"
+            self._watch(job, project, "proxy", project.media / name)
+            with project.change() as document:
+                before, document["proxy"] = document["proxy"], name
+            if before is not None:
+                (project.media / before).unlink(missing_ok=True)
+
+        job = self.jobs.add("proxy", project.id, work, after=lambda: self.tell(project, "video"))
+        self.tell(project, "video")
+        return job
+
+    def _watch(self, job: Job, project: Project, what: str, out: Path) -> None:
+        run_child(
+            what,
+            {"path": str(project.clip_path), "out": str(out)},
+            names={project.clip_path: project["clip"]["file"]},
+            patience=STALLED,
+            progress=job.advance_quietly,
+            cancelled=job.cancelled.is_set,
+        )
+
+    # References
+
+    def add_reference(self, project: Project, upload: Path, name: str) -> dict[str, Any]:
+        """Decode an uploaded sound. Raises ValueError for one that will not do."""
+        if len(project["references"]) >= MOST_REFERENCES:
+            raise ValueError(f"{MOST_REFERENCES} references are there already: delete some first")
+        reference = new_id()
+        path = project.media / "references" / f"{reference}.wav"
+        path.parent.mkdir(exist_ok=True)
+        facts, _ = run_child(
+            "sound",
+            {
+                "path": str(upload),
+                "out": str(path),
+                "sample_rate": SAMPLE_RATE,
+                "longest": REFERENCE_SECONDS,
+            },
+            names={upload: name},
+            patience=120.0,
+            file_size=1 << 30,
+        )
+        entry = {"id": reference, "name": name, **facts}
+        with project.change() as document:
+            document["references"].append(entry)
+        self.tell(project, "references")
+        return entry
+
+    def reference_path(self, project: Project, name: str) -> Path:
+        return project.media / "references" / f"{project.find('references', name)['id']}.wav"
+
+    def read_curve(self, project: Project, upload: Path, name: str) -> Envelope:
+        """An uploaded envelope, or a sound to measure one from, fitted to the clip."""
+        out = upload.with_suffix(".npz")
+        path = upload.with_suffix(safe_suffix(name) or ".json")
+        upload.rename(path)
+        try:
+            run_child(
+                "curve",
+                {"path": str(path), "out": str(out)},
+                names={path: name},
+                patience=60.0,
+                file_size=1 << 28,
+            )
+            envelope = envelopes.read_npz(out)
+        finally:
+            path.unlink(missing_ok=True)
+            out.unlink(missing_ok=True)
+        return envelope.resample(FRAME_RATE, project.duration)
+
+    # Takes
+
+    def take_sound(self, project: Project, name: str) -> SoundFile:
+        return SoundFile(self.take_path(project, name))
+
+    def take_path(self, project: Project, name: str) -> Path:
+        return project.media / "takes" / f"{project.find('takes', name)['id']}.wav"
+
+    def delete(self, project: Project, kind: str, name: str, path: Path) -> None:
+        """Forget a take or reference, then remove its file."""
+        with project.change() as document:
+            document[kind] = [entry for entry in document[kind] if entry["id"] != name]
+        path.unlink(missing_ok=True)
+        self.tell(project, kind)
+
+
+def options_of(sound: dict[str, Any]) -> dict[str, Any]:
+    """What the pipeline is told of a Sound; the reference is left to whoever reads it.
+
+    Raises ValueError for what cannot be meant together.
+    """
+    given = {
+        name: value
+        for name, value in sound.items()
+        if name not in ("model", "reference", "variations") and value is not None
+    }
+    for name in ("prompt", "negative_prompt", "sound"):
+        if not given.get(name, True):
+            del given[name]  # an empty field of the page
+    GenerateOptions(**given)
+    return given
+
+
+def require_room(project: Project, more: int) -> None:
+    if len(project["takes"]) + more > MOST_TAKES:
+        raise Overloaded(f"{MOST_TAKES} takes are there already: delete some first")

@@ -1,0 +1,43 @@
+"""Files that are sent: written as they come, and gone again where they are cut off or too large."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from folai.studio.endpoints import BadRequest, DiskFull, TooLarge
+
+SPARE = 64 << 20  # bytes of the disk that an upload must leave
+
+
+async def receive_file(request: Request, path: Path, most: int) -> None:
+    """Write the body of a request to `path`.
+
+    Raises TooLarge beyond `most` bytes, DiskFull where it would not fit, BadRequest where it is cut
+    off; `path` is then the caller's to remove.
+    """
+    said = request.headers.get("content-length", "")
+    expected = int(said) if said.isascii() and said.isdigit() and len(said) < 18 else None
+    if expected is not None:
+        if expected > most:
+            raise TooLarge(_too_large(most))
+        free = shutil.disk_usage(path.parent).free
+        if expected + SPARE > free:
+            has, needs = free >> 20, expected >> 20
+            raise DiskFull(f"the disk has {has} MB left, the file {needs} MB: free some space")
+    size = 0
+    with open(path, "wb") as file:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise TooLarge(_too_large(most))
+            await run_in_threadpool(file.write, chunk)
+    if expected is not None and size != expected:
+        raise BadRequest(f"the upload was cut off after {size} of {expected} bytes: send it again")
+
+
+def _too_large(most: int) -> str:
+    return f"the file is larger than the {most >> 20} MB that are allowed: cut or shrink it"
