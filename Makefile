@@ -1,6 +1,7 @@
 # make demo                                a drawn clip gets its sound; prints how far each landed
 # make demo VIDEO=my.mp4 SOUND=hit.wav     the same for a clip of yours (SOUND=metal works too)
 # make test                                ruff, mypy and pytest
+# make check                               the figures against librosa and others, which are large
 # make test-browser                        the studio's page in Chromium, which must be installed
 # make screenshots                         the README's pictures of it
 
@@ -11,13 +12,17 @@ OUT ?= demo
 # Tests and the demo are small: waiting threads would only take the cores from one another.
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test test-browser screenshots lint clean
+.PHONY: demo test test-browser screenshots lint check clean
 
 demo: .venv/installed
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
 
 test: lint
 	$(BIN)/pytest
+
+check: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[dev,check]'
+	$(BIN)/pytest tests/test_metrics.py tests/test_nets.py tests/test_datasets.py
 
 test-browser: .venv/browser
 	$(BIN)/pytest tests/browser -s

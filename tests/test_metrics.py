@@ -9,16 +9,29 @@ import pytest
 
 from folai.evaluate.metrics import (
     OnsetScores,
+    bootstrap_interval,
     cosine,
+    cosine_score,
     envelope_correlation,
     envelope_l1,
     envelope_skill,
+    event_scores,
+    frechet_at_infinity,
     frechet_distance,
+    harmonic_mean,
+    inception_score,
+    kl,
     l1_over_silence,
+    loudness,
     match_onsets,
     median_onset_error,
+    onset_confidence,
+    onset_distances,
     onset_scores,
     rms_curve,
+    sound_l1,
+    sound_skill,
+    wilson_interval,
 )
 
 GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
@@ -101,7 +114,7 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="NaN"):
         envelope_l1([float("nan")], [0.1])
     with pytest.raises(ValueError, match="16000"):
-        rms_curve(np.zeros(100), 44100)
+        rms_curve(np.zeros(100), 48000)
     with pytest.raises(ValueError, match="seconds"):
         onset_scores([float("inf")], [1.0])
 
@@ -171,3 +184,174 @@ def test_frechet_distance_of_known_sets() -> None:
 def test_cosine() -> None:
     a = [[1.0, 0.0], [2.0, 2.0], [0.0, 0.0]]
     assert cosine(a, [[-3.0, 0.0], [1.0, 0.0], [1.0, 1.0]]) == pytest.approx([-1, 0.5**0.5, 0])
+
+
+@golden("event_scores")
+def test_event_scores(case: dict[str, Any]) -> None:
+    scores = event_scores(case["pred"], case["confidence"], case["true"])
+    found = (scores.same_count, scores.accuracy, scores.average_precision)
+    assert found == pytest.approx((case["same_count"], case["accuracy"], case["precision"]))
+
+
+def test_average_precision_agrees_with_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        true = np.arange(6.0)  # so far apart that each can only take its own
+        hit = rng.random(6) < 0.6
+        pred = np.concatenate([true[hit] + 0.02, 10.0 + np.arange(4)])
+        confidence = rng.integers(1, 5, len(pred)) / 5  # with equal ones
+        missed = np.count_nonzero(~hit)
+        right = [1] * int(hit.sum()) + [0] * 4 + [1] * missed
+        expected = metrics.average_precision_score(right, [*confidence, *([0.0] * missed)])
+        found = event_scores(pred, confidence, true).average_precision
+        assert found == pytest.approx(expected)
+
+
+def test_onset_confidence_is_the_peak_nearby() -> None:
+    wav = np.zeros(16000)
+    wav[4000], wav[12000] = 0.2, -0.8
+    assert onset_confidence(wav, 16000, [0.24, 0.75, 0.5]) == pytest.approx([0.25, 1.0, 0.0])
+    assert event_scores([], [], [1.0, 2.0]).average_precision == 1.0  # the published quirk
+    assert event_scores([1.0], [1.0], []).accuracy == 0.0
+    with pytest.raises(ValueError, match="give one for each"):
+        event_scores([1.0], [], [1.0])
+
+
+def test_onset_distances() -> None:
+    assert onset_distances([1.0, 2.5], [0.9, 2.0, 2.4]) == pytest.approx([0.1, 0.5, 0.1])
+    assert onset_distances([], [1.0]).size == onset_distances([1.0], []).size == 0
+    assert harmonic_mean(0.5, 1.0) == pytest.approx(2 / 3) and harmonic_mean(0.0, 1.0) == 0.0
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 44100])
+def test_sound_l1_in_both_published_forms(sample_rate: int) -> None:
+    rng = np.random.default_rng(7)
+    true = rng.standard_normal(sample_rate) * np.linspace(0, 1, sample_rate)
+    peak = np.abs(true).max()
+    silence = np.zeros(sample_rate)
+    curve = rms_curve(true / peak, sample_rate)
+    assert sound_l1(silence, true, sample_rate) == pytest.approx(curve.mean())
+    assert sound_skill(silence, true, sample_rate) == 0.0
+    assert sound_skill(true, true, sample_rate) == 1.0
+    assert sound_l1(0.1 * true, true, sample_rate) == pytest.approx(0.0, abs=1e-12)
+    as_it_is = sound_l1(0.1 * true, true, sample_rate, peak_normalised=False)
+    assert as_it_is == pytest.approx(0.9 * curve.mean() * peak)
+    assert (
+        sound_l1(true[:100], true, sample_rate)
+        == pytest.approx(  # trimmed to the shorter
+            sound_l1(true[:100], true[:100], sample_rate)
+        )
+    )
+    assert sound_skill(true, silence, sample_rate) == -np.inf and sound_l1([], [], 16000) == 0.0
+
+
+def test_rms_curve_agrees_with_librosa() -> None:
+    librosa = pytest.importorskip("librosa", reason="librosa is not installed")
+    for sample_rate in (16000, 44100):
+        wav = np.random.default_rng(8).standard_normal(sample_rate)
+        expected = librosa.feature.rms(y=wav, frame_length=512, hop_length=128, center=True)[0]
+        np.testing.assert_allclose(rms_curve(wav, sample_rate), expected, rtol=1e-6)
+
+
+def test_loudness_of_a_sine_is_what_the_standard_says() -> None:
+    sine = np.sin(2 * np.pi * 997 * np.arange(3 * 48000) / 48000)
+    assert loudness(sine, 48000) == pytest.approx(-3.01, abs=0.01)
+    assert loudness(np.stack([sine, sine]), 48000) == pytest.approx(0.0, abs=0.01)
+    quiet = np.concatenate([sine, 0.001 * sine])  # gated away
+    assert loudness(quiet, 48000) == pytest.approx(-3.01, abs=0.3)
+    assert loudness(np.zeros(48000), 48000) == loudness(sine[:1000], 48000) == -np.inf
+    with pytest.raises(ValueError, match="one or two channels"):
+        loudness(np.ones((3, 48000)), 48000)
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 44100, 48000])
+def test_loudness_agrees_with_ffmpeg(sample_rate: int) -> None:
+    from fractions import Fraction
+
+    import av
+
+    time = np.arange(6 * sample_rate) / sample_rate
+    swell = 0.1 * (1 + np.sin(2 * np.pi * 0.4 * time)) * np.where(time < 2, 0.01, 1.0)
+    wav = swell * np.random.default_rng(9).standard_normal(time.size)
+    unit = Fraction(1, sample_rate)
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=sample_rate, format="dbl", layout="mono", time_base=unit)
+    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(wav[None], format="dbl", layout="mono")
+    frame.sample_rate, frame.time_base, frame.pts = sample_rate, unit, 0
+    graph.push(frame)
+    graph.push(None)
+    heard = None
+    while True:
+        try:
+            heard = float(graph.pull().metadata["lavfi.r128.I"])
+        except (av.error.EOFError, av.error.BlockingIOError):
+            break
+    assert loudness(wav, sample_rate) == pytest.approx(heard, abs=0.02)
+
+
+def test_frechet_at_infinity_takes_the_bias_out() -> None:
+    rng = np.random.default_rng(10)
+    true, pred = rng.standard_normal((2000, 20)), rng.standard_normal((300, 20))
+    exact, found = frechet_distance(pred, true), frechet_at_infinity(pred, true)
+    assert 0 < abs(found.value) < exact / 3 and found.r2 > 0.9
+    assert found == frechet_at_infinity(pred, true)  # the same draws again
+    assert np.isnan(frechet_at_infinity(pred[:10], true).value)
+
+
+def test_kl_and_inception_score() -> None:
+    from scipy.stats import entropy
+
+    rng = np.random.default_rng(11)
+    p, q = rng.random((30, 7)), rng.random((30, 7))
+    rows = [x / x.sum(axis=1, keepdims=True) for x in (q, p)]
+    expected = np.mean([entropy(a, b) for a, b in zip(*rows, strict=True)])
+    assert kl(p, q) == pytest.approx(expected, rel=1e-3)
+    assert kl(p, p) == 0.0 and np.isnan(kl(np.ones((0, 3)), np.ones((0, 3))))
+    assert inception_score(np.eye(5)) == pytest.approx(5.0, rel=1e-3)
+    assert inception_score(np.ones((4, 5))) == pytest.approx(1.0)
+    assert np.isnan(inception_score(np.ones((0, 5))))
+    with pytest.raises(ValueError, match="0 or more"):
+        kl([[-0.1, 1.0]], [[0.5, 0.5]])
+
+
+def test_bootstrap_interval() -> None:
+    values = np.random.default_rng(12).normal(3.0, 2.0, 400)
+    low, high = bootstrap_interval(values)
+    half = 1.96 * values.std() / 20
+    assert (values.mean() - low, high - values.mean()) == pytest.approx((half, half), rel=0.15)
+    assert bootstrap_interval(values) == (low, high)
+    assert np.isnan(bootstrap_interval([1.0])).all()
+    assert bootstrap_interval([2.0, 2.0, float("nan")]) == (2.0, 2.0)
+
+
+def test_cosine_score() -> None:
+    assert cosine_score([[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [0.0, 1.0]]) == pytest.approx(
+        (0.5**0.5 + 1) / 2
+    )
+    assert np.isnan(cosine_score(np.ones((0, 2)), np.ones((0, 2))))
+
+
+@golden("kl")
+def test_kl(case: dict[str, Any]) -> None:
+    assert kl(case["pred"], case["true"]) == pytest.approx(case["expected"], abs=1e-5)
+
+
+@golden("inception_score")
+def test_inception_score(case: dict[str, Any]) -> None:
+    assert inception_score(case["probabilities"]) == pytest.approx(case["expected"], abs=1e-4)
+
+
+@golden("frechet_distance")
+def test_frechet_distance(case: dict[str, Any]) -> None:
+    assert frechet_distance(case["a"], case["b"]) == pytest.approx(case["expected"])
+
+
+@golden("wilson_interval")
+def test_wilson_interval(case: dict[str, Any]) -> None:
+    found = wilson_interval(case["successes"], case["count"])
+    assert found == pytest.approx((case["low"], case["high"]), abs=1e-6)

@@ -8,6 +8,7 @@ from typing import Any
 
 from folai import __version__
 from folai.engines import DEFAULT_SOUND, ENGINES, Sampling
+from folai.evaluation_arguments import add_data
 from folai.materials import MATERIALS
 from folai.model_arguments import add_command, add_evaluate, add_train
 from folai.stable_arguments import add_stable
@@ -50,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add_train(commands)
     add_evaluate(commands)
+    add_data(commands, add_command)
     return parser
 
 

@@ -15,23 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from folai.arguments import make_parser
 from folai.engines import DEFAULT_SOUND
+from folai.evaluations import EVALUATIONS
 from folai.materials import MATERIALS
 from folai.stable_arguments import generate_options, training_options
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
-    from folai.evaluate.mapper import MapperReport
-    from folai.evaluate.rendered import RenderedReport
     from folai.pipeline import Progress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 2 for bad input, 130 when interrupted."""
+    """Run a command; return its exit code: 1 if some files fail, 2 bad input, 130 stopped."""
     parsed = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
             _warn_in_one_line()
-            COMMANDS[parsed.command](parsed)
+            code = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -41,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         print(f"folai: {_in_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
+    return code or 0
 
 
 # The commands
@@ -241,69 +240,6 @@ def _join_mappers(parsed: Namespace) -> None:
     _report(parsed, f"{parsed.out}: averages {len(parsed.weights)} mappers", output=parsed.out)
 
 
-def _evaluate_mapper(parsed: Namespace) -> None:
-    from folai.evaluate.mapper import evaluate_mapper
-    from folai.evaluate.rendered import evaluate_rendered
-
-    if (parsed.data is None) == (parsed.rendered is None):
-        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
-    report: MapperReport | RenderedReport
-    with _progress(parsed) as progress:
-        if parsed.data is None:
-            report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
-        else:
-            report = evaluate_mapper(
-                parsed.data,
-                parsed.split,
-                parsed.weights,
-                progress,
-                fold=parsed.fold,
-                cache=parsed.cache,
-            )
-    _report(parsed, report.table(), **report.to_dict())
-
-
-def _evaluate_autoencoder(parsed: Namespace) -> None:
-    from folai.evaluate.autoencoder import evaluate_autoencoder
-
-    with _progress(parsed) as progress:
-        report = evaluate_autoencoder(
-            parsed.data,
-            parsed.split,
-            parsed.weights,
-            progress,
-            limit=parsed.limit,
-            embedding=parsed.embedding,
-            cache=parsed.cache,
-        )
-    _report(parsed, report.table(), **report.to_dict())
-
-
-def _evaluate_foley(parsed: Namespace) -> None:
-    from folai.evaluate.foley import FoleyOptions, evaluate_foley
-
-    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
-    options = FoleyOptions(
-        data=parsed.data,
-        split=parsed.split,
-        sounds=parsed.sounds,
-        weights=parsed.weights,
-        mapper=parsed.mapper,
-        generator=not parsed.baselines,
-        predicted=not parsed.true_only,
-        limit=parsed.limit,
-        seed=parsed.seed,
-        embedding=parsed.embedding,
-        sampling={name: value for name, value in sampling.items() if value is not None},
-        durations=tuple(parsed.speed),
-        plot=parsed.plot,
-        cache=parsed.cache,
-    )
-    with _progress(parsed) as progress:
-        report = evaluate_foley(options, progress=progress)
-    _report(parsed, report.table(), **report.to_dict())
-
-
 def _studio(parsed: Namespace) -> None:
     try:
         from folai.studio.server import check_host, serve
@@ -341,7 +277,14 @@ def _tell_link(parsed: Namespace, link: str) -> None:
         webbrowser.open(link)
 
 
-COMMANDS: dict[str, Callable[[Namespace], None]] = {
+def _evaluation(parsed: Namespace) -> int:
+    with _progress(parsed) as progress:
+        outcome = EVALUATIONS[parsed.command](parsed, progress)
+    _report(parsed, outcome.text, **outcome.facts)
+    return int(outcome.failed)
+
+
+COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "generate": _generate,
     "envelope": _envelope,
     "edit": _edit,
@@ -353,9 +296,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "train foley": _train_foley,
     "train control": _train_control,
     "train autoencoder": _train_autoencoder,
-    "evaluate mapper": _evaluate_mapper,
-    "evaluate autoencoder": _evaluate_autoencoder,
-    "evaluate foley": _evaluate_foley,
+    **dict.fromkeys(EVALUATIONS, _evaluation),
 }
 
 

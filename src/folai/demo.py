@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from folai.audio import read_audio
 from folai.envelope import Envelope
+from folai.evaluate.metrics import onset_distances
 from folai.mux import finished_name
 from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, read_reference
 from folai.plot import check_plot, plot_envelope
@@ -38,11 +39,7 @@ class DemoReport:
     @property
     def errors(self) -> Times:
         """[M] seconds from each contact to the nearest sound, positive where the sound is late."""
-        if self.contacts is None or not len(self.onsets):
-            return np.zeros(0)
-        distances = self.onsets[None] - self.contacts[:, None]
-        nearest = np.abs(distances).argmin(axis=1)
-        return np.asarray(distances[np.arange(len(distances)), nearest])
+        return onset_distances(self.onsets, () if self.contacts is None else self.contacts)
 
     def table(self) -> str:
         """A line for each contact, or for each sound where the contacts are not known."""

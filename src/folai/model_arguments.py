@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from folai.evaluation_arguments import add_evaluations
 from folai.stable_arguments import add_stable_training
 
 
@@ -158,6 +159,7 @@ def add_evaluate(commands: Any) -> None:
     )
     _add_evaluate_autoencoder(measures)
     _add_evaluate_foley(measures)
+    add_evaluations(measures, add_command)
 
 
 def _add_evaluate_autoencoder(measures: Any) -> None:

@@ -1,5 +1,7 @@
 """What a sound is like, as a vector: for distances between sets of sounds, and for likeness.
 
+Those that need weights of yours are in `nets`: CLAP, MS-CLAP and PANNs.
+
 aiSFX (Ma and Lerch, ISMIR 2022) was trained to tell sound effects apart: 512 numbers a block of
 2.3 s. It is used where its package is installed (`pip install --no-deps aisfx==0.1.2`: its code is
 MIT, its weights are CC BY 4.0); only its weights are read, by the lines below. Where it is absent,
@@ -13,7 +15,7 @@ are brought to peak 1 first, so that level says nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,22 +34,38 @@ N_FFT, HOP_LENGTH, NUM_BANDS = 2048, 1024, 96
 SCALE = 9.457798957824707  # the highest value in the published training
 BLOCK, BLOCK_HOP = 100, 50  # frames: 2.3 s, and 1.2 s from one to the next
 INSTALL = "pip install --no-deps aisfx==0.1.2"
+NETS = ("clap", "ms-clap", "panns")  # with weights of the user's
 _AT_ONCE = 8  # blocks: bounds the memory
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """`blocks` turns log-mel blocks [N, BLOCK, NUM_BANDS] into vectors [N, D]."""
+    """`vectors` turns sound [T] at 44.1 kHz into [N, D], a row a stretch of it, at least one.
+
+    `tags`, where it is there, gives class probabilities [C] of it, `words` the vector [D] of text.
+    """
 
     name: str
-    blocks: Callable[[Blocks], Floats]
+    vectors: Callable[[NDArray[Any]], Floats]
+    tags: Callable[[NDArray[Any]], Floats] | None = None
+    words: Callable[[str], Floats] | None = None
+    weights: Path | None = None  # where they are the user's
+
+    @property
+    def key(self) -> str:
+        """Changes with the weights: names what was embedded before."""
+        if self.weights is None:
+            return self.name
+        files = [self.weights] if self.weights.is_file() else sorted(self.weights.iterdir())
+        stamps = ((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        return f"{self.name} {[*stamps]}"
 
     def embed(self, wav: ArrayLike) -> Floats:
         """[N, D] of sound [T] or [1, T] at 44.1 kHz, a row a block, at least one.
 
         Raises ValueError for sound that is empty or not finite.
         """
-        return self.blocks(cut_blocks(log_mel(wav)))
+        return self.vectors(checked(wav))
 
     def mean(self, wav: ArrayLike) -> Floats:
         """[D] of sound [T]: the mean of its blocks."""
@@ -61,24 +79,52 @@ class Embedder:
 def load_embedder(name: str | None = None) -> Embedder:
     """aiSFX where it is installed, else log-mel statistics; or the one of that name.
 
-    Raises ValueError for another name, ImportError for aiSFX where it is absent.
+    Names with weights of yours are `clap=FOLDER`, `ms-clap=FILE` and `panns=FILE`.
+    Raises ValueError for another name, ImportError for a package that is absent.
     """
+    kind, _, path = (name or "").partition("=")
+    if path and kind in NETS:
+        return load_net(kind, Path(path))
     if name not in (None, "aisfx", "log-mel"):
-        raise ValueError(f"embedding is {name!r}; use aisfx or log-mel")
+        nets = ", ".join(f"{net}=PATH" for net in NETS)
+        raise ValueError(f"embedding is {name!r}; use aisfx or log-mel, or {nets}")
     package = find_spec("aisfx") if name != "log-mel" else None
     if package is None or package.origin is None:
         if name == "aisfx":
             raise ImportError(f"the embedding aisfx is not installed: {INSTALL}")
-        return Embedder("log-mel", _statistics)
+        return Embedder("log-mel", describe)
     network = _Network.load(Path(package.origin).parent / "models" / "checkpoint.pth")
-    return Embedder("aisfx", network)
+    return Embedder("aisfx", lambda wav: network(cut_blocks(log_mel(wav))))
+
+
+def load_net(kind: str, path: Path) -> Embedder:
+    """One of `NETS` with the weights at `path`. Raises ValueError where they do not fit."""
+    if not path.exists():
+        raise ValueError(
+            f"{path}: no weights of {kind} here; give the file or folder that has them"
+        )
+    from folai.evaluate import nets
+
+    loaders = {"clap": nets.load_clap, "ms-clap": nets.load_ms_clap, "panns": nets.load_panns}
+    return replace(loaders[kind](path), weights=path)
+
+
+def describe(wav: ArrayLike) -> Floats:
+    """[N, 2 NUM_BANDS]: mean and deviation of the log-mel bands of each block of sound [T]."""
+    return _statistics(cut_blocks(log_mel(wav)))
+
+
+def checked(wav: ArrayLike) -> NDArray[np.float64]:
+    """[T] of sound [T] or [1, T]. Raises ValueError for sound that is empty or not finite."""
+    samples = np.asarray(wav, dtype=np.float64).reshape(-1)
+    if not samples.size or not np.isfinite(samples).all():
+        raise ValueError("sound is empty, or holds NaN or infinite samples: nothing to embed")
+    return samples
 
 
 def log_mel(wav: ArrayLike) -> Blocks:
     """[frames, NUM_BANDS], about 0 to 1, of sound [T] or [1, T]; frame i is centred at 1024 i."""
-    samples = np.asarray(wav, dtype=np.float64).reshape(-1)
-    if not samples.size or not np.isfinite(samples).all():
-        raise ValueError("sound is empty, or holds NaN or infinite samples: nothing to embed")
+    samples = checked(wav)
     samples = np.pad(samples / max(np.abs(samples).max(), 1e-9), N_FFT // 2)
     frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP_LENGTH]
     power = np.abs(np.fft.rfft(frames * np.hanning(N_FFT))) ** 2

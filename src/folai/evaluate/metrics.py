@@ -1,9 +1,10 @@
-"""How well an envelope and its onsets agree with the truth. Pure functions on arrays, numpy only.
+"""Every figure that folai reports, as pure functions on arrays, numpy only.
 
-Conventions. Sound is 16 kHz mono. Curves are linear RMS, [T], >= 0, frame i centred at
-i / frame_rate seconds; the predicted and the true one have the same length and rate. Onsets are
-seconds, in any order. Embeddings are vectors, a row a sound. The prediction comes first, the truth
-second. A lag is positive where the prediction is late.
+Conventions. Curves are linear RMS, [T], >= 0, frame i centred at i / frame_rate seconds; the
+predicted and the true one have the same length and rate. Onsets are seconds, in any order.
+Embeddings are vectors, a row a sound. The prediction comes first, the truth second. A lag is
+positive where the prediction is late. Each docstring states range, direction and what comes of
+nothing; `docs/evaluation.md` the formulas and pitfalls.
 
     true = rms_curve(wav, 16000)
     pred = envelope.at(np.arange(len(true)) / RMS_RATE)
@@ -12,16 +13,22 @@ second. A lag is positive where the prediction is late.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from folai.evaluate.hits import EventScores as EventScores
+from folai.evaluate.hits import event_scores as event_scores
+from folai.evaluate.hits import onset_confidence as onset_confidence
+from folai.evaluate.loudness import loudness as loudness
 from folai.rms import gaussian_smooth
 
 Floats = NDArray[np.float64]
 
 SAMPLE_RATE = 16000  # Hz
+RATES = (SAMPLE_RATE, 44100)  # Hz at which E-L1 is published: Video-Foley, and code around Fol-AI
 FRAME_LENGTH = 512  # samples
 HOP_LENGTH = 128  # samples
 RMS_RATE = SAMPLE_RATE / HOP_LENGTH  # 125 Hz
@@ -47,17 +54,56 @@ class OnsetScores:
 
 
 def rms_curve(wav: ArrayLike, sample_rate: int = SAMPLE_RATE) -> Floats:
-    """RMS [1 + N // 128] at 125 Hz of wav [N] at 16 kHz, zero outside, as the papers measure it.
+    """RMS [1 + N // 128] of wav [N] at one of `RATES`, zero outside, as the papers measure it.
 
-    Frames of 512 samples, frame i over [128 i - 256, 128 i + 256). Empty sound: one frame, 0.
-    E-L1 is defined on sound scaled to a peak of 1, which is left to the caller.
+    Frames of 512 samples, frame i over [128 i - 256, 128 i + 256): 125 Hz at 16 kHz. Empty sound:
+    one frame, 0. E-L1 is defined on sound scaled to a peak of 1, see `sound_l1`.
     """
     wav = np.asarray(wav, dtype=np.float64)
-    if sample_rate != SAMPLE_RATE or wav.ndim != 1:
-        raise ValueError(f"wav {wav.shape} at {sample_rate} Hz: give [N] resampled to 16000 Hz")
+    if sample_rate not in RATES or wav.ndim != 1:
+        raise ValueError(
+            f"wav {wav.shape} at {sample_rate} Hz: give [N] resampled to 16000 or 44100 Hz"
+        )
     padded = np.pad(wav**2, FRAME_LENGTH // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME_LENGTH)[::HOP_LENGTH]
     return np.asarray(np.sqrt(frames.mean(axis=-1)))
+
+
+def sound_l1(
+    pred: ArrayLike,
+    true: ArrayLike,
+    sample_rate: int = SAMPLE_RATE,
+    *,
+    peak_normalised: bool = True,
+) -> float:
+    """E-L1 of two sounds [N] at one of `RATES`, trimmed to the shorter. >= 0, lower is better.
+
+    peak_normalised: each is scaled to a peak of 1 first; silence stays silence. 0.0 if empty.
+    """
+    return envelope_l1(*_sound_curves(pred, true, sample_rate, peak_normalised))
+
+
+def sound_skill(
+    pred: ArrayLike,
+    true: ArrayLike,
+    sample_rate: int = SAMPLE_RATE,
+    *,
+    peak_normalised: bool = True,
+) -> float:
+    """`envelope_skill` of two sounds, compared as `sound_l1` does; -inf for a silent truth."""
+    return envelope_skill(*_sound_curves(pred, true, sample_rate, peak_normalised))
+
+
+def _sound_curves(
+    pred: ArrayLike, true: ArrayLike, sample_rate: int, peak_normalised: bool
+) -> tuple[Floats, Floats]:
+    wavs = [np.asarray(wav, dtype=np.float64) for wav in (pred, true)]
+    length = min(len(wav) for wav in wavs)
+    wavs = [wav[:length] for wav in wavs]
+    if peak_normalised:
+        wavs = [wav / (np.abs(wav).max(initial=0.0) or 1.0) for wav in wavs]
+    pred_curve, true_curve = (rms_curve(wav, sample_rate) for wav in wavs)
+    return pred_curve, true_curve
 
 
 def envelope_correlation(
@@ -134,6 +180,24 @@ def median_onset_error(pred: ArrayLike, true: ArrayLike, window: float = 0.1) ->
     return float(np.median([abs(pred[i] - true[j]) for i, j in pairs])) if pairs else float("nan")
 
 
+def onset_distances(onsets: ArrayLike, contacts: ArrayLike) -> Floats:
+    """[M] seconds from each of M contacts to the onset nearest to it, positive where that is late.
+
+    One onset may be nearest to several contacts. Empty where there are no onsets or no contacts.
+    """
+    onsets, contacts = (np.asarray(x, dtype=np.float64) for x in (onsets, contacts))
+    if not (onsets.size and contacts.size):
+        return np.zeros(0)
+    distances = onsets[None] - contacts[:, None]
+    nearest = np.abs(distances).argmin(axis=1)
+    return np.asarray(distances[np.arange(len(distances)), nearest])
+
+
+def harmonic_mean(precision: float, recall: float) -> float:
+    """F1 of two shares, 0 to 1, higher is better; 0.0 where either is 0."""
+    return 2 * precision * recall / (precision + recall) if precision and recall else 0.0
+
+
 def match_onsets(pred: ArrayLike, true: ArrayLike, window: float) -> list[tuple[int, int]]:
     """Index pairs (pred, true) of two sorted lists: the most that fit, then the least distance.
 
@@ -168,22 +232,130 @@ def cosine(a: ArrayLike, b: ArrayLike) -> Floats:
     return np.asarray(np.clip(np.sum(a * b, axis=-1) / np.maximum(length, 1e-12), -1.0, 1.0))
 
 
+def cosine_score(pred: ArrayLike, true: ArrayLike) -> float:
+    """Mean cosine of N pairs of vectors [N, D]: the CLAP score, -1 to 1, higher is better.
+
+    NaN for no pairs.
+    """
+    alike = cosine(pred, true)
+    return float(alike.mean()) if alike.size else float("nan")
+
+
 def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     """Squared Frechet distance of Gaussians fitted to vectors [N, D] and [M, D]; N, M >= 2.
 
     |mean difference|^2 + tr(A + B - 2 (A B)^1/2) with covariances A and B. >= 0, lower is nearer,
     0.0 for the same set. Biased upward where N or M is not far above D: compare sets of one size.
 
-    The trace of the root needs no D x D matrix: with A = X'X and B = Y'Y, the eigenvalues of AB are
-    the squared singular values of XY', so it is the sum of those.
+    The trace of the root needs no root: with A = X'X and B = Y'Y, the eigenvalues of AB are the
+    squared singular values of XY', so it is the sum of those. Tall X and Y are first made square.
     """
     a, b = (_vectors(x) for x in (a, b))
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"vectors {a.shape} and {b.shape}: bring both to one length")
     between = a.mean(axis=0) - b.mean(axis=0)
     x, y = ((v - v.mean(axis=0)) / np.sqrt(len(v) - 1) for v in (a, b))
-    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    root = np.linalg.svd(_squared(x) @ _squared(y).T, compute_uv=False).sum()
     return float(max(between @ between + np.sum(x**2) + np.sum(y**2) - 2 * root, 0.0))
+
+
+@dataclass(frozen=True)
+class FrechetAtInfinity:
+    """Where the line through the distances of growing sets, over 1 / size, meets 1 / size = 0."""
+
+    value: float  # may fall below 0 by chance; lower is nearer
+    r2: float  # of the line: near 1 where the extrapolation can be believed
+
+
+def frechet_at_infinity(
+    pred: ArrayLike, true: ArrayLike, *, sizes: int = 12, seed: int = 0
+) -> FrechetAtInfinity:
+    """FAD-infinity (arXiv 2311.01616): the bias of few samples taken out by extrapolation.
+
+    `sizes` sets of N / 4 to N of the N predicted vectors are drawn without repetition. NaN where
+    there are fewer than 16 of them.
+    """
+    pred, true = (_vectors(x) for x in (pred, true))
+    if len(pred) < 16:
+        return FrechetAtInfinity(float("nan"), float("nan"))
+    rng = np.random.default_rng(seed)
+    numbers = np.unique(np.linspace(max(len(pred) // 4, 4), len(pred), sizes).round().astype(int))
+    y = np.array(
+        [frechet_distance(pred[rng.choice(len(pred), n, replace=False)], true) for n in numbers]
+    )
+    x = 1 / numbers
+    slope, intercept = np.polyfit(x, y, 1)
+    spread = float(np.sum((y - y.mean()) ** 2))
+    left = float(np.sum((y - slope * x - intercept) ** 2))
+    return FrechetAtInfinity(float(intercept), 1 - left / spread if spread > 0 else 1.0)
+
+
+def kl(pred: ArrayLike, true: ArrayLike) -> float:
+    """Mean over N sounds of KL(true || pred), nats, of class probabilities [N, C]: >= 0, lower is
+    better; 0.0 for the same ones, NaN for no sounds. Rows are scaled to sum 1, as the outputs of a
+    tagger with a sigmoid a class do not; 1e-6 is added to each probability."""
+    p, q = (_probabilities(x) for x in (pred, true))
+    if p.shape != q.shape:
+        raise ValueError(f"probabilities {p.shape} and {q.shape}: give pairs of one shape")
+    return float(np.sum(q * np.log(q / p), axis=1).mean()) if len(p) else float("nan")
+
+
+def inception_score(probabilities: ArrayLike) -> float:
+    """exp of the mean KL of each sound's classes [N, C] to those of all together: 1 to C.
+
+    Higher: each sound is surely of one class, and all classes occur. NaN for no sounds.
+    """
+    p = _probabilities(probabilities)
+    if not len(p):
+        return float("nan")
+    return float(np.exp(np.sum(p * np.log(p / p.mean(axis=0)), axis=1).mean()))
+
+
+def _probabilities(given: ArrayLike) -> Floats:
+    rows = np.asarray(given, dtype=np.float64)
+    if rows.ndim != 2 or not np.isfinite(rows).all() or (rows < 0).any():
+        raise ValueError(f"probabilities {rows.shape}: give numbers of 0 or more, [N, C]")
+    rows = rows + 1e-6
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
+def bootstrap_interval(
+    values: Sequence[float] | Floats, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """(low, high) within which the mean of the values [N] lies, were other clips drawn.
+
+    Percentiles of the means of `resamples` samples with repetition; NaN twice below two values.
+    """
+    known = np.asarray(values, dtype=np.float64)
+    known = known[~np.isnan(known)]
+    if known.size < 2:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    at_once = max(1, 1_000_000 // known.size)  # resamples: bounds the memory
+    counts = [min(at_once, resamples - done) for done in range(0, resamples, at_once)]
+    means = np.concatenate(
+        [known[rng.integers(known.size, size=(count, known.size))].mean(axis=1) for count in counts]
+    )
+    low, high = np.percentile(means, [50 - 50 * level, 50 + 50 * level])
+    return float(low), float(high)
+
+
+def wilson_interval(successes: float, count: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """(low, high) of a share of `count` answers, 0 to 1: Wilson's interval, 95 % by default.
+
+    Equals may count as half a success. No answers: 0.0 and 1.0, nothing is known.
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share, slack = successes / count, z**2 / count
+    centre = (share + slack / 2) / (1 + slack)
+    half = z / (1 + slack) * float(np.sqrt(share * (1 - share) / count + slack / (4 * count)))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def _squared(x: Floats) -> Floats:
+    """R of x = QR where x is tall: the singular values of products with it stay the same."""
+    return np.asarray(np.linalg.qr(x, mode="r")) if len(x) > x.shape[1] else x
 
 
 def _vectors(given: ArrayLike) -> Floats:

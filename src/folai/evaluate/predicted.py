@@ -34,12 +34,12 @@ def predicted_tasks(
         clip.name: predict_envelope([clip.pictures], models) for clip in load_clips(listings, cache)
     }
     return [
-        replace(task, envelope=_part(envelopes[task.recording], task, offsets[task.recording]))
+        replace(task, envelope=part_of(envelopes[task.recording], task, offsets[task.recording]))
         for task in tasks
     ]
 
 
-def _part(whole: Envelope, task: Task, offset: float) -> Envelope:
+def part_of(whole: Envelope, task: Task, offset: float) -> Envelope:
     first = task.start - offset  # on the picture's clock
     times = np.arange(count_frames(task.duration, FRAME_RATE)) / FRAME_RATE
     onsets = whole.onsets - first

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from folai import checkpoints, pipeline
 from folai.evaluate.mapper import TOLERANCE
-from folai.evaluate.metrics import match_onsets, median_onset_error
+from folai.evaluate.metrics import harmonic_mean, match_onsets, median_onset_error
 from folai.evaluate.reporting import Progress, Steps, jsonable
 from folai.mapper import ONSET_GAP
 from folai.render import Scene, random_scene, write_clip
@@ -173,5 +173,5 @@ def _pooled(label: str, clips: Sequence[_Found]) -> RateScore:
         median_error=median_onset_error(onsets, contacts),
         precision=precision,
         recall=recall,
-        f1=2 * precision * recall / (precision + recall) if precision and recall else 0.0,
+        f1=harmonic_mean(precision, recall),
     )

@@ -115,7 +115,7 @@ def _audible_pieces(sound: Sound, sounds: Sequence[Sound]) -> list[_Piece]:
     if length < SHORTEST * SAMPLE_RATE:
         return []
     wav = peak_normalise(sound.wav)
-    runs = _labelled_runs(sound, sounds)
+    runs = labelled_runs(sound, sounds)
     pieces = []
     for first in range(0, number * length, length):
         start, part = first / SAMPLE_RATE, wav[first : first + length]
@@ -126,7 +126,7 @@ def _audible_pieces(sound: Sound, sounds: Sequence[Sound]) -> list[_Piece]:
     return [p for p in pieces if len(p.envelope.onsets) and p.envelope.values.max() > needed]
 
 
-def _labelled_runs(sound: Sound, sounds: Sequence[Sound]) -> list[tuple[float, float, str]]:
+def labelled_runs(sound: Sound, sounds: Sequence[Sound]) -> list[tuple[float, float, str]]:
     """(start, stop, label) of the labelled parts of a recording, from their names' `@start`."""
     runs = []
     for part in sounds:

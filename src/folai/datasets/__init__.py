@@ -1,0 +1,1 @@
+"""Published data sets, and folders of clips, made into what training and evaluation read."""

@@ -1,0 +1,88 @@
+"""How a sound comes out of noise: intermediate steps, and how many are needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from folai.audio import fit_length
+from folai.engines import Sampling
+from folai.evaluate.experiments.setting import Setting, Wav, short_name
+from folai.evaluate.experiments.sounding import make_section, players, run
+from folai.evaluate.report import charts
+from folai.evaluate.report.sections import Chart, Gallery, Section
+from folai.evaluate.tasks import Task
+
+SHOWN = 6  # of the steps
+NUMBERS = (1, 2, 4, 8, 12, 24)  # of steps
+
+
+def steps(setting: Setting) -> Section:
+    """Intermediate denoising steps as spectrograms and sound, and figures over `num_steps`."""
+
+    def at(number: int, task: Task) -> Wav:
+        return setting.play(task, reference=task.reference, num_steps=number)
+
+    ways = run(setting, {f"num_steps {number}": partial(at, number) for number in NUMBERS})
+    told = [way.figures() for way in ways]
+    curves = {
+        name: (NUMBERS, [figures[key] for figures in told])
+        for name, key in (("correlation", "correlation"), ("cosine", "cosine"))
+    }
+    svg = charts.lines(curves, x_name="num_steps", y_name="against the truth", log_x=True)
+    section = make_section(
+        setting,
+        ways,
+        key="steps",
+        title="Denoising, step by step",
+        question="What does the sound model decide first, and how many steps does it need?",
+        findings=(),
+        extra=(Chart(svg, "Mean over the pieces"),),
+    )
+    task = setting.tasks[len(setting.tasks) // 2]
+    seen = {"truth": task.target, **trace(setting, task)}
+    gallery = Gallery(
+        f"{short_name(task)}: the noisy latents, decoded before each of these steps",
+        players(seen),
+        "t is the share of noise, 1 to 0; the last is the finished sound",
+    )
+    return replace(section, parts=(*section.parts[:2], gallery))
+
+
+def trace(setting: Setting, task: Task) -> dict[str, Wav]:
+    """Sounds [T] by the step before which they stood, from noise to the finished one.
+
+    The denoiser is watched while it runs: each call is given the noisy latents of that step.
+    """
+    import torch
+
+    foley = setting.foley
+    seen: list[tuple[float, torch.Tensor]] = []
+
+    def watch(module: Any, given: tuple[Any, ...]) -> None:
+        noisy, time = given[:2]
+        seen.append((float(time[0]), noisy[:1].clone()))
+
+    hook = foley.dit.register_forward_pre_hook(watch)
+    try:
+        wav = foley.generate(
+            task.envelope,
+            duration=task.duration,
+            reference=None if task.reference is None else task.reference[None],
+            seed=task.seed,
+            envelope_lock=0.0,
+            num_steps=setting.options.sampling.get("num_steps", Sampling.num_steps),
+        )
+    finally:
+        hook.remove()
+    chosen = np.unique(np.linspace(0, len(seen) - 1, SHOWN).round().astype(int))
+    found = {}
+    for index in chosen:
+        t, latents = seen[index]
+        with torch.inference_mode():
+            decoded = foley.autoencoder.decode(latents)[0]
+        found[f"step {index + 1}, t {t:.2f}"] = fit_length(decoded.numpy(), len(task.target))[0]
+    return found | {"finished": fit_length(np.asarray(wav)[0], len(task.target))[0]}

@@ -1,0 +1,251 @@
+"""What experiments share: recordings cut into tasks, models loaded once, sounds made once.
+
+Everything that takes long is kept in the cache by what it depends on: clips as the mapper sees
+them, offsets, predicted envelopes' clips, and every sound that was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai import checkpoints
+from folai.audio import fit_length
+from folai.envelope import Envelope
+from folai.evaluate.embeddings import Embedder, load_embedder
+from folai.evaluate.mapper import ClipScore, beside_those, score_clip
+from folai.evaluate.measure import MeasureOptions, PieceScore, score_piece
+from folai.evaluate.predicted import part_of
+from folai.evaluate.tasks import Task, cut_tasks, labelled_runs
+from folai.mapper import predict_envelope
+from folai.train.alignment import estimate_offsets
+from folai.train.precompute import Clip, Listing, list_clips, load_clips
+from folai.train.sounds import SAMPLE_RATE, Sound, load_sounds
+from folai.writing import written_whole
+
+if TYPE_CHECKING:
+    from folai.foley import Foley
+    from folai.models.rms_mapper import RMSMapper
+
+Wav = NDArray[np.float32]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """What experiments are made on, and with. Raises ValueError for what is out of range."""
+
+    data: Path  # clips with sound
+    split: str | None = "val"
+    wild: str | None = "test_wild"  # split of unseen kinds of action
+    limit: int = 4  # pieces that sound is made for, evenly spread
+    seed: int = 0
+    weights: Path | None = None  # of the sound model
+    mappers: tuple[Path, ...] = ()  # the first is used; `inputs` compares all
+    embedding: str | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)  # of `Foley.generate`
+
+    def __post_init__(self) -> None:
+        if self.limit < 2:
+            raise ValueError(f"limit is {self.limit} pieces; give 2 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """A clip, and what the mapper says of it."""
+
+    listing: Listing
+    clip: Clip
+    envelope: Envelope  # on the picture's clock
+    offset: float  # seconds by which the clip's sound is late
+    score: ClipScore
+
+
+class Setting:
+    """Loads what is asked for, once. `tell` is told what share of an experiment is done."""
+
+    def __init__(
+        self, options: ExperimentOptions, cache: Path, tell: Callable[[float], None] | None = None
+    ) -> None:
+        self.options, self.cache = options, cache
+        self.tell = tell or (lambda share: None)
+        self._truths: dict[str, NDArray[np.float64]] = {}
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def each(self, items: Sequence[Item]) -> Iterator[Item]:
+        for number, item in enumerate(items, start=1):
+            yield item
+            self.tell(number / len(items))
+
+    @cached_property
+    def sounds(self) -> list[Sound]:
+        """Of the split, whole recordings and their labelled parts."""
+        return load_sounds(self.options.data, self.cache, self.options.split)
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        return cut_tasks(self.sounds, seed=self.options.seed, limit=self.options.limit)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return load_embedder(self.options.embedding)
+
+    @cached_property
+    def foley(self) -> Foley:
+        from folai.foley import load_foley
+
+        return load_foley(self.options.weights or checkpoints.FOLEY)
+
+    @cached_property
+    def models(self) -> list[RMSMapper]:
+        given = self.options.mappers
+        return checkpoints.load_mapper(given[0] if given else checkpoints.MAPPER)
+
+    # Envelopes
+
+    @cached_property
+    def predicted(self) -> list[Predicted]:
+        """The clips of the split as the mapper sees them."""
+        return self.predict(self.options.split)
+
+    def predict(
+        self, split: str | None, models: Sequence[RMSMapper] | None = None
+    ) -> list[Predicted]:
+        listings = list_clips(self.options.data, split)
+        offsets = self.offsets(listings)
+        found = []
+        for listing in self.each(listings):
+            for clip in _readable(listing, self.cache):
+                envelope = predict_envelope([clip.pictures], models or self.models)
+                score = score_clip(clip, envelope, offsets[clip.name])
+                found.append(Predicted(listing, clip, envelope, offsets[clip.name], score))
+        return found
+
+    def offsets(self, listings: Sequence[Listing]) -> dict[str, float]:
+        """Seconds by which clips' sounds are late, as `train.alignment` estimates them."""
+        data = self.options.data
+        asked = [*listings, *beside_those(data, listings)]
+        stamps = [(ask.name, ask.path.stat().st_mtime_ns) for ask in asked if ask.path.is_file()]
+        told = hashlib.sha256(json.dumps([str(data), stamps]).encode()).hexdigest()[:20]
+        stored = self.cache / f"offsets-{told}.json"
+        if stored.is_file():
+            return dict(json.loads(stored.read_text()))
+        found = estimate_offsets(clip for ask in asked for clip in _readable(ask, self.cache))
+        with written_whole(stored) as partial:
+            partial.write_text(json.dumps(found))
+        return found
+
+    def predicted_part(self, task: Task) -> Envelope:
+        """The predicted envelope of a task, on the clock of its sound."""
+        for found in self.predicted:
+            if found.clip.name == task.recording:
+                return part_of(found.envelope, task, found.offset)
+        raise ValueError(f"{task.recording}: no envelope, since its pictures cannot be read")
+
+    # Sounds
+
+    def labels(self, task: Task) -> list[str]:
+        """What is heard in the task's piece, such as `hit/wood`, most of the time first."""
+        (whole,) = [s for s in self.sounds if not s.label and s.name == task.recording]
+        heard: dict[str, float] = {}
+        for start, stop, label in labelled_runs(whole, self.sounds):
+            shared = min(stop, task.start + task.duration) - max(start, task.start)
+            if shared > 0:
+                heard[label] = heard.get(label, 0.0) + shared
+        return sorted(heard, key=lambda label: -heard[label])
+
+    def play(
+        self,
+        task: Task,
+        envelope: Envelope | None = None,
+        *,
+        reference: Wav | None = None,
+        prompt: str | None = None,
+        **sampling: Any,
+    ) -> Wav:
+        """The sound model's [T] for a task, as long as its target, from the cache if it is there.
+
+        The envelope is the task's where none is given; `envelope_lock` is off unless given.
+        """
+        given: dict[str, Any] = {"envelope_lock": 0.0, **self.options.sampling, **sampling}
+        asked = envelope or task.envelope
+        told = hashlib.sha256(self._weights_key.encode())
+        told.update(f"{len(task.target)} {task.seed} {prompt} {sorted(given.items())}".encode())
+        told.update(f"{asked.frame_rate} {asked.onsets.tolist()}".encode())
+        for array in (asked.values, reference):
+            told.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        stored = self.cache / f"played-{told.hexdigest()[:24]}.npy"
+        if stored.is_file():
+            return np.asarray(np.load(stored), np.float32)
+        takes = self.foley.generate(
+            asked,
+            duration=task.duration,
+            reference=None if reference is None else reference[None],
+            prompt=prompt,
+            seed=task.seed,
+            **given,
+        )
+        wav = np.asarray(fit_length(np.asarray(takes)[0], len(task.target))[0])
+        with written_whole(stored) as partial:
+            np.save(partial, wav)
+        return wav
+
+    @cached_property
+    def _weights_key(self) -> str:
+        """Changes with the sound model's weights and with the code that runs it."""
+        from folai import conditioning, foley, likeness, longform, sampling
+
+        path = self.options.weights or checkpoints.FOLEY
+        cards = (path, path.with_name(checkpoints.CONTROL.name), checkpoints.AUTOENCODER)
+        told = [card.with_suffix(".json").read_text() for card in cards]
+        modules = (foley, sampling, conditioning, longform, likeness)
+        return "".join([*told, *(Path(str(m.__file__)).read_text() for m in modules)])
+
+    def score(self, wav: Wav, task: Task) -> PieceScore:
+        """Against the true sound of the task."""
+        return score_piece(wav, task.target, task.name, math.nan, MeasureOptions())
+
+    def truth(self, task: Task) -> NDArray[np.float64]:
+        """The embedding [N, D] of a task's true sound."""
+        if task.name not in self._truths:
+            self._truths[task.name] = self.embedder.embed(task.target)
+        return self._truths[task.name]
+
+
+def short_name(task: Task) -> str:
+    return Path(task.name).name
+
+
+def mean(values: Sequence[float]) -> float:
+    """Of those that are not NaN; NaN where none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _readable(listing: Listing, cache: Path) -> Iterator[Clip]:
+    """The clip; nothing where it cannot be read or is silent."""
+    try:
+        (clip,) = load_clips([listing], cache)
+    except (ValueError, FileNotFoundError):
+        return
+    if clip.rms.any():
+        yield clip
+
+
+__all__ = [
+    "SAMPLE_RATE",
+    "ExperimentOptions",
+    "Predicted",
+    "Setting",
+    "mean",
+    "short_name",
+]

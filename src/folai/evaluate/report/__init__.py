@@ -1,0 +1,1 @@
+"""A report that a person reads: sections of tables, charts, pictures and players, on one page."""

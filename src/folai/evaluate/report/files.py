@@ -1,0 +1,51 @@
+"""A report in a folder: report.html for people, report.json for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from folai.evaluate.report.page import write_page
+from folai.evaluate.report.sections import Section
+from folai.writing import check_writable, written_whole
+
+PAGE, FACTS = "report.html", "report.json"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ValueError, before any work, unless a report can be written to `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
+    for name in (PAGE, FACTS):
+        check_writable(folder / name)
+
+
+def write_report(
+    folder: Path,
+    title: str,
+    about: str,
+    sections: Sequence[Section],
+    listening: dict[str, Any] | None = None,
+) -> None:
+    facts = {section.key: section.facts for section in sections if section.facts}
+    with written_whole(folder / FACTS) as partial:
+        text = json.dumps(plain({"title": title, "about": about, **facts}), indent=1)
+        partial.write_text(text + "\n", encoding="utf-8")
+    write_page(folder / PAGE, title, about, sections, listening)
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON, which knows neither NaN nor infinity: None stands for them."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,216 @@
+"""What the commands `evaluate ...` and `data prepare` do.
+
+Each takes what was parsed and tells what to print; printing is left to `cli`.
+"""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from folai.evaluate.mapper import MapperReport
+    from folai.evaluate.rendered import RenderedReport
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False  # something could not be read; the rest was done
+
+
+def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import sound_test
+    from folai.evaluate.measure import MeasureOptions
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.sound import SoundOptions, evaluate_sound
+    from folai.evaluate.sound_sections import sound_sections
+
+    options = SoundOptions(
+        measure=MeasureOptions(not parsed.levels_as_they_are, parsed.piece),
+        embeddings=tuple(parsed.embedding or ()),
+        prompts=read_prompts(parsed.prompts) if parsed.prompts else {},
+        pictures=parsed.pictures,
+        workers=parsed.workers,
+        cache=parsed.cache,
+    )
+    if parsed.out is not None:
+        check_folder(parsed.out)
+    report = evaluate_sound(parsed.truth, parsed.generated, options, progress)
+    lines = [report.text()]
+    if parsed.out is not None:
+        sections = sound_sections(report, players=parsed.players)
+        test = None
+        if parsed.listening:
+            test = sound_test(
+                report, kind=parsed.listening, count=parsed.listening_clips, seed=parsed.seed
+            )
+        about = f"{len(report.systems[0].pairing.pairs)} clips of {parsed.truth}"
+        write_report(parsed.out, "Sound against truth", about, sections, test)
+        lines.append(f"{parsed.out / PAGE}")
+    return Outcome("\n\n".join(lines), plain(report.to_dict()), report.failed)
+
+
+def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import evaluate_listening
+
+    report = evaluate_listening(parsed.results)
+    return Outcome(report.table(), report.to_dict())
+
+
+def run_config(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.listening import sound_test
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.run import read_config, run_config
+
+    config = read_config(parsed.config)
+    out = parsed.out or Path(parsed.config.stem)
+    check_folder(out)
+    report, sections = run_config(config, out, parsed.cache, progress)
+    told, test = config.measure, None
+    if report is not None and told.listening:
+        test = sound_test(report, kind=told.listening, count=told.listening_clips, seed=told.seed)
+    about = f"{config.truth.data}, {config.truth.split or 'all clips'}"
+    write_report(out, config.title, about, sections, test)
+    text = "\n\n".join([*(section.text() for section in sections), f"{out / PAGE}"])
+    facts = {section.key: section.facts for section in sections if section.facts}
+    return Outcome(text, plain(facts), report is not None and report.failed)
+
+
+def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.experiments.run import EXPERIMENTS, run_experiments
+    from folai.evaluate.experiments.setting import ExperimentOptions
+    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = ExperimentOptions(
+        data=parsed.data,
+        split=parsed.split,
+        wild=parsed.wild,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        weights=parsed.weights,
+        mappers=tuple(parsed.mapper or ()),
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+    )
+    if parsed.out is not None:
+        check_folder(parsed.out)
+    names = list(EXPERIMENTS) if parsed.names == ["all"] else parsed.names
+    sections = run_experiments(names, options, parsed.cache, progress)
+    lines = [section.text() for section in sections]
+    if parsed.out is not None:
+        about = f"{parsed.data}, {parsed.split}; pieces that sound was made for: {parsed.limit}"
+        write_report(parsed.out, "Experiments", about, sections)
+        lines.append(f"{parsed.out / PAGE}")
+    facts = {section.key: section.facts for section in sections}
+    return Outcome("\n\n".join(lines), plain(facts))
+
+
+def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.mapper import evaluate_mapper
+    from folai.evaluate.rendered import evaluate_rendered
+
+    if (parsed.data is None) == (parsed.rendered is None):
+        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
+    report: MapperReport | RenderedReport
+    if parsed.data is None:
+        report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
+    else:
+        report = evaluate_mapper(
+            parsed.data,
+            parsed.split,
+            parsed.weights,
+            progress,
+            fold=parsed.fold,
+            cache=parsed.cache,
+        )
+    return Outcome(report.table(), report.to_dict())
+
+
+def evaluate_foley(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.foley import FoleyOptions, evaluate_foley
+
+    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    options = FoleyOptions(
+        data=parsed.data,
+        split=parsed.split,
+        sounds=parsed.sounds,
+        weights=parsed.weights,
+        mapper=parsed.mapper,
+        generator=not parsed.baselines,
+        predicted=not parsed.true_only,
+        limit=parsed.limit,
+        seed=parsed.seed,
+        embedding=parsed.embedding,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        durations=tuple(parsed.speed),
+        plot=parsed.plot,
+        cache=parsed.cache,
+    )
+    report = evaluate_foley(options, progress=progress)
+    return Outcome(report.table(), report.to_dict())
+
+
+def evaluate_autoencoder(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.autoencoder import evaluate_autoencoder
+
+    report = evaluate_autoencoder(
+        parsed.data,
+        parsed.split,
+        parsed.weights,
+        progress,
+        limit=parsed.limit,
+        embedding=parsed.embedding,
+        cache=parsed.cache,
+    )
+    return Outcome(report.table(), report.to_dict())
+
+
+def prepare_data(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.datasets.prepare import PrepareOptions, prepare
+
+    options = PrepareOptions(
+        kind=parsed.kind,
+        source=parsed.source,
+        out=parsed.out,
+        splits=parsed.splits,
+        piece=parsed.piece,
+        height=parsed.height,
+        shards=parsed.shards,
+        workers=parsed.workers,
+    )
+    report = prepare(options, progress)
+    return Outcome(report.table(), report.to_dict(), bool(report.broken))
+
+
+def read_prompts(path: Path) -> dict[str, str]:
+    """Prompts by clip from a CSV file with the columns name and prompt.
+
+    Raises ValueError where a column is missing.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"name", "prompt"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; name it in line 1")
+        return {row["name"]: row["prompt"] for row in reader if row["prompt"]}
+
+
+EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {
+    "evaluate sound": evaluate_sound,
+    "evaluate run": run_config,
+    "evaluate experiment": run_experiments,
+    "evaluate listening": evaluate_listening,
+    "evaluate mapper": evaluate_mapper,
+    "evaluate foley": evaluate_foley,
+    "evaluate autoencoder": evaluate_autoencoder,
+    "data prepare": prepare_data,
+}
