@@ -15,7 +15,8 @@ def test_a_perfect_envelope_lands_on_the_contacts(tmp_path):
     """Measured in the finished file, so through sound, codec and container."""
     scene = demo_scene(0)
     envelope = Envelope.from_hits(scene.onsets, scene.duration, decay=0.04)
-    report = run_demo(tmp_path / "new" / "demo", options=GenerateOptions(envelope=envelope))
+    options = GenerateOptions(envelope=envelope, engine="preview")
+    report = run_demo(tmp_path / "new" / "demo", options=options)
     assert np.array_equal(report.contacts, scene.onsets)
     assert np.median(np.abs(report.errors)) < 0.004
     lines = report.table().splitlines()

@@ -93,14 +93,12 @@ def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatc
     assert facts["outputs"] == ["out.wav"]
 
 
-def test_which_engine_is_used(weights):
-    asked = {"sound": None, "prompt": None, "weights": None}
-    assert choose_engine(None, **asked) == "preview"
-    assert choose_engine("diffusion", **asked) == "diffusion"
-    assert choose_engine(None, **{**asked, "prompt": "hit"}) == "diffusion"
-    assert choose_engine("preview", **{**asked, "weights": weights}) == "preview"
-    assert choose_engine(None, **{**asked, "weights": weights}) == "diffusion"
-    assert choose_engine(None, **{**asked, "weights": weights, "sound": "metal"}) == "preview"
+def test_which_engine_is_used():
+    assert choose_engine(None, sound=None, prompt=None) == "diffusion"
+    assert choose_engine("preview", sound=None, prompt=None) == "preview"
+    assert choose_engine(None, sound="metal", prompt=None) == "preview"
+    assert choose_engine("diffusion", sound="metal", prompt=None) == "diffusion"
+    assert choose_engine(None, sound="metal", prompt="water") == "diffusion"  # a negative one
 
 
 def test_every_built_in_sound_can_be_asked_of_the_model():

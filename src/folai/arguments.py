@@ -170,8 +170,8 @@ def _add_engine(command: Any) -> None:
     command.add_argument(
         "--engine",
         choices=ENGINES,
-        help="diffusion, the trained model, or preview, which is instant (default: diffusion for "
-        "a prompt, else preview)",
+        help="diffusion, the trained model, or preview, which is instant (default: diffusion, "
+        "but preview for --sound)",
     )
     model = command.add_argument_group("of the engine diffusion")
     model.add_argument("--negative-prompt", metavar="WORDS", help="what the sound must not be like")

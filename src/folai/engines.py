@@ -10,7 +10,6 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,18 +66,11 @@ class Sampling:
                 find_words(self.negative_prompt, "negative prompt")
 
 
-def choose_engine(
-    engine: str | None, *, sound: str | None, prompt: str | None, weights: Path | None
-) -> str:
-    """The engine to use: as asked; else the trained model for words or for weights that are named.
-
-    A reference alone is left to the preview: the trained model is not yet as near to it as the
-    preview is (`weights/MODEL_CARD_FOLEY.md`).
-    """
+def choose_engine(engine: str | None, *, sound: str | None, prompt: str | None) -> str:
+    """The engine to use: as asked; else the trained model, but for a built-in sound alone."""
     if engine is not None:
         return engine
-    asked = prompt is not None or (weights is not None and sound is None)
-    return "diffusion" if asked else "preview"
+    return "preview" if sound is not None and prompt is None else "diffusion"
 
 
 def prompt_of_sound(sound: str) -> str:

@@ -210,7 +210,6 @@ def _player(
         options.engine,
         sound=options.sound,
         prompt=options.prompt or options.negative_prompt,
-        weights=weights,
     )
     shared: dict[str, Any] = {
         "reference": reference,

@@ -155,7 +155,6 @@ def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
         options.get("engine"),
         sound=options.get("sound"),
         prompt=prompt or unwanted,
-        weights=None,
     )
     return {"engine": engine, "warnings": said}
 
