@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -335,7 +334,7 @@ def test_a_reader_that_goes_away_is_no_error(at_work):
 
 def test_an_interrupt_is_130(at_work, monkeypatch):
     def interrupt(*_, **__):
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr("folai.pipeline.predict_envelope", interrupt)
     assert main(["generate", "clip.mp4", "-o", "out.mp4"]) == 130

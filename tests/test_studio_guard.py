@@ -159,7 +159,8 @@ def test_a_decoder_is_bounded(tmp_path):
         "restrict(memory=300 << 20, seconds=1)\n"
         "while True:\n    pass\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    command = [sys.executable, "-u", "-c", code]  # unbuffered: it is killed at the end
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.stdout.split() == ["memory", "EFBIG"] and done.returncode < 0
 
 
