@@ -147,11 +147,9 @@ def make_takes(page: Page) -> None:
     page.type("#prompt", "on gravel")
     page.fill("#num_steps", "100")
     page.keyboard.press("Tab")
-    page.keyboard.press("Control+Enter")
-    wait_until(page, "[...folai.studio.jobs.values()].some(j => j.state === 'running')", 60)
-    page.click("[data-command=cancel]")
-    wait_until(page, "[...folai.studio.jobs.values()].some(j => j.state === 'cancelled')", 30)
-    assert page.evaluate("folai.studio.takes.length") == 2
+    cancel_one(page)
+    takes = page.evaluate("folai.studio.takes.map(take => [take.name, take.engine])")
+    assert len(takes) == 2, takes
     page.fill("#num_steps", "4")
     page.keyboard.press("Tab")
     generate(page, 3)
@@ -162,6 +160,18 @@ def make_takes(page: Page) -> None:
     page.keyboard.press("Escape")
 
 
+def cancel_one(page: Page) -> None:
+    """Begins a job, and cancels it while it runs; those before it have ended."""
+    jobs = "[...folai.studio.jobs.values()]"
+    wait_until(page, f"{jobs}.every(j => !['queued', 'running'].includes(j.state))", 60)
+    known = page.evaluate(f"{jobs}.map(j => j.id)")
+    this = f"{jobs}.find(j => !{known}.includes(j.id))"
+    page.keyboard.press("Control+Enter")
+    wait_until(page, f"{this}?.state === 'running'", 60)
+    page.click("[data-command=cancel]")
+    wait_until(page, f"{this}.state === 'cancelled'", 30)
+
+
 def play(page: Page) -> None:
     """The playhead stands on the picture that is shown, playing and stepping."""
     page.evaluate("document.activeElement.blur()")
@@ -169,7 +179,7 @@ def play(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("folai.studio.playhead") == pytest.approx(2 / 30, abs=1e-4)
-    wait_until(page, "!document.getElementById('video').seeking")
+    wait_until(page, "!video.seeking && video.currentTime > 2 / 30")
     shown = page.evaluate("document.getElementById('video').currentTime - 2 / 30")
     assert 0 < shown < 1 / 30
     page.keyboard.press("Space")
@@ -217,7 +227,9 @@ def add_a_layer(page: Page) -> None:
     page.keyboard.press("Alt+k")
     page.fill("#ask-input", "Feet on wood")
     page.keyboard.press("Enter")
+    wait_until(page, "!document.querySelector('dialog[open]')")
     page.keyboard.press(",")
+    wait_until(page, "folai.studio.activeId === folai.studio.layers[0].id")
     saved(page)
 
 
@@ -264,4 +276,4 @@ def find_all_again(page: Page, server) -> None:
     page.wait_for_selector("body[data-ready=true]")
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
     assert page.evaluate(state) == before
-    assert page.locator("#takes .row").count() == 3
+    wait_until(page, "document.querySelectorAll('#takes .row').length === 3")
