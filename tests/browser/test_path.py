@@ -56,6 +56,7 @@ def generate(page: Page, count: int) -> None:
     """Makes one more take and waits until there are `count`."""
     page.keyboard.press("Control+Enter")
     wait_until(page, f"folai.studio.takes.length >= {count}", 60)
+    wait_until(page, "[...folai.studio.jobs.values()].every(job => job.state !== 'running')", 60)
 
 
 def test_the_whole_job(page, server):
@@ -228,8 +229,7 @@ def add_a_layer(page: Page) -> None:
     page.fill("#ask-input", "Feet on wood")
     page.keyboard.press("Enter")
     wait_until(page, "!document.querySelector('dialog[open]')")
-    page.keyboard.press(",")
-    wait_until(page, "folai.studio.activeId === folai.studio.layers[0].id")
+    page.evaluate("folai.studio.activate(folai.studio.layers[0].id)")
     saved(page)
 
 
