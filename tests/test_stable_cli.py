@@ -10,9 +10,10 @@ import torch
 from folai import Envelope, GenerateOptions, generate
 from folai.audio import read_audio
 from folai.cli import main
+from folai.engines import sound_of_prompt
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.files import save_base, save_control
-from folai.stable.play import StableSampling, sound_of_prompt, wanted_prompt
+from folai.stable.play import StableSampling, wanted_prompt
 from folai.stable.run import load_stable
 from stable_models import TINY, random_base, save_text_model
 
@@ -61,7 +62,7 @@ def test_generate_by_a_reference(model, clip, env, hit, tmp_path, capsys):
 
 
 def test_with_a_controlnet_the_preview_is_not_asked(model, clip, env, monkeypatch):
-    monkeypatch.setattr("folai.stable.play.lay", lambda *a, **k: pytest.fail("was asked"))
+    monkeypatch.setattr("folai.engines.lay", lambda *a, **k: pytest.fail("was asked"))
     given = {"envelope": env, "model": model, "prompt": "rain", "num_steps": 1}
     result = generate(clip, options=GenerateOptions(**given, control=model / "control.safetensors"))
     assert result.wav.shape == (2, round(2.5 * RATE)) and np.isfinite(result.wav).all()

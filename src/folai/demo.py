@@ -21,6 +21,7 @@ from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, rea
 from folai.plot import check_plot, plot_envelope
 from folai.render import demo_scene, write_clip
 from folai.video import iter_frames, probe
+from folai.writing import make_folder
 
 Times = NDArray[np.float64]  # seconds
 
@@ -82,7 +83,8 @@ def run_demo(
     read_reference(options)  # refused, if it is, before anything is made
     if video is not None:
         probe(video)
-    folder = _made(Path(folder))
+    folder = Path(folder)
+    make_folder(folder)
     contacts = None
     if video is None:
         scene, video = demo_scene(options.seed), folder / "demo.mp4"
@@ -97,12 +99,3 @@ def run_demo(
     plot_envelope(result.envelope, plot, frames=frames, contacts=contacts, title=finished.name)
     onsets = Envelope.from_audio(*read_audio(finished)).onsets
     return DemoReport(finished, envelope, plot, result, onsets, contacts)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
-    return folder

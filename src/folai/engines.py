@@ -23,9 +23,33 @@ from folai.vocabulary import find_words
 
 if TYPE_CHECKING:
     from folai.foley import Foley
+    from folai.stable.run import StableAudio
 
 ENGINES = ("diffusion", "preview")
 DEFAULT_SOUND = "wood"
+
+# The built-in sound that is nearest to a word of a prompt, where it is not called the same.
+NEAREST = {
+    "stone": "rock",
+    "plastic bag": "plastic_bag",
+    "floor": "wood",
+    "concrete": "rock",
+    "mud": "dirt",
+    "sand": "gravel",
+    "snow": "gravel",
+    "leather": "cloth",
+    "flesh": "cloth",
+    "bell": "metal",
+    "cymbal": "metal",
+    "chain": "metal",
+    "coin": "metal",
+    "blade": "metal",
+    "ice": "glass",
+    "plate": "ceramic",
+    "door": "wood",
+    "splash": "water",
+    "drip": "water",
+}
 
 _HIGHEST = {
     "cfg_scale": 20,
@@ -110,39 +134,61 @@ def play_diffusion(
 ) -> list[Wav]:
     """Takes [1, T] at `sample_rate`, from a reference [C, T] at that rate.
 
-    With an `init_strength` below 1 each starts from what the preview makes of the same.
     progress: is told what share of the steps is done, 0 to 1.
     """
     prompt = sampling.prompt
     rate = foley.sample_rate
     given = None if reference is None else resample(reference, sample_rate, rate)
-    named = None if given is not None else sound or _nearest_sound(prompt)
+    wanted = prompt
     if given is None and prompt is None:
-        prompt = prompt_of_sound(sound or DEFAULT_SOUND)
+        wanted = prompt_of_sound(sound or DEFAULT_SOUND)
     shared: dict[str, Any] = {
-        **{name: value for name, value in vars(sampling).items() if name != "prompt"},
+        **vars(sampling),
         "duration": duration,
         "reference": given,
-        "prompt": prompt,
+        "prompt": wanted,
         "progress": progress,
     }
-    if sampling.init_strength == 1:
-        takes = list(foley.generate(envelope, seed=seed, variations=variations, **shared))
-    else:
-        takes = []
-        for take in range(seed, seed + variations):
-            wav = lay(envelope, reference=given, sound=named, sample_rate=rate, seed=take)
-            takes.append(foley.generate(envelope, seed=take, init_wav=wav, **shared)[0])
+    sound = sound or sound_of_prompt(prompt)
+    made = sampled_takes(foley, envelope, shared, given, sound, seed, variations)
     num_samples = round(duration * sample_rate)
-    return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
+    return [fit_length(resample(take, rate, sample_rate), num_samples) for take in made]
 
 
-def _nearest_sound(prompt: str | None) -> str:
-    """The built-in sound that a prompt names, or the usual one."""
-    if prompt is None:
-        return DEFAULT_SOUND
-    named = {find_words(material.replace("_", " "))[0]: material for material in MATERIALS}
-    return next((named[word] for word in find_words(prompt) if word in named), DEFAULT_SOUND)
+def sampled_takes(
+    model: Foley | StableAudio,
+    envelope: Envelope,
+    asked: dict[str, Any],
+    reference: Wav | None,
+    sound: str,
+    seed: int,
+    variations: int,
+) -> list[Wav]:
+    """Takes [C, T] of a model that was `asked` (arguments of its `generate`), at its own rate.
+
+    With an `init_strength` below 1 each starts from what the preview lays of the reference or,
+    without one, of the built-in sound.
+    """
+    if asked["init_strength"] == 1:
+        return list(model.generate(envelope, seed=seed, variations=variations, **asked))
+    laid: dict[str, Any] = {"reference": reference, "sample_rate": model.sample_rate}
+    laid["sound"] = sound if reference is None else None
+    return [
+        model.generate(envelope, seed=take, init_wav=lay(envelope, seed=take, **laid), **asked)[0]
+        for take in range(seed, seed + variations)
+    ]
+
+
+def sound_of_prompt(prompt: str | None) -> str:
+    """The built-in sound that is nearest to a prompt: the first that it names, or the usual one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            words = find_words(prompt) if prompt else ()
+        except ValueError:
+            words = ()
+    named = (NEAREST.get(word, word.replace(" ", "_")) for word in words)
+    return next((name for name in named if name in MATERIALS), DEFAULT_SOUND)
 
 
 def check_engine(engine: str | None, sound: str | None, given: dict[str, Any]) -> None:

@@ -89,7 +89,6 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.experiments.setting import ExperimentOptions
     from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
 
-    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
     options = ExperimentOptions(
         data=parsed.data,
         split=parsed.split,
@@ -99,7 +98,7 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
         weights=parsed.weights,
         mappers=tuple(parsed.mapper or ()),
         embedding=parsed.embedding,
-        sampling={name: value for name, value in sampling.items() if value is not None},
+        sampling=_sampling(parsed),
     )
     if parsed.out is not None:
         check_folder(parsed.out)
@@ -138,7 +137,6 @@ def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:
 def evaluate_foley(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.foley import FoleyOptions, evaluate_foley
 
-    sampling = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
     options = FoleyOptions(
         data=parsed.data,
         split=parsed.split,
@@ -150,7 +148,7 @@ def evaluate_foley(parsed: Namespace, progress: Progress | None) -> Outcome:
         limit=parsed.limit,
         seed=parsed.seed,
         embedding=parsed.embedding,
-        sampling={name: value for name, value in sampling.items() if value is not None},
+        sampling=_sampling(parsed),
         durations=tuple(parsed.speed),
         plot=parsed.plot,
         cache=parsed.cache,
@@ -189,6 +187,12 @@ def prepare_data(parsed: Namespace, progress: Progress | None) -> Outcome:
     )
     report = prepare(options, progress)
     return Outcome(report.table(), report.to_dict(), bool(report.broken))
+
+
+def _sampling(parsed: Namespace) -> dict[str, Any]:
+    """What was said of sampling, as `Foley.generate` takes it."""
+    said = {"num_steps": parsed.steps, "cfg_scale": parsed.cfg_scale}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def read_prompts(path: Path) -> dict[str, str]:

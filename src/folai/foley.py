@@ -39,7 +39,7 @@ from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
 from folai.rms import centred_rms, gaussian_smooth
-from folai.sampling import SAMPLERS, alpha_sigma, draw_noise, guide, make_times
+from folai.sampling import SAMPLERS, draw_noise, guide, make_times, renoised
 from folai.vocabulary import ALL
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
@@ -227,8 +227,8 @@ class Run:
         channels = foley.config.dit.latent_channels
         noise = draw_noise([seed], channels, num_frames).to(self.device)
         if self.start is not None:
-            alpha, sigma = alpha_sigma(torch.tensor(self.times[0]), foley.config.objective)
-            noise = sigma * noise + alpha * _fitted(self.start, num_frames)
+            start = _fitted(self.start, num_frames)
+            noise = renoised(start, noise, self.times[0], foley.config.objective)
 
         def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
             return self._sample_window(noise, control[:, start * samples : stop * samples])

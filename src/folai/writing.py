@@ -32,6 +32,15 @@ def check_writable(path: str | Path, *, inputs: tuple[str | Path, ...] = ()) -> 
         raise ValueError(f"{path}: {reason}; choose another place") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for what will be written. Raises ValueError where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
+
+
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes the place of `path` only if all goes well."""

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from folai.audio import fit_length, resample
-from folai.engines import DEFAULT_SOUND, Sampling, Wav, prompt_of_sound
+from folai.engines import (
+    DEFAULT_SOUND,
+    Sampling,
+    Wav,
+    prompt_of_sound,
+    sampled_takes,
+    sound_of_prompt,
+)
 from folai.envelope import Envelope
-from folai.materials import MATERIALS
-from folai.preview import lay
-from folai.vocabulary import find_words
 
 if TYPE_CHECKING:
     from folai.stable.run import StableAudio
@@ -82,14 +86,8 @@ def play_stable(
     rate = stable.sample_rate
     own = None if reference is None else resample(reference, sample_rate, rate)
     shared: dict[str, Any] = {**given, "duration": duration, "reference": own if heard else None}
-    if given["init_strength"] == 1:
-        takes = list(stable.generate(envelope, seed=seed, variations=variations, **shared))
-    else:
-        named = None if own is not None else sound or sound_of_prompt(sampling.prompt)
-        takes = []
-        for take in range(seed, seed + variations):
-            wav = lay(envelope, reference=own, sound=named, sample_rate=rate, seed=take)
-            takes.append(stable.generate(envelope, seed=take, init_wav=wav, **shared)[0])
+    sound = sound or sound_of_prompt(sampling.prompt)
+    takes = sampled_takes(stable, envelope, shared, own, sound, seed, variations)
     num_samples = round(duration * sample_rate)
     return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
 
@@ -99,16 +97,3 @@ def wanted_prompt(prompt: str | None, reference: object, sound: str | None) -> s
     if prompt is not None or reference is not None:
         return prompt
     return prompt_of_sound(sound or DEFAULT_SOUND)
-
-
-def sound_of_prompt(prompt: str | None) -> str:
-    """The built-in sound that is nearest to a prompt: the first that it names."""
-    if prompt is None:
-        return DEFAULT_SOUND
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            words = find_words(prompt)
-        except ValueError:
-            words = ()
-    return next((word for word in words if word in MATERIALS), DEFAULT_SOUND)

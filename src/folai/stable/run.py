@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from folai.audio import fit_length
 from folai.conditioning import LEVEL
 from folai.engines import Sampling
 from folai.envelope import Envelope
@@ -185,9 +186,7 @@ class StableAudio:
 
     def _start(self, wav: NDArray[np.floating[Any]], num_frames: int) -> Tensor:
         """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
-        missing = num_frames * self.autoencoder.hop_length - wav.shape[1]
-        wav = np.pad(wav, ((0, 0), (0, max(0, missing))))[:, : wav.shape[1] + missing]
-        return encode(self.autoencoder, wav.astype(np.float32))
+        return encode(self.autoencoder, fit_length(wav, num_frames * self.autoencoder.hop_length))
 
 
 class Run:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from folai.audio import fit_length, read_audio
-from folai.engines import DEFAULT_SOUND, choose_engine
+from folai.engines import DEFAULT_SOUND, choose_engine, sound_of_prompt
 from folai.envelope import FRAME_RATE, Envelope
-from folai.materials import MATERIALS
 from folai.preview import Kit, lay_kit, make_kit
 from folai.studio import envelopes
 from folai.studio.failures import Missing
@@ -26,29 +25,6 @@ WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits so
 LONGEST_PREVIEW = 120.0  # seconds of one preview
 FADE = 0.05  # seconds of the cross-fades around a region
 BEFORE, AFTER = 0.5, 1.5  # seconds that are made and thrown away beside a region: what rings in
-
-# The built-in sound that is nearest to a word of a prompt, where it is not called the same.
-NEAREST = {
-    "stone": "rock",
-    "plastic bag": "plastic_bag",
-    "floor": "wood",
-    "concrete": "rock",
-    "mud": "dirt",
-    "sand": "gravel",
-    "snow": "gravel",
-    "leather": "cloth",
-    "flesh": "cloth",
-    "bell": "metal",
-    "cymbal": "metal",
-    "chain": "metal",
-    "coin": "metal",
-    "blade": "metal",
-    "ice": "glass",
-    "plate": "ceramic",
-    "door": "wood",
-    "splash": "water",
-    "drip": "water",
-}
 
 
 class Previewer:
@@ -121,22 +97,7 @@ def preview_material(sound: dict[str, Any]) -> str:
     """The built-in sound that stands for these settings where there is no reference."""
     if sound.get("sound"):
         return str(sound["sound"])
-    for word in _words(sound.get("prompt")):
-        name = NEAREST.get(word, word.replace(" ", "_"))
-        if name in MATERIALS:
-            return name
-    return DEFAULT_SOUND
-
-
-def _words(prompt: str | None) -> tuple[str, ...]:
-    if not prompt:
-        return ()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return find_words(prompt)
-        except ValueError:
-            return ()
+    return sound_of_prompt(sound.get("prompt"))
 
 
 def check_sound(sound: dict[str, Any]) -> dict[str, Any]:

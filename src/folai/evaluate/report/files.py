@@ -10,18 +10,14 @@ from typing import Any
 
 from folai.evaluate.report.page import write_page
 from folai.evaluate.report.sections import Section
-from folai.writing import check_writable, written_whole
+from folai.writing import check_writable, make_folder, written_whole
 
 PAGE, FACTS = "report.html", "report.json"
 
 
 def check_folder(folder: Path) -> None:
     """Raise ValueError, before any work, unless a report can be written to `folder`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
+    make_folder(folder)
     for name in (PAGE, FACTS):
         check_writable(folder / name)
 
