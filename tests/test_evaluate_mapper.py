@@ -96,6 +96,15 @@ def test_extra_and_missing_onsets():
     assert (score.precision, score.recall) == pytest.approx((2 / 3, 2 / 4))
 
 
+def test_beyond_the_annotations_nothing_is_right_or_wrong():
+    clip, envelope = clip_with_hits([1.0, 2.0], 0.0, annotated=True)
+    score = score_clip(clip, envelope.with_onsets([0.5, 1.0, 2.0, 3.0, 3.5]), 0.0)
+    assert score.f1 == 1.0
+    assert score.f1_all == pytest.approx(2 * 0.4 * 1.0 / 1.4)
+    between = score_clip(clip, envelope.with_onsets([1.0, 1.5, 2.0]), 0.0)
+    assert between.precision == pytest.approx(2 / 3)
+
+
 def test_clips_without_onsets_do_not_count_in_the_mean_of_onsets():
     clip, envelope = clip_with_hits([1.0, 2.0], 0.0)
     first = score_clip(clip, envelope, 0.0)

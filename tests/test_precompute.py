@@ -106,12 +106,12 @@ def test_what_was_read_is_kept(sounding, tmp_path, monkeypatch):
 def test_guises_show_the_same_time_and_are_kept(sounding, tmp_path, monkeypatch):
     (listing,) = list_clips(sounding)
     clip = only_clip(sounding, tmp_path)
-    first = load_guises(listing, 3, tmp_path)
+    first = load_guises(listing, clip.pictures, 3, tmp_path)
     for view in first:  # a frame or two may be left out at either end
         assert view.edges[0] <= 3 / 30 and view.duration > clip.pictures.duration - 3 / 30
         assert not np.array_equal(view.cells, clip.pictures.cells[: view.num_steps])
     monkeypatch.setattr(precompute, "seen_as", lambda *given: pytest.fail("made again"))
-    second = load_guises(listing, 2, tmp_path)
+    second = load_guises(listing, clip.pictures, 2, tmp_path)
     for view, again in zip(first, second, strict=False):
         assert np.array_equal(view.cells, again.cells)
 

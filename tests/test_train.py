@@ -13,7 +13,7 @@ import torch
 from folai.checkpoints import join_mappers, load_mapper
 from folai.features import CHANNELS, GRID, Pictures
 from folai.mapper import frame_times
-from folai.models.rms_mapper import MapperConfig
+from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import soft_targets
 from folai.train import rms_mapper as training
 from folai.train.dataset import Example, batches, truth_at
@@ -100,27 +100,53 @@ def test_the_loss_falls_on_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert losses[-1] < losses[0] - 0.3
 
 
-def test_recorded_clips_move_to_where_the_model_hears_them(monkeypatch: pytest.MonkeyPatch):
-    example = still_clip(offset=0.04)
-    example = replace(example, views=(replace_duration(example.views[0], 6.0),))
+@pytest.fixture
+def heard_at_one_second(monkeypatch: pytest.MonkeyPatch) -> RMSMapper:
+    """A model that hears a loud sound from 1 s on, whatever it sees."""
 
-    def heard_at_one_second(pictures: Pictures, models: object, speed: float):  # type: ignore[no-untyped-def]
+    def predict(pictures: Pictures, models: object, speed: float):  # type: ignore[no-untyped-def]
         times = frame_times(pictures.edges, 4)
         bins = np.zeros((len(times), 64), np.float32)
         bins[np.arange(len(times)), np.where(times < 1.0, 0, 50)] = 1.0
         return bins, np.zeros(len(times), np.float32)
 
-    monkeypatch.setattr(training, "predict_frames", heard_at_one_second)
-    examples = [replace(example, rms=np.repeat(example.rms, 3))]
-    model = type("Model", (), {"config": MapperConfig()})()
-    training.realign(examples, model, lambda text: None)
-    # The sound (tripled in length: from 3 s) is far away: the clip stays as it is.
-    assert examples[0].offset == 0.04
-    rms = np.zeros(2880, np.float32)
-    rms[480:] = 0.5
-    examples = [replace(example, rms=rms)]
-    training.realign(examples, model, lambda text: None)
+    monkeypatch.setattr(training, "predict_frames", predict)
+    return type("Model", (), {"config": MapperConfig()})()
+
+
+def lasting(seconds: float, offset: float, heard_at: float = 1.0) -> Example:
+    rms = np.zeros(round(480 * seconds), np.float32)
+    rms[round(480 * heard_at) :] = 0.5
+    clip = still_clip(offset)
+    return replace(clip, views=(replace_duration(clip.views[0], seconds),), rms=rms)
+
+
+def test_recorded_clips_move_to_where_the_model_hears_them(heard_at_one_second: RMSMapper):
+    # The sound of the second is far away: the clip stays as it is.
+    examples = [lasting(8.0, 0.04), lasting(8.0, 0.04, heard_at=3.0)]
+    training.realign(examples, heard_at_one_second, lambda text: None)
     assert examples[0].offset == pytest.approx(0.02, abs=0.005)  # half the way to 0
+    assert examples[1].offset == 0.04
+
+
+def test_excerpts_move_together(heard_at_one_second: RMSMapper):
+    examples = [lasting(2.0, offset) for offset in (0.02, 0.04, 0.06)]
+    examples.append(lasting(2.0, 0.04, heard_at=1.8))
+    few = examples[:2]
+    training.realign(examples, heard_at_one_second, lambda text: None)
+    assert [example.offset for example in examples] == pytest.approx(
+        [0, 0.02, 0.04, 0.02], abs=5e-3
+    )
+    training.realign(few, heard_at_one_second, lambda text: None)
+    assert [example.offset for example in few] == [0.02, 0.04]  # two are no majority
+
+
+def test_beyond_the_annotations_onsets_are_unknown():
+    example = replace(still_clip(offset=0.1), annotated=(0.5, 1.5))
+    window = next(batches([example], 1, 60, 4, np.random.default_rng(0)))
+    times = frame_times(example.views[0].edges, 4)
+    assert window.valid.all()
+    assert np.array_equal(window.known[0].numpy() > 0, (times >= 0.4) & (times <= 1.4))
 
 
 def replace_duration(pictures: Pictures, seconds: float) -> Pictures:

@@ -11,7 +11,10 @@ of one frame rate have in common. Only what has both picture and sound counts.
     raw         correlation at lag 0 with the offset left as it is in the file
     P, R, F1    of onsets within 50 ms. The truth is the annotated contacts, moved to the rise of
                 the sound beside them, or, in a clip without any, the onsets found in the sound;
-                both on the picture's clock. NaN in a clip without onsets, and left out of the mean
+                both on the picture's clock. Annotators stop before recordings do: what lies before
+                the first or after the last annotated contact is neither right nor wrong (`all` in
+                the table: F1 with it taken for wrong). NaN in a clip without onsets, and left out
+                of the mean
     L1          mean absolute difference of the curves over what silence would score
 """
 
@@ -44,7 +47,7 @@ from folai.evaluate.reporting import (
 )
 from folai.mapper import predict_envelope
 from folai.rms import find_onsets
-from folai.train.alignment import estimate_offsets, refine_onsets
+from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
 from folai.train.folds import Fold
 from folai.train.precompute import TRUTH_RATE, Clip, Listing, list_clips, load_clips
 
@@ -64,6 +67,7 @@ class ClipScore:
     precision: float
     recall: float
     f1: float
+    f1_all: float  # with onsets beyond the annotations taken for wrong
     l1: float
     offset: float  # seconds by which the sound is late
     truth: str = ""  # what the onsets were taken from: "annotated" or "sound"
@@ -71,7 +75,7 @@ class ClipScore:
 
     def row(self) -> str:
         first = f"{self.correlation:7.3f}{self.best:7.3f}{1000 * self.lag:+7.0f}"
-        onsets = f"{self.precision:7.3f}{self.recall:7.3f}{self.f1:7.3f}"
+        onsets = f"{self.precision:7.3f}{self.recall:7.3f}{self.f1:7.3f}{self.f1_all:7.3f}"
         rest = f"{self.l1:7.3f}{1000 * self.offset:+10.0f}  {self.truth:9}  {self.name}"
         return f"{first}{self.uncorrected:7.3f}{onsets}{rest}".rstrip()
 
@@ -94,7 +98,8 @@ class MapperReport:
 
     def table(self) -> str:
         """A line for each clip, their mean, and what could not be read."""
-        heading = f"{'corr':>7}{'best':>7}{'lag/ms':>7}{'raw':>7}{'P':>7}{'R':>7}{'F1':>7}{'L1':>7}"
+        names = ("corr", "best", "lag/ms", "raw", "P", "R", "F1", "all", "L1")
+        heading = "".join(f"{name:>7}" for name in names)
         lines = [f"{heading}{'offset/ms':>10}  onsets of  clip"]
         lines += [score.row() for score in self.scores]
         lines += [self.mean.row() + f" of {len(self.scores)} clips"]
@@ -102,8 +107,8 @@ class MapperReport:
         explained = (
             "corr: correlation at lag 0, offset corrected; best: at the best lag within 100 ms; "
             "raw: at lag 0, not corrected\n"
-            "P, R, F1: onsets within 50 ms; L1: of the envelope, over that of silence; "
-            "offset: sound late by"
+            "P, R, F1: onsets within 50 ms, where contacts are annotated; all: F1 everywhere; "
+            "L1: of the envelope, over that of silence; offset: sound late by"
         )
         return "\n".join([explained, *lines])
 
@@ -170,7 +175,9 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:
     predicted, true = _curves(clip, envelope, offset)
     correlation = envelope_correlation(predicted, true)
     truth, onsets = _true_onsets(clip, offset)
-    scores = onset_scores(envelope.onsets, onsets, TOLERANCE)
+    first, last = _span(clip, offset)
+    told = envelope.onsets[(envelope.onsets >= first) & (envelope.onsets <= last)]
+    scores = onset_scores(told, onsets, TOLERANCE)
     known = 1.0 if len(onsets) else math.nan
     return ClipScore(
         correlation=correlation.at_zero,
@@ -180,6 +187,7 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:
         precision=known * scores.precision,
         recall=known * scores.recall,
         f1=known * scores.f1,
+        f1_all=known * onset_scores(envelope.onsets, onsets, TOLERANCE).f1,
         l1=l1_over_silence(predicted, true),
         offset=offset,
         truth=truth,
@@ -205,6 +213,14 @@ def _true_onsets(clip: Clip, offset: float) -> tuple[str, Floats]:
         truth, onsets = "sound", find_onsets(clip.rms, TRUTH_RATE)
     onsets = onsets - offset
     return truth, onsets[(onsets >= 0) & (onsets <= clip.pictures.duration)]
+
+
+def _span(clip: Clip, offset: float) -> tuple[float, float]:
+    """From when to when on the picture's clock it is known what sounds."""
+    if clip.annotated is None:
+        return -math.inf, math.inf
+    first, last = annotated_span(refine_onsets(clip.annotated, clip.rms))
+    return first - offset, last - offset
 
 
 def _readable(

@@ -32,6 +32,7 @@ STOPPED = 12  # cells of the grid, of 192, that count: those that lose most
 _LAGS = range(-round(MAX_OFFSET * RATE), round(MAX_OFFSET * RATE) + 1)  # samples at RATE
 _BLUR = 3.0  # samples at RATE: 12 ms
 _SNAP = 0.045  # seconds that an annotation may be off: half of 1/15 s, and some
+_BESIDE = 0.1  # seconds beside the first and the last annotation that they speak of, too
 _CONFIDENCE = 1.5  # agreement is worth this much log likelihood for each root of a second
 
 
@@ -69,6 +70,17 @@ def refine_onsets(annotated: Floats, rms: NDArray[np.float32]) -> Floats:
         audible = near.size > 0 and near.max() > 0.08 * loud
         refined.append((first + int(np.argmax(near))) / TRUTH_RATE if audible else float(time))
     return np.sort(np.array(refined))
+
+
+def annotated_span(onsets: Floats) -> tuple[float, float]:
+    """From when to when annotated contacts [N] tell what sounds and what does not, seconds.
+
+    Annotators stop before a recording does (those of the Greatest Hits begin after 1 s and end at
+    34 s, or some seconds before the end): beyond the first and the last contact nothing is known.
+    """
+    if not len(onsets):
+        return (-np.inf, np.inf)
+    return (float(onsets[0]) - _BESIDE, float(onsets[-1]) + _BESIDE)
 
 
 def stopping(pictures: Pictures) -> tuple[Floats, Floats]:

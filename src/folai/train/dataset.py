@@ -22,6 +22,7 @@ from folai.mapper import frame_times, in_unit
 from folai.train.precompute import TRUTH_RATE
 
 Array = NDArray[np.float64]
+EVERYWHERE = (-math.inf, math.inf)
 _ONSET_WIDTH = 0.016  # seconds; sigma of the bump that marks an onset in the target
 _FLOW = len(FLOW_CHANNELS)
 _MIRRORED = [
@@ -42,6 +43,7 @@ class Example:
     rms: NDArray[np.float32]  # [N] at TRUTH_RATE
     onsets: Array | None  # seconds, on the sound's clock as `rms` is; None where nobody knows
     offset: float  # seconds by which the sound is late; it is read that much later
+    annotated: tuple[float, float] = EVERYWHERE  # when onsets are known, on the sound's clock
     weight: float = 1.0  # how often it is drawn
     exact: bool = False  # rendered: the offset is known to be 0
 
@@ -96,11 +98,14 @@ def _window(example: Example, steps: int, upsample: int, rng: np.random.Generato
     pictures = example.views[view]
     first = int(rng.integers(max(1, pictures.num_steps - steps + 1)))
     part = pictures.part(first, first + steps)
-    rms, onset = truth_at(example, frame_times(part.edges, upsample))
+    times = frame_times(part.edges, upsample)
+    rms, onset = truth_at(example, times)
     cells = in_unit(part.cells, example.speeds[view])
     spans = torch.from_numpy(np.diff(part.edges)).float()
     cells, spans = _augment(cells, spans, rng)
     known = np.full_like(rms, example.onsets is not None)
+    begin, end = example.annotated
+    known *= (times + example.offset >= begin) & (times + example.offset <= end)
     truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()
     cells, spans = _pad(cells, steps), _pad(spans, steps)
     spans = torch.where(spans > 0, spans, 1 / 30)

@@ -1,23 +1,31 @@
 """The same clip as another camera would have filmed it: nearer, tilted, mirrored, recoloured,
 grainy, at half the frame rate. Pictures are changed before flow is measured, so that the flow is
 what it would be; the sound and its times stay.
+
+A camera that looks past the action teaches nothing but to ignore the picture, so of the views drawn
+at random one is taken that still shows it (`Action`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.features import Pictures, iter_pictures
+from folai.features import FLOW_CHANNELS, GRID, Pictures, iter_pictures
 from folai.flow import FLOW_SIZE
+from folai.mapper import FASTEST
 from folai.video import Frame
 
 Image = NDArray[np.uint8]
+
+SHOWN = 0.85  # correlation of what moves in view with what moves at all, enough for a view
+_VIEWS = 20  # drawn at most for one guise
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +42,13 @@ class Guise:
     every: int  # one frame in so many is kept
     first: int
 
-    def frames(self, frames: Sequence[Frame], rng: np.random.Generator) -> Iterator[Frame]:
+    def frames(self, frames: Iterable[Frame], rng: np.random.Generator) -> Iterator[Frame]:
         """The kept frames in this guise, with the times they had."""
-        for frame in frames[self.first :: self.every]:
+        for frame in islice(frames, self.first, None, self.every):
             yield Frame(frame.time, self._changed(frame.image, rng))
 
     def _changed(self, image: Image, rng: np.random.Generator) -> Image:
-        image = np.asarray(cv2.resize(image, FLOW_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-        image = np.asarray(
-            cv2.warpAffine(image, self.placing, FLOW_SIZE, borderMode=cv2.BORDER_REFLECT), np.uint8
-        )
+        image = _placed(image, self.placing)
         image = np.asarray(
             cv2.LUT(np.ascontiguousarray(image[..., self.order]), self.levels), np.uint8
         )
@@ -57,12 +62,34 @@ class Guise:
         return compressed(image, self.quality) if self.quality else image
 
 
-def random_guise(rng: np.random.Generator, rates: Sequence[float]) -> Guise:
+class Action:
+    """Where and when things move in a clip: tells how much of it a view shows."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        speed = pictures.cells[:, FLOW_CHANNELS.index("speed")].astype(np.float32)
+        self._speed = speed.reshape(len(speed), -1)  # [T, places]
+        self._whole = _strength(self._speed)
+        rows, columns = ((np.arange(n) + 0.5) / n for n in GRID)
+        y, x = np.meshgrid(rows * FLOW_SIZE[1], columns * FLOW_SIZE[0], indexing="ij")
+        self._places = np.stack([x.ravel(), y.ravel(), np.ones(x.size)])  # [3, places]
+
+    def shown(self, placing: NDArray[np.float64]) -> float:
+        """Correlation over time of the motion in view with all of it; 0 if nothing is in view."""
+        x, y = placing @ self._places
+        inside = (x > 0) & (x < FLOW_SIZE[0]) & (y > 0) & (y < FLOW_SIZE[1])
+        if inside.sum() <= FASTEST:
+            return 0.0
+        seen, whole = (x - x.mean() for x in (_strength(self._speed[:, inside]), self._whole))
+        norm = float(np.linalg.norm(seen) * np.linalg.norm(whole))
+        return float(seen @ whole) / norm if norm > 1e-9 else 1.0  # 1: nothing moves at all
+
+
+def random_guise(rng: np.random.Generator, rates: Sequence[float], action: Action) -> Guise:
     """A look drawn at random; `rates`: chances of keeping every, every second, third frame."""
     every = 1 + int(rng.choice(len(rates), p=rates))
     order = rng.permutation(3) if rng.random() < 0.3 else np.arange(3)
     return Guise(
-        placing=_placing(rng),
+        placing=_placing(rng, action),
         levels=_levels(rng),
         order=(int(order[0]), int(order[1]), int(order[2])),
         coloured=bool(rng.random() > 0.15),
@@ -74,13 +101,13 @@ def random_guise(rng: np.random.Generator, rates: Sequence[float]) -> Guise:
     )
 
 
-def seen_as(guise: Guise, frames: Sequence[Frame], rng: np.random.Generator) -> Pictures:
+def seen_as(guise: Guise, frames: Iterable[Frame], rng: np.random.Generator) -> Pictures:
     """What the mapper sees of frames in a guise, on the clock of the frames."""
-    changed = list(guise.frames(frames, rng))
-    start = changed[0].time
-    moved = (Frame(frame.time - start, frame.image) for frame in changed)
+    changed = guise.frames(frames, rng)
+    first = next(changed)
+    moved = (Frame(frame.time - first.time, frame.image) for frame in chain([first], changed))
     pictures = Pictures.join(iter_pictures(moved))
-    return Pictures(pictures.edges + start, pictures.cells)
+    return Pictures(pictures.edges + first.time, pictures.cells)
 
 
 def compressed(image: Image, quality: int) -> Image:
@@ -89,11 +116,24 @@ def compressed(image: Image, quality: int) -> Image:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _placing(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Zoom up to 1.9 into a part of the picture, a tilt, often mirrored."""
+def _placing(rng: np.random.Generator, action: Action) -> NDArray[np.float64]:
+    """Of some placings the first that shows the action, or else the one that shows most of it."""
+    drawn: list[tuple[float, NDArray[np.float64]]] = []
+    while len(drawn) < _VIEWS and (not drawn or drawn[-1][0] < SHOWN):
+        placing = _any_placing(rng)
+        drawn.append((action.shown(placing), placing))
+    return max(drawn, key=lambda pair: pair[0])[1]
+
+
+def _any_placing(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Zoom up to 1.9 into a part of the picture, often mirrored, sometimes tilted, even a lot, so
+    that things are hit from every side."""
     size = np.array(FLOW_SIZE, float)
     zoom = math.exp(rng.uniform(-0.1, 0.65))
-    tilt = float(rng.normal(0, 8)) if rng.random() < 0.5 else 0.0  # degrees
+    tilt = float(rng.choice([0.0, rng.normal(0, 8), rng.uniform(-90, 90)], p=[0.4, 0.4, 0.2]))
+    angle = math.radians(abs(tilt))
+    if angle > 0.3:  # no corner of the tilted picture may show, or not much of one
+        zoom = max(zoom, 0.9 * (math.cos(angle) + size[0] / size[1] * math.sin(angle)))
     middle = size / 2 * (1 + rng.uniform(-1, 1, 2) * max(0.0, 1 - 1 / zoom))
     placing = np.asarray(cv2.getRotationMatrix2D((middle[0], middle[1]), tilt, zoom), np.float64)
     placing[:, 2] += size / 2 - middle
@@ -101,6 +141,32 @@ def _placing(rng: np.random.Generator) -> NDArray[np.float64]:
         placing[0] *= -1
         placing[0, 2] += size[0] - 1
     return placing
+
+
+def _placed(image: Image, placing: NDArray[np.float64]) -> Image:
+    """An image of any size where `placing`, of one of FLOW_SIZE, puts it.
+
+    It is zoomed first, by the mean over pixels where it shrinks, so that a large picture comes
+    nearer without getting blurred and goes away without aliasing.
+    """
+    zoom = math.sqrt(abs(np.linalg.det(placing[:, :2])))
+    size = (round(FLOW_SIZE[0] * zoom), round(FLOW_SIZE[1] * zoom))
+    shrinks = size[1] < image.shape[0]
+    image = np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR),
+        np.uint8,
+    )
+    rest = placing.copy()
+    rest[:, :2] /= np.array(size) / np.array(FLOW_SIZE)
+    return np.asarray(
+        cv2.warpAffine(image, rest, FLOW_SIZE, borderMode=cv2.BORDER_REFLECT), np.uint8
+    )
+
+
+def _strength(speed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean speed of the fastest places: [T, places] -> [T], a little smoothed."""
+    fastest = np.partition(speed, -FASTEST, axis=1)[:, -FASTEST:].mean(axis=1)
+    return np.convolve(fastest, np.full(3, 1 / 3, np.float32), "same")
 
 
 def _levels(rng: np.random.Generator) -> Image:

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,23 @@ from numpy.typing import NDArray
 
 from folai.audio import peak_normalise, read_audio, resample, to_mono
 from folai.cadence import taken_times
-from folai.features import MAX_FPS, Pictures, read_pictures
+from folai.features import MAX_FPS, Pictures, iter_pictures, read_pictures
 from folai.flow import FLOW_SIZE
 from folai.render import Scene, random_scene, render_frames
 from folai.rms import centred_rms
-from folai.train.guises import random_guise, seen_as
+from folai.train.guises import Action, random_guise, seen_as
 from folai.video import Frame, iter_frames, probe
 from folai.writing import written_whole
+
+Array = NDArray[np.float64]
 
 TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 RENDERED_SECONDS = 8.0  # of each rendered clip
-_VERSION = 2  # raise when what is stored changes
-_RATES = (0.5, 0.38, 0.12)  # how often a guise keeps every, every second, every third frame
+_VERSION = 3  # raise when what is stored changes
+_RATES = (0.55, 0.4, 0.05)  # how often a guise keeps every, every second, every third frame
+_GUISE_HEIGHT = 256  # pixels, of the pictures other cameras come nearer to
 _SLOW = 20.0  # fps below which it keeps every frame
 
 
@@ -131,32 +133,43 @@ def _measure(path: Path) -> dict[str, NDArray[Any]]:
     return {"edges": pictures.edges, "cells": pictures.cells, "rms": true_rms(path)}
 
 
-def load_guises(listing: Listing, count: int, cache: Path) -> list[Pictures]:
-    """The clip as `count` other cameras would have filmed it (`folai.train.guises`)."""
+def load_guises(listing: Listing, pictures: Pictures, count: int, cache: Path) -> list[Pictures]:
+    """The clip, seen by its own camera in `pictures`, as `count` other cameras would have filmed
+    it (`folai.train.guises`)."""
     cache.mkdir(parents=True, exist_ok=True)
     stored = [cache / f"{_key(listing.path)}-{index}.npz" for index in range(count)]
-    frames: list[Frame] = []
+    taken: Array | None = None
     guises = []
     for index, path in enumerate(stored):
         arrays = _restore(path)
         if arrays is None:
-            frames = frames or _as_taken(listing.path)
+            taken = _taken(listing.path) if taken is None else taken
             rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
             rng = np.random.default_rng([zlib.crc32(listing.name.encode()), index])
-            seen = seen_as(random_guise(rng, rates), frames, rng)
+            guise = random_guise(rng, rates, Action(pictures))
+            frames = iter_frames(listing.path, height=_GUISE_HEIGHT, max_fps=MAX_FPS)
+            on_time = (
+                Frame(float(time), frame.image) for time, frame in zip(taken, frames, strict=True)
+            )
+            seen = seen_as(guise, on_time, rng)
             arrays = {"edges": seen.edges, "cells": seen.cells}
             _store(arrays, path)
         guises.append(Pictures(arrays["edges"], arrays["cells"]))
     return guises
 
 
-def _as_taken(path: Path) -> list[Frame]:
-    """The frames of a video file with the times at which they were taken (`folai.cadence`)."""
-    frames = list(iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS))
-    grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in frames]
-    change = [float(cv2.absdiff(a, b).mean()) for a, b in pairwise(grey)]
-    times = taken_times(np.array([frame.time for frame in frames]), np.array(change))
-    return [Frame(float(t), frame.image) for t, frame in zip(times, frames, strict=True)]
+def _taken(path: Path) -> Array:
+    """The times at which the frames of a video file were taken (`folai.cadence`)."""
+    frames = iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS)
+    grey = ((frame.time, cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)) for frame in frames)
+    times, change = [], []
+    before: NDArray[Any] | None = None
+    for time, picture in grey:
+        times.append(time)
+        if before is not None:
+            change.append(float(cv2.absdiff(before, picture).mean()))
+        before = picture
+    return taken_times(np.array(times), np.array(change))
 
 
 def _store(arrays: dict[str, NDArray[Any]], stored: Path) -> None:
@@ -204,7 +217,7 @@ def load_rendered(
 ) -> Iterator[tuple[str, list[Pictures], NDArray[np.float32], NDArray[np.float64]]]:
     """(name, views, rms at TRUTH_RATE, onsets) of `minutes` of rendered scenes, by seed.
 
-    A scene is seen in two guises of one film.
+    A scene is seen as it was filmed, and in two guises.
     """
     cache.mkdir(parents=True, exist_ok=True)
     for seed in range(round(minutes * 60 / RENDERED_SECONDS)):
@@ -216,7 +229,7 @@ def load_rendered(
                 log(f"rendering from clip {seed}")
             arrays = _render(seed)
             _store(arrays, stored)
-        views = [Pictures(arrays[f"edges{i}"], arrays[f"cells{i}"]) for i in range(2)]
+        views = [Pictures(arrays[f"edges{i}"], arrays[f"cells{i}"]) for i in range(3)]
         yield name, views, arrays["rms"], arrays["onsets"]
 
 
@@ -229,13 +242,17 @@ def _render(seed: int) -> dict[str, NDArray[Any]]:
     exposures = 3 if shutter < 0.4 else 4
     filmed = render_frames(scene, fps=fps, size=FLOW_SIZE, shutter=shutter, exposures=exposures)
     frames = [Frame(time, image) for time, image in filmed]
+    plain = Pictures.join(iter_pictures(frames))
+    action = Action(plain)
     starts = [start for start, _ in scene.strokes]
     arrays: dict[str, NDArray[Any]] = {
         "rms": _as_recorded(scene, rng),
         "onsets": np.sort(np.concatenate([scene.onsets, starts])),
+        "edges0": plain.edges,
+        "cells0": plain.cells,
     }
-    for index, rates in enumerate([(1.0,), (0.4, 0.6)]):
-        seen = seen_as(random_guise(rng, rates), frames, rng)
+    for index, rates in enumerate([(1.0,), (0.4, 0.6)], start=1):
+        seen = seen_as(random_guise(rng, rates, action), frames, rng)
         arrays |= {f"edges{index}": seen.edges, f"cells{index}": seen.cells}
     return arrays
 

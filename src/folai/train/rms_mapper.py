@@ -1,8 +1,8 @@
 """Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
 
-    folai train mapper --data clips --rendered 52 --out runs/mapper
+    folai train mapper --data clips --rendered 40 --out runs/mapper
 
-Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Four in
+Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Two in
 ten windows are rendered. A recording's offset between sound and picture is first estimated from the
 clip alone and then, twice during training, moved to where the model, which the rendered clips hold
 to the true time, hears it. Stop the run whenever you like: the same command goes on from its files.
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.checkpoints import save_mapper
-from folai.evaluate.metrics import RMS_RATE, envelope_correlation
+from folai.evaluate.metrics import RMS_RATE, EnvelopeCorrelation, envelope_correlation
 from folai.features import Pictures
 from folai.mapper import (
     decode_bins,
@@ -37,8 +37,8 @@ from folai.mapper import (
 )
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import from_bins
-from folai.train.alignment import estimate_offsets, refine_onsets
-from folai.train.dataset import Batch, Example, batches, truth_at
+from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
+from folai.train.dataset import EVERYWHERE, Batch, Example, batches, truth_at
 from folai.train.feed import prefetched
 from folai.train.folds import Fold
 from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
@@ -49,12 +49,12 @@ from folai.writing import written_whole
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
-    rendered_minutes: float = 52.0
-    rendered_share: float = 0.4  # of each batch
-    steps: int = 1300
+    rendered_minutes: float = 40.0
+    rendered_share: float = 0.2  # of each batch
+    steps: int = 4000
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
-    guises: int = 6  # of each recording, beside the recording itself
+    guises: int = 8  # of each recording, beside the recording itself
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
@@ -155,9 +155,10 @@ def _recorded(
     examples = []
     for listing, clip in zip(listings, clips, strict=True):
         onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
-        views = [clip.pictures, *load_guises(listing, options.guises, cache)]
+        views = [clip.pictures, *load_guises(listing, clip.pictures, options.guises, cache)]
         rms, offset = without_floor(clip.rms), offsets[clip.name]
-        examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset))
+        span = EVERYWHERE if onsets is None else annotated_span(onsets)
+        examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset, span))
     return examples
 
 
@@ -184,25 +185,40 @@ def _weighted(examples: list[Example], share: float) -> list[Example]:
 def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None]) -> None:
     """Moves each recording's offset half the way to where the model's envelope fits it best.
 
-    Half, because the model has by now also learned some of the old offsets. Clips of the wrong
-    length for a clear answer, or which the model does not follow, stay as they are.
+    Half, because the model has by now also learned some of the old offsets. Recordings that the
+    model does not follow stay as they are. Excerpts are too short for an answer of their own: they
+    all move by half of what most of them ask for, since whoever cut them cut them alike.
     """
-    moved = []
+    lags: dict[int, float] = {}
     for index, example in enumerate(examples):
-        pictures = example.views[0]
-        if example.exact or pictures.duration < 5.0:
-            continue
-        bins, _ = predict_frames(pictures, [model], example.speeds[0])
-        upsample = model.config.upsample
-        times = frame_times(pictures.edges, upsample)
-        grid = np.arange(0.0, times[-1], 1 / RMS_RATE)
-        predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
-        fit = envelope_correlation(predicted, truth_at(example, grid)[0], RMS_RATE)
-        if fit.best > 0.4 and abs(fit.lag) < 0.09:
-            examples[index] = replace(example, offset=example.offset - 0.5 * fit.lag)
-            moved.append(abs(fit.lag))
-    if moved:
-        log(f"       {len(moved)} offsets moved; median lag was {1e3 * np.median(moved):.0f} ms")
+        if not example.exact:
+            fit = _fit(example, model)
+            if fit.best > 0.4 and abs(fit.lag) < 0.09:
+                lags[index] = fit.lag
+    excerpts = [i for i, e in enumerate(examples) if not e.exact and _is_excerpt(e)]
+    asked = [lags.pop(index) for index in excerpts if index in lags]
+    if len(asked) >= 3:
+        lags |= dict.fromkeys(excerpts, float(np.median(asked)))
+    for index, lag in lags.items():
+        examples[index] = replace(examples[index], offset=examples[index].offset - 0.5 * lag)
+    if lags:
+        median = 1e3 * np.median(np.abs(list(lags.values())))
+        log(f"       {len(lags)} offsets moved; median lag was {median:.0f} ms")
+
+
+def _fit(example: Example, model: RMSMapper) -> EnvelopeCorrelation:
+    """How the model's envelope agrees with the truth as it is aligned now."""
+    pictures = example.views[0]
+    bins, _ = predict_frames(pictures, [model], example.speeds[0])
+    upsample = model.config.upsample
+    times = frame_times(pictures.edges, upsample)
+    grid = np.arange(0.0, times[-1], 1 / RMS_RATE)
+    predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
+    return envelope_correlation(predicted, truth_at(example, grid)[0], RMS_RATE)
+
+
+def _is_excerpt(example: Example) -> bool:
+    return example.views[0].duration < 7.0
 
 
 def _feed(

@@ -1,0 +1,84 @@
+"""Other cameras' views of a clip: they show what happens in it, at the times it had."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from folai.features import CHANNELS, GRID, Pictures
+from folai.flow import FLOW_SIZE
+from folai.train import guises
+from folai.train.guises import SHOWN, Action, random_guise
+from folai.video import Frame
+
+WHOLE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def moving_at(row: int, column: int) -> Pictures:
+    """Something moves now and then at one place, and the rest trembles."""
+    rng = np.random.default_rng(0)
+    cells = np.zeros((200, len(CHANNELS), *GRID), np.float16)
+    speed = cells[:, CHANNELS.index("speed")]
+    speed[:] = rng.uniform(0, 0.05, speed.shape)
+    speed[:, row : row + 3, column : column + 3] += rng.uniform(0, 2, (200, 1, 1)) ** 3
+    return Pictures(np.arange(201) / 30, cells)
+
+
+def zoomed(left: float, top: float, zoom: float) -> np.ndarray:
+    """Placing that shows what is right of `left` and below `top`, as shares of the picture."""
+    return np.array([[zoom, 0, -zoom * left * FLOW_SIZE[0]], [0, zoom, -zoom * top * FLOW_SIZE[1]]])
+
+
+def test_a_view_shows_the_action_or_does_not():
+    action = Action(moving_at(8, 12))
+    assert action.shown(WHOLE) == pytest.approx(1.0, abs=1e-5)
+    assert action.shown(zoomed(0.5, 0.5, 2.0)) > 0.99
+    assert action.shown(zoomed(0.0, 0.0, 2.0)) < 0.5
+    assert action.shown(zoomed(2.0, 0.0, 1.0)) == 0.0
+
+
+def test_where_nothing_moves_every_view_will_do():
+    pictures = moving_at(0, 0)
+    pictures.cells[:] = 0
+    assert Action(pictures).shown(zoomed(0.0, 0.0, 2.0)) == 1.0
+
+
+@pytest.mark.parametrize("place", [(0, 0), (8, 12), (4, 7)])
+def test_drawn_views_show_the_action(place):
+    action = Action(moving_at(*place))
+    shown = [
+        action.shown(random_guise(np.random.default_rng(seed), (1.0,), action).placing)
+        for seed in range(30)
+    ]
+    assert np.mean(np.array(shown) > SHOWN) > 0.9
+
+
+def test_views_come_from_every_side():
+    action = Action(moving_at(5, 7))
+    placings = [
+        random_guise(np.random.default_rng(seed), (1.0,), action).placing for seed in range(200)
+    ]
+    angles = np.degrees([np.arctan2(p[1, 0], p[1, 1]) for p in placings])
+    assert (np.abs(angles) > 45).sum() > 5 and (np.abs(angles) < 5).sum() > 60
+    assert 60 < sum(np.linalg.det(p[:, :2]) < 0 for p in placings) < 140  # mirrored
+
+
+@pytest.mark.parametrize("size", [(172, 128), (344, 256), (640, 480)])
+def test_a_spot_lands_where_the_placing_says(size):
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    spot = np.array([60.0, 70.0])  # in a picture of FLOW_SIZE
+    centre = spot * np.array(size) / np.array(FLOW_SIZE)
+    cv2.circle(image, (round(centre[0]), round(centre[1])), size[1] // 20, (255, 255, 255), -1)
+    placing = np.array([[1.5, 0.2, -40.0], [-0.2, 1.5, -10.0]])
+    seen = guises._placed(image, placing)
+    assert seen.shape == (FLOW_SIZE[1], FLOW_SIZE[0], 3)
+    y, x = np.nonzero(seen[..., 0] > 128)
+    assert [x.mean(), y.mean()] == pytest.approx(list(placing @ [*spot, 1]), abs=1.5)
+
+
+def test_frames_that_are_kept_keep_their_times():
+    frames = [Frame(i / 30, np.full((32, 43, 3), 10 * i, np.uint8)) for i in range(9)]
+    guise = random_guise(np.random.default_rng(1), (0.0, 1.0), Action(moving_at(5, 7)))
+    times = [frame.time for frame in guise.frames(iter(frames), np.random.default_rng(0))]
+    assert times == [frame.time for frame in frames[guise.first :: 2]]
