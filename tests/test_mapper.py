@@ -134,13 +134,12 @@ def test_frame_times_lie_within_their_steps():
 
 
 def test_decode_bins():
-    certain = np.eye(16, dtype=np.float32)
-    middle = decode_bins(certain, 127.0)
-    assert middle == pytest.approx(from_bins(np.arange(16) - 0.1, 16, 127.0))
-    even = (certain[3] + certain[4])[None] / 2
-    assert decode_bins(even, 127.0) == pytest.approx(from_bins([3.3], 16, 127.0))
-    unlikely = (0.7 * certain[2] + 0.3 * certain[14])[None].astype(np.float32)
-    assert decode_bins(unlikely, 127.0)[0] < from_bins([3], 16, 127.0)[0]
+    certain = decode_bins(np.eye(16, dtype=np.float32), 127.0)
+    assert (np.diff(certain) > 0).all()
+    assert certain[[0, 15]] == pytest.approx([0.0, 1.0])  # silence and full level stay
+    assert (certain[1:15] < from_bins(np.arange(1, 15), 16, 127.0)).all()
+    even = (np.eye(16)[3] + np.eye(16)[4])[None].astype(np.float32)  # need not be normalised
+    assert decode_bins(even, 127.0) == pytest.approx(from_bins([3.5 * 0.66], 16, 127.0))
 
 
 def bumps(times, centres, heights):

@@ -23,7 +23,7 @@ FASTEST = 6  # cells of the grid, of 192, whose mean speed is a moment's strengt
 ENCODED_AT_ONCE = 240  # steps; bounds the encoder's memory
 ENCODER_REACH = 4  # steps to either side that the encoder's shifts in time can see
 ONSET_THRESHOLD = 0.3  # probability; near the best F1 on held-out recordings and excerpts
-QUANTILE = 0.4  # of the bin probabilities, at which the level is read
+MEAN_BIN, LEVEL = (0.0, 0.5, 1.0), (0.0, 0.33, 1.0)  # shares of the bins: what is not sure is quiet
 ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
 
 Floats = NDArray[np.float64]
@@ -81,19 +81,16 @@ def usual_speed(strengths: NDArray[np.float32]) -> float:
 
 
 def decode_bins(bins: NDArray[np.float32], mu: float) -> Floats:
-    """Bin probabilities [T, bins] -> RMS [T]: what QUANTILE of the probability lies below.
+    """Bin probabilities [T, bins] -> RMS [T]: of the mean bin, bent from MEAN_BIN to LEVEL.
 
-    On recordings held out of training, the L1 distance over that of silence is 0.88 so, 0.94 for
-    the median, 1.02 for the expected bin and 1.38 for the expected square root of RMS, which
-    follows a small chance of a loud hit, all at a correlation of 0.54.
+    The mean of companded levels follows loud and quiet best; it lies above what is nearest in L1
+    wherever it is not sure, which the bend makes up for. On recordings held out of training
+    (correlation at the best lag; L1 over silence): 0.622, 0.78; the mean itself 0.619, 1.07; the
+    0.4 quantile 0.601, 0.83.
     """
     num_bins = bins.shape[1]
-    total = np.cumsum(bins, axis=1, dtype=np.float64)
-    above = (total < QUANTILE * total[:, -1:]).sum(axis=1).clip(max=num_bins - 1)
-    rows = np.arange(len(bins))
-    below = np.where(above > 0, total[rows, above - 1], 0.0)
-    share = (QUANTILE * total[:, -1] - below) / np.maximum(total[rows, above] - below, 1e-12)
-    position = above - 0.5 + np.clip(share, 0.0, 1.0)  # a bin reaches half a bin to either side
+    mean = bins.astype(np.float64) @ np.arange(num_bins) / bins.sum(axis=1, dtype=np.float64)
+    position = np.interp(mean / (num_bins - 1), MEAN_BIN, LEVEL) * (num_bins - 1)
     return from_bins(position, num_bins, mu)
 
 
