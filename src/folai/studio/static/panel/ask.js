@@ -22,6 +22,7 @@ export function ask(text, { yes = "OK", field, value = "" } = {}) {
     const done = (/** @type {string | null} */ answer) => {
       dialog.onclose = null;
       dialog.close();
+      input.blur(); // what had the focus before may be gone: keys must not go on writing here
       resolve(answer);
     };
     part("ask-yes").onclick = () => done(field === undefined ? "yes" : input.value.trim() || null);
