@@ -10,10 +10,10 @@ import torch
 from folai import Envelope, GenerateOptions, generate
 from folai.audio import read_audio
 from folai.cli import main
-from folai.engines import sound_of_prompt
+from folai.engines import sound_of_prompt, wanted_prompt
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.files import save_base, save_control
-from folai.stable.play import StableSampling, wanted_prompt
+from folai.stable.play import StableSampling
 from folai.stable.run import load_stable
 from stable_models import TINY, random_base, save_text_model
 

@@ -139,14 +139,11 @@ def play_diffusion(
     prompt = sampling.prompt
     rate = foley.sample_rate
     given = None if reference is None else resample(reference, sample_rate, rate)
-    wanted = prompt
-    if given is None and prompt is None:
-        wanted = prompt_of_sound(sound or DEFAULT_SOUND)
     shared: dict[str, Any] = {
         **vars(sampling),
         "duration": duration,
         "reference": given,
-        "prompt": wanted,
+        "prompt": wanted_prompt(prompt, given, sound),
         "progress": progress,
     }
     sound = sound or sound_of_prompt(prompt)
@@ -177,6 +174,13 @@ def sampled_takes(
         model.generate(envelope, seed=take, init_wav=lay(envelope, seed=take, **laid), **asked)[0]
         for take in range(seed, seed + variations)
     ]
+
+
+def wanted_prompt(prompt: str | None, reference: object, sound: str | None) -> str | None:
+    """The prompt; where nothing is told, that of the built-in sound."""
+    if prompt is not None or reference is not None:
+        return prompt
+    return prompt_of_sound(sound or DEFAULT_SOUND)
 
 
 def sound_of_prompt(prompt: str | None) -> str:

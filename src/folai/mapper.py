@@ -71,7 +71,12 @@ def predict_frames(
 def motion_strength(pictures: Pictures) -> NDArray[np.float32]:
     """How fast the fastest parts of the picture move at each step: [T], heights per second."""
     speed = pictures.cells[:, FLOW_CHANNELS.index("speed")].astype(np.float32)
-    fastest = np.partition(speed.reshape(len(speed), -1), -FASTEST, axis=1)[:, -FASTEST:]
+    return mean_of_fastest(speed.reshape(len(speed), -1))
+
+
+def mean_of_fastest(speed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Speeds [T, places], FASTEST places at least -> the mean of the FASTEST of each step [T]."""
+    fastest = np.partition(speed, -FASTEST, axis=1)[:, -FASTEST:]
     return np.asarray(fastest.mean(axis=1), np.float32)
 
 

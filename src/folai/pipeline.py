@@ -24,6 +24,7 @@ from folai.engines import (
     choose_engine,
     play_diffusion,
     play_preview,
+    wanted_prompt,
 )
 from folai.envelope import FRAME_RATE, Envelope
 from folai.events import cut_events
@@ -234,7 +235,7 @@ def _player(
 def _full_size_player(
     options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
 ) -> Callable[[Envelope], list[NDArray[np.float32]]]:
-    from folai.stable.play import StableSampling, play_stable, wanted_prompt
+    from folai.stable.play import StableSampling, play_stable
     from folai.stable.run import load_stable
 
     prompt = wanted_prompt(options.prompt, options.reference, options.sound)

@@ -48,6 +48,7 @@ from folai.evaluate.reporting import (
 from folai.mapper import predict_envelope
 from folai.rms import find_onsets
 from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
+from folai.train.dataset import EVERYWHERE
 from folai.train.folds import Fold
 from folai.train.precompute import TRUTH_RATE, Clip, Listing, list_clips, load_clips
 
@@ -174,8 +175,7 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:
     """Figures of one clip's predicted envelope, given how late its sound is (seconds)."""
     predicted, true = _curves(clip, envelope, offset)
     correlation = envelope_correlation(predicted, true)
-    truth, onsets = _true_onsets(clip, offset)
-    first, last = _span(clip, offset)
+    truth, onsets, (first, last) = _true_onsets(clip, offset)
     told = envelope.onsets[(envelope.onsets >= first) & (envelope.onsets <= last)]
     scores = onset_scores(told, onsets, TOLERANCE)
     known = 1.0 if len(onsets) else math.nan
@@ -205,22 +205,18 @@ def _curves(clip: Clip, envelope: Envelope, offset: float) -> tuple[Floats, Floa
     return envelope.at(times), true
 
 
-def _true_onsets(clip: Clip, offset: float) -> tuple[str, Floats]:
-    """Where they are from, and when they are on the picture's clock; those outside it left out."""
+def _true_onsets(clip: Clip, offset: float) -> tuple[str, Floats, tuple[float, float]]:
+    """Where they are from, when they are on the picture's clock (those outside it left out), and
+    from when to when, on the same clock, nothing but them sounds."""
     if clip.annotated is not None:
         truth, onsets = "annotated", refine_onsets(clip.annotated, clip.rms)
+        first, last = annotated_span(onsets)
     else:
         truth, onsets = "sound", find_onsets(clip.rms, TRUTH_RATE)
+        first, last = EVERYWHERE
     onsets = onsets - offset
-    return truth, onsets[(onsets >= 0) & (onsets <= clip.pictures.duration)]
-
-
-def _span(clip: Clip, offset: float) -> tuple[float, float]:
-    """From when to when on the picture's clock it is known what sounds."""
-    if clip.annotated is None:
-        return -math.inf, math.inf
-    first, last = annotated_span(refine_onsets(clip.annotated, clip.rms))
-    return first - offset, last - offset
+    inside = onsets[(onsets >= 0) & (onsets <= clip.pictures.duration)]
+    return truth, inside, (first - offset, last - offset)
 
 
 def _readable(

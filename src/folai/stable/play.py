@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from folai.audio import fit_length, resample
 from folai.engines import (
-    DEFAULT_SOUND,
     Sampling,
     Wav,
-    prompt_of_sound,
     sampled_takes,
     sound_of_prompt,
 )
@@ -90,10 +88,3 @@ def play_stable(
     takes = sampled_takes(stable, envelope, shared, own, sound, seed, variations)
     num_samples = round(duration * sample_rate)
     return [fit_length(resample(take, rate, sample_rate), num_samples) for take in takes]
-
-
-def wanted_prompt(prompt: str | None, reference: object, sound: str | None) -> str | None:
-    """The prompt; where nothing is told, that of the built-in sound."""
-    if prompt is not None or reference is not None:
-        return prompt
-    return prompt_of_sound(sound or DEFAULT_SOUND)

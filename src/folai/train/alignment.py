@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from folai.features import FLOW_CHANNELS, Pictures
 from folai.rms import gaussian_smooth
+from folai.train.dataset import EVERYWHERE
 from folai.train.precompute import TRUTH_RATE, Clip
 
 Floats = NDArray[np.float64]
@@ -72,14 +73,15 @@ def refine_onsets(annotated: Floats, rms: NDArray[np.float32]) -> Floats:
     return np.sort(np.array(refined))
 
 
-def annotated_span(onsets: Floats) -> tuple[float, float]:
+def annotated_span(onsets: Floats | None) -> tuple[float, float]:
     """From when to when annotated contacts [N] tell what sounds and what does not, seconds.
 
     Annotators stop before a recording does (those of the Greatest Hits begin after 1 s and end at
     34 s, or some seconds before the end): beyond the first and the last contact nothing is known.
+    Where there are none, there is no such end.
     """
-    if not len(onsets):
-        return (-np.inf, np.inf)
+    if onsets is None or not len(onsets):
+        return EVERYWHERE
     return (float(onsets[0]) - _BESIDE, float(onsets[-1]) + _BESIDE)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from folai.features import FLOW_CHANNELS, GRID, Pictures, iter_pictures
 from folai.flow import FLOW_SIZE
-from folai.mapper import FASTEST
+from folai.mapper import FASTEST, mean_of_fastest
 from folai.video import Frame
 
 Image = NDArray[np.uint8]
@@ -119,9 +119,11 @@ def compressed(image: Image, quality: int) -> Image:
 def _placing(rng: np.random.Generator, action: Action) -> NDArray[np.float64]:
     """Of some placings the first that shows the action, or else the one that shows most of it."""
     drawn: list[tuple[float, NDArray[np.float64]]] = []
-    while len(drawn) < _VIEWS and (not drawn or drawn[-1][0] < SHOWN):
+    for _ in range(_VIEWS):
         placing = _any_placing(rng)
         drawn.append((action.shown(placing), placing))
+        if drawn[-1][0] >= SHOWN:
+            break
     return max(drawn, key=lambda pair: pair[0])[1]
 
 
@@ -165,8 +167,7 @@ def _placed(image: Image, placing: NDArray[np.float64]) -> Image:
 
 def _strength(speed: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean speed of the fastest places: [T, places] -> [T], a little smoothed."""
-    fastest = np.partition(speed, -FASTEST, axis=1)[:, -FASTEST:].mean(axis=1)
-    return np.convolve(fastest, np.full(3, 1 / 3, np.float32), "same")
+    return np.convolve(mean_of_fastest(speed), np.full(3, 1 / 3, np.float32), "same")
 
 
 def _levels(rng: np.random.Generator) -> Image:

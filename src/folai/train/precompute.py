@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,38 +139,36 @@ def load_guises(listing: Listing, pictures: Pictures, count: int, cache: Path) -
     it (`folai.train.guises`)."""
     cache.mkdir(parents=True, exist_ok=True)
     stored = [cache / f"{_key(listing.path)}-{index}.npz" for index in range(count)]
-    taken: Array | None = None
-    guises = []
-    for index, path in enumerate(stored):
-        arrays = _restore(path)
-        if arrays is None:
-            taken = _taken(listing.path) if taken is None else taken
-            rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
-            rng = np.random.default_rng([zlib.crc32(listing.name.encode()), index])
-            guise = random_guise(rng, rates, Action(pictures))
-            frames = iter_frames(listing.path, height=_GUISE_HEIGHT, max_fps=MAX_FPS)
-            on_time = (
-                Frame(float(time), frame.image) for time, frame in zip(taken, frames, strict=True)
-            )
-            seen = seen_as(guise, on_time, rng)
-            arrays = {"edges": seen.edges, "cells": seen.cells}
-            _store(arrays, path)
-        guises.append(Pictures(arrays["edges"], arrays["cells"]))
-    return guises
+    found = [_restore(path) for path in stored]
+    missing = [index for index, arrays in enumerate(found) if arrays is None]
+    if missing:
+        taken, action = _taken(listing.path), Action(pictures)
+        rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
+    for index in missing:
+        rng = np.random.default_rng([zlib.crc32(listing.name.encode()), index])
+        guise = random_guise(rng, rates, action)
+        seen = seen_as(guise, _on_time(listing.path, taken), rng)
+        made: dict[str, NDArray[Any]] = {"edges": seen.edges, "cells": seen.cells}
+        _store(made, stored[index])
+        found[index] = made
+    return [Pictures(arrays["edges"], arrays["cells"]) for arrays in found if arrays is not None]
 
 
 def _taken(path: Path) -> Array:
     """The times at which the frames of a video file were taken (`folai.cadence`)."""
     frames = iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS)
     grey = ((frame.time, cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)) for frame in frames)
-    times, change = [], []
-    before: NDArray[Any] | None = None
-    for time, picture in grey:
+    times, change = [0.0], []  # a video begins at 0
+    for (_, before), (time, picture) in pairwise(grey):
         times.append(time)
-        if before is not None:
-            change.append(float(cv2.absdiff(before, picture).mean()))
-        before = picture
+        change.append(float(cv2.absdiff(before, picture).mean()))
     return taken_times(np.array(times), np.array(change))
+
+
+def _on_time(path: Path, taken: Array) -> Iterator[Frame]:
+    """The frames of a video file with the times at which they were taken."""
+    frames = iter_frames(path, height=_GUISE_HEIGHT, max_fps=MAX_FPS)
+    return (Frame(float(time), frame.image) for time, frame in zip(taken, frames, strict=True))
 
 
 def _store(arrays: dict[str, NDArray[Any]], stored: Path) -> None:

@@ -38,7 +38,7 @@ from folai.mapper import (
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.rms import from_bins
 from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.train.dataset import EVERYWHERE, Batch, Example, batches, truth_at
+from folai.train.dataset import Batch, Example, batches, truth_at
 from folai.train.feed import prefetched
 from folai.train.folds import Fold
 from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
@@ -157,7 +157,7 @@ def _recorded(
         onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
         views = [clip.pictures, *load_guises(listing, clip.pictures, options.guises, cache)]
         rms, offset = without_floor(clip.rms), offsets[clip.name]
-        span = EVERYWHERE if onsets is None else annotated_span(onsets)
+        span = annotated_span(onsets)
         examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset, span))
     return examples
 
@@ -189,13 +189,10 @@ def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None
     model does not follow stay as they are. Excerpts are too short for an answer of their own: they
     all move by half of what most of them ask for, since whoever cut them cut them alike.
     """
-    lags: dict[int, float] = {}
-    for index, example in enumerate(examples):
-        if not example.exact:
-            fit = _fit(example, model)
-            if fit.best > 0.4 and abs(fit.lag) < 0.09:
-                lags[index] = fit.lag
-    excerpts = [i for i, e in enumerate(examples) if not e.exact and _is_excerpt(e)]
+    recorded = [index for index, example in enumerate(examples) if not example.exact]
+    fits = {index: _fit(examples[index], model) for index in recorded}
+    lags = {i: fit.lag for i, fit in fits.items() if fit.best > 0.4 and abs(fit.lag) < 0.09}
+    excerpts = [index for index in recorded if _is_excerpt(examples[index])]
     asked = [lags.pop(index) for index in excerpts if index in lags]
     if len(asked) >= 3:
         lags |= dict.fromkeys(excerpts, float(np.median(asked)))
