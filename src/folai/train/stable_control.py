@@ -13,6 +13,7 @@ is spread over processes, sees what one process alone would have seen.
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -151,21 +152,32 @@ def train_stable_control(
     """
     torch.set_num_threads(options.threads)
     with processes() as (rank, count):
-        log = log if rank == 0 else lambda text: None
-        stable = stable or _load(options)
-        material = _material(options, stable, rank, log)
-        options.out.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(options.seed)
-        trained = Trained(stable, options, material.seconds)
-        text = _encode_prompts(stable, material) if options.lora_rank else None
-        model: nn.Module = trained
+        _train(options, log if rank == 0 else lambda text: None, stable, rank, count)
         if count > 1:
-            model = nn.parallel.DistributedDataParallel(trained, find_unused_parameters=True)
-        run = Loop(options, stable, material, text, trained, model, rank, count)
-        run.go(log)
-        if rank == 0:
-            return run.write()
+            dist.barrier()  # nobody returns before the weights are written
     return _weights(options)
+
+
+def _train(
+    options: StableOptions,
+    log: Callable[[str], None],
+    stable: StableAudio | None,
+    rank: int,
+    count: int,
+) -> None:
+    stable = stable or _load(options)
+    material = _material(options, stable, rank, log)
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    trained = Trained(stable, options, material.seconds)
+    text = _encode_prompts(stable, material) if options.lora_rank else None
+    model: nn.Module = trained
+    if count > 1:
+        model = nn.parallel.DistributedDataParallel(trained, find_unused_parameters=True)
+    run = Loop(options, stable, material, text, trained, model, rank, count)
+    run.go(log)
+    if rank == 0:
+        run.write()
 
 
 class Loop:
@@ -381,4 +393,8 @@ def processes() -> Iterator[tuple[int, int]]:
     try:
         yield dist.get_rank(), count
     finally:
+        # Gloo's threads let go of the last tensors they summed, for which they need the
+        # interpreter: they have to end before it does, which they do once nothing (a model in
+        # DistributedDataParallel, caught in a cycle of references) holds the group any more.
+        gc.collect()
         dist.destroy_process_group()
