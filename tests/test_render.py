@@ -1,13 +1,14 @@
 """Rendered clips: contacts where the motion says, sound where the contacts are, files as told."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
 import pytest
 
 from folai.render import KINDS, demo_scene, random_scene, render_frames, write_clip
-from folai.render.motion import Contact, Voice, bounces
+from folai.render.motion import Choreography, Contact, Voice, bounces
 from folai.render.scene import RMS_WINDOW, Scene
 
 SMALL = (86, 64)
@@ -33,6 +34,8 @@ def test_seeds_differ():
 
 @pytest.mark.parametrize("scene", [random_scene(seed) for seed in range(40)] + [demo_scene()])
 def test_height_is_zero_exactly_at_contacts_and_falls_towards_them(scene):
+    if scene.kind in ("shot", "burst"):
+        pytest.skip("nothing is struck")
     for contact in scene.contacts:
         times = contact.time - np.array([0.004, 0.002, 0.0])
         heights = [path(times)[:, 0] for path in scene.heights]
@@ -63,6 +66,39 @@ def test_bounces_are_free_fall():
     since = 0.1
     assert path(first + since)[0] == pytest.approx(0.8 * speed * since - 2.0 * since**2)
     assert contacts[0].level > contacts[3].level
+
+
+def test_a_ball_lies_still_before_its_bounces_are_too_low_to_see():
+    height, contacts = bounces(
+        np.random.default_rng(0), Voice(0.1, 0.05), start=0.0, height=1.0, gravity=6.0, end=9.0,
+        restitution=0.7, least=0.02,
+    )  # fmt: skip
+    tops = [height((a.time + b.time) / 2)[0] for a, b in pairwise(contacts)]
+    assert min(tops) == tops[-1] == pytest.approx(0.7 ** (2 * len(tops)))
+    assert 0.02 < tops[-1] < 0.02 / 0.7**2
+
+
+def test_a_stroke_is_one_drag_in_one_direction():
+    plan = Choreography(np.random.default_rng(0), Voice(0.1, 0.05), hover=0.2)
+    plan.scrape([(0.3, (0.2, 0.0)), (0.2, (0.2, 0.0)), (0.4, (-0.1, 0.0))], 1.0)
+    ground, _ = plan.finish()
+    (first, second), start = plan.strokes, plan.contacts[0].time
+    assert (first.start, first.end) == pytest.approx((start, start + 0.3))
+    assert (second.start, second.end) == pytest.approx((start + 0.5, start + 0.9))
+    for stroke, sign in ((first, 1.0), (second, -1.0)):
+        x = ground(np.linspace(stroke.start, stroke.end, 20))[:, 0]
+        assert (sign * np.diff(x) > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["shot", "burst"])
+def test_a_flash_begins_with_the_sound(kind):
+    bright = []
+    for seed in range(6):
+        scene = random_scene(seed, kind=kind)
+        contact = max(scene.contacts, key=lambda c: c.level)
+        pictures = [scene.draw(contact.time + d, SMALL).astype(int) for d in (-0.004, 0.002)]
+        bright.append(np.sort((pictures[1] - pictures[0]).max(-1).ravel())[-10:].mean())
+    assert np.median(bright) > 50
 
 
 def test_the_picture_moves_until_the_contact():

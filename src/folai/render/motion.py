@@ -28,7 +28,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Stroke:
-    """A sustained contact from `start` to `end` seconds: powers (squared RMS) at STROKE_RATE Hz."""
+    """One drag in one direction, or a roll: powers (squared RMS) at STROKE_RATE Hz, in seconds."""
 
     start: float
     end: float
@@ -221,9 +221,10 @@ class Choreography:
         self.now = start
         self._ground(start, self.place)
         for duration, place in turns:
+            if place != self.place:  # not a halt: it sounds
+                self._scrapes.append((self.now, self.now + duration))
             self.now += duration
             self._ground(self.now, place)
-        self._scrapes.append((start, self.now))
         self._height(self.now, 0.0)
         self.wait(self.rng.uniform(0.15, 0.4), self.rng.uniform(0.1, 0.3))
 
@@ -236,18 +237,20 @@ class Choreography:
 
 def bounces(
     rng: Generator, voice: Voice, *, start: float, height: float, gravity: float, end: float,
-    restitution: float, least: float = 0.15,
+    restitution: float, least: float = 0.015,
 ) -> tuple[Path, list[Contact]]:  # fmt: skip
     """Free fall from `height` at `start` seconds, and every bounce until `end`.
 
-    It lies still once it would leave the surface slower than `least`. Returns the height [1] and
-    the contacts: t = sqrt(2 h / g) and 2 v / g after one another.
+    It lies still once it would rise less than `least` picture heights, which nobody sees. Returns
+    the height [1] and the contacts: t = sqrt(2 h / g) and 2 v / g after one another.
     """
     time, speed = start + np.sqrt(2 * height / gravity), np.sqrt(2 * height * gravity)
     keys: list[Key] = [(start, (height,), (0.0,), (0.0,))]
     contacts = []
     while True:
-        leaving = restitution * speed if restitution * speed > least else 0.0
+        leaving = restitution * speed
+        if leaving**2 < 2 * gravity * least:
+            leaving = 0.0
         contacts.append(voice.contact(rng, time, speed))
         keys.append((time, (0.0,), (-speed,), (leaving,)))
         if leaving == 0.0 or time > end:

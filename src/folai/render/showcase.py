@@ -64,7 +64,7 @@ def _ball(rng: Generator, act: Act) -> None:
     voice = Voice(0.07, 0.04, jitter=0.05)
     height, contacts = bounces(
         rng, voice, start=2.0 + rng.uniform(0.0, 0.1), height=1.0, gravity=6.0, end=DURATION,
-        restitution=0.62, least=0.6,
+        restitution=0.62, least=0.03,
     )  # fmt: skip
     start, landed = float(height.times[0]), float(height.times[-1])
     ground = glide((start, landed, landed + 1.5), ((0.15, 0.4), (0.5, 0.4), (0.62, 0.4)))

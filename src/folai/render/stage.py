@@ -117,7 +117,7 @@ def levelled(
     The loudest RMS of real recordings lies between 0.13 and 0.66, half of them within 0.18..0.47.
     """
     contacts = [contact for contact in act.contacts if contact.time < duration]
-    strokes = [stroke.until(duration) for stroke in act.strokes if stroke.start < duration]
+    strokes = [s.until(duration) for s in act.strokes if s.start < duration - 0.01]
     peaks = [c.level for c in contacts] + [float(np.sqrt(s.powers.max())) for s in strokes]
     gain = (rng.lognormal(np.log(0.28), 0.5) / max(peaks, default=1.0)) ** 0.7
     return (
@@ -261,7 +261,8 @@ def distractors(rng: Generator, duration: float) -> tuple[list[Actor], list[Acto
     for _ in range(rng.integers(1, 4)):
         make = (_passer, _scrolling, _swinging, _foliage, _cloud, _bystander)[rng.choice(
             6, p=(0.2, 0.1, 0.2, 0.2, 0.2, 0.1))]  # fmt: skip
-        front = make is not _bystander and rng.random() < 0.2
+        # Only leaves and shadows pass before the action: nobody can find a contact that is hidden.
+        front = make in (_foliage, _cloud) and rng.random() < 0.3
         (before if front else behind).append(make(rng, duration))
     return behind, before
 

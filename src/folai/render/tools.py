@@ -22,7 +22,7 @@ def random_view(rng: Generator) -> View:
     up, perspective = (
         ((rng.normal(0, 0.1), -1.0), 0.0),
         ((rng.normal(0, 0.3), -rng.uniform(0.5, 0.95)), rng.uniform(0.0, 0.3)),
-        ((rng.normal(0, 0.25), rng.uniform(-0.45, 0.0)), rng.uniform(0.3, 0.9)),
+        ((rng.normal(0, 0.25), -rng.uniform(0.25, 0.6)), rng.uniform(0.3, 0.9)),
     )[rng.choice(3, p=(0.3, 0.45, 0.25))]
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9)
     light = (far * np.cos(angle), 0.6 * far * np.sin(angle) * (perspective > 0))
@@ -132,7 +132,7 @@ def _improvise(
         if silent or rng.random() < feints:
             _play_about(rng, plan, lift, place)
         elif rng.random() < scrapes:
-            plan.scrape(_turns(rng, plan.place), rng.uniform(0.2, 1.0))
+            plan.scrape(_turns(rng, plan.place), rng.uniform(0.4, 1.5))
         else:
             gap = max(0.22, tempo * rng.lognormal(0, 0.35))
             fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 6.0))
@@ -255,7 +255,7 @@ def typing(rng: Generator, duration: float) -> Act:
     view = View((rng.normal(0, 0.2), -rng.uniform(0.3, 0.9)), 0.2, (0.1, 0.1), 0.2)
     act = Act(some_material(rng, "plastic"), view, place=surface(rng, view))
     voice = Voice(rng.uniform(0.03, 0.15), rng.uniform(0.01, 0.03), 0.0)
-    beats = rhythm(rng, duration, rng.uniform(3.0, 9.0), 0.4)
+    beats = rhythm(rng, duration, rng.uniform(2.0, 7.0), 0.4)
     owners = rng.integers(0, 8, len(beats))
     size = rng.uniform(0.18, 0.28)
     hand, gap = random_hand(rng, size), rng.uniform(0.25, 0.6) * size
@@ -264,7 +264,7 @@ def typing(rng: Generator, duration: float) -> Act:
         x = (finger - 3.5) * 0.24 * size + (gap if finger > 3 else -gap)
         plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04)
         mine = [time for time, owner in zip(beats, owners, strict=True) if owner == finger]
-        beat(plan, mine, 0.8, rng.uniform(0.03, 0.08), 0.1 * size)
+        beat(plan, mine, 1.2, rng.uniform(0.05, 0.12), 0.1 * size)
         tool = placed(rng, plan, act, None, rod, -np.pi / 2 + rng.normal(0, 0.1))
         act.actors.append(replace(tool, grip=0.3 * size, follow=0.1))
     for side in (-1, 1):

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from folai import render
 from folai.audio import peak_normalise, read_audio, resample, to_mono
 from folai.cadence import taken_times
 from folai.features import MAX_FPS, Pictures, iter_pictures, read_pictures
@@ -200,15 +202,15 @@ def _key(path: Path) -> str:
 
 
 @functools.cache
-def _code_key() -> str:
-    """Changes with the code that makes pictures."""
+def _code_key(*packages: ModuleType) -> str:
+    """Changes with the code that makes pictures, and with that of the packages."""
     from folai import cadence, features, flow
     from folai.train import guises
 
-    code = b"".join(
-        Path(str(module.__file__)).read_bytes() for module in (cadence, features, flow, guises)
-    )
-    return f"{_VERSION}-{zlib.crc32(code):08x}"
+    files = [Path(str(module.__file__)) for module in (cadence, features, flow, guises)]
+    for package in packages:
+        files += sorted(Path(str(package.__file__)).parent.glob("*.py"))
+    return f"{_VERSION}-{zlib.crc32(b''.join(path.read_bytes() for path in files)):08x}"
 
 
 def load_rendered(
@@ -221,7 +223,7 @@ def load_rendered(
     cache.mkdir(parents=True, exist_ok=True)
     for seed in range(round(minutes * 60 / RENDERED_SECONDS)):
         name = f"rendered-{seed:05d}"
-        stored = cache / f"{name}-{_code_key()}.npz"
+        stored = cache / f"{name}-{_code_key(render)}.npz"
         arrays = _restore(stored)
         if arrays is None:
             if seed % 50 == 0:
