@@ -38,7 +38,7 @@ RGB_CHANNELS = (
 CHANNELS = FLOW_CHANNELS + RGB_CHANNELS
 STEP = 1 / 30  # seconds; frames further apart are given several steps
 MAX_FPS = 31.0  # faster video is thinned to this: 60 fps becomes 30
-BLOCK = 1800  # frames examined and handed over together: a minute
+BLOCK = 1800  # frames examined and handed over together, at least: a minute
 
 _CELL = [np.arange(n) * size // n for n, size in zip(GRID, FLOW_SIZE[::-1], strict=True)]
 _TIMED = len(FLOW_CHANNELS)  # these channels are displacements until the steps' spans are known
@@ -77,7 +77,10 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictures]:
-    """`frames` in presentation order -> consecutive `Pictures` of at most `block` frames each."""
+    """`frames` in presentation order -> consecutive `Pictures` of `block` frames or more.
+
+    The last has up to twice as many: dropped frames cannot be found in a few that are left over.
+    """
     describe = _Describer()
     pending: list[_Pair] = []
     times: list[float] = []
@@ -87,10 +90,10 @@ def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictu
         pair = describe(frame.image)
         if pair is not None:
             pending.append(pair)
-        if len(pending) == block:
-            done = _on_timeline(times, pending, start)
+        if len(pending) == 2 * block:
+            done = _on_timeline(times[: block + 1], pending[:block], start)
             yield done
-            start, times, pending = done.duration, times[-1:], []
+            start, times, pending = done.duration, times[block:], pending[block:]
     if pending:
         yield _on_timeline(times, pending, start)
 
