@@ -48,6 +48,14 @@ def server(demo_clip, tmp_path_factory) -> Iterator[Server]:
     stop_server(started)
 
 
+@pytest.fixture
+def new_server(demo_clip, tmp_path) -> Iterator[Server]:
+    """One whose project nobody has worked on: the shared one keeps the takes that others made."""
+    started = start_server(tmp_path, demo_clip)
+    yield started
+    stop_server(started)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():

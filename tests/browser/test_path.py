@@ -59,8 +59,8 @@ def generate(page: Page, count: int) -> None:
     wait_until(page, "[...folai.studio.jobs.values()].every(job => job.state !== 'running')", 60)
 
 
-def test_the_whole_job(page, server):
-    open_studio(page, server)
+def test_the_whole_job(page, new_server):
+    open_studio(page, new_server)
     assert len(onsets(page)) >= 4, "the prediction has the hits of the demo"
     draw_and_undo(page)
     move_a_hit(page)
@@ -70,7 +70,7 @@ def test_the_whole_job(page, server):
     compare_takes(page)
     add_a_layer(page)
     export_all(page)
-    find_all_again(page, server)
+    find_all_again(page, new_server)
 
 
 def draw_and_undo(page: Page) -> None:
