@@ -17,7 +17,7 @@ def _ground_act(rng: Generator, *names: str) -> Act:
     """An act on wide ground seen from its side."""
     light = (rng.uniform(-0.4, 0.4), 0.05)
     view = View((rng.normal(0, 0.03), -1.0), 0.0, light, rng.uniform(0.1, 0.5))
-    place = (0.0, float(rng.uniform(0.2, 0.42)))
+    place = (0.0, float(rng.uniform(0.2, 0.36)))
     return Act(some_material(rng, *names), view, place=place, on_ground=True)
 
 
