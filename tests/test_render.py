@@ -90,6 +90,30 @@ def test_a_stroke_is_one_drag_in_one_direction():
         assert (sign * np.diff(x) > 0).all()
 
 
+def test_who_recovers_is_up_again_at_once():
+    plan = Choreography(np.random.default_rng(0), Voice(0.1, 0.05, rebound=0.0), hover=0.2)
+    plan.hit(0.6, 4.0, 0.3, recovers=True)
+    plan.hit(1.6, 4.0, 0.3)
+    plan.rest(0.5)
+    _, height = plan.finish()
+    assert height(0.6)[0] == height(1.6)[0] == 0.0
+    assert height(0.97)[0] > 0.15
+    assert height(1.97)[0] == 0.0, "a dead strike stays where it is"
+
+
+def test_a_swipe_touches_while_it_moves_and_slows_down():
+    plan = Choreography(np.random.default_rng(0), Voice(0.1, 0.05, roughness=0.0), hover=0.2)
+    plan.swipe(0.8, 3.0, 0.3, (0.2, 0.0), 0.25)
+    ground, height = plan.finish()
+    (contact,), (stroke,) = plan.contacts, plan.strokes
+    assert contact.time == stroke.start == 0.8 and stroke.end == pytest.approx(1.05)
+    assert height(np.linspace(0.8, 1.05, 9))[:, 0] == pytest.approx(0.0)
+    speed = ground.speed(np.linspace(0.801, 1.049, 9))
+    assert speed[0] == pytest.approx(1.6, rel=0.02) and (np.diff(speed) < 0).all()
+    assert ground(1.05)[0] - ground(0.8)[0] == pytest.approx(0.2)
+    assert stroke.powers[0] > 5 * stroke.powers[-10]
+
+
 @pytest.mark.parametrize("kind", ["shot", "burst"])
 def test_a_flash_begins_with_the_sound(kind):
     bright = []

@@ -144,8 +144,8 @@ class Rod:
 class Tool:
     """A rod (or bare hand, `rod` None) swung by a hand over a surface at the origin of `ground`.
 
-    The wrist turns and the arm lifts: the hand rises by `follow` of the tip's height, and the tip
-    swings round the hand on a rigid rod. At height 0 the tip is at `ground(t)`.
+    The wrist turns and the arm lifts: the hand rises by `follow` of the tip's height, a little
+    later, and the tip swings round the hand on a rigid rod. At height 0 the tip is at `ground(t)`.
     """
 
     ground: Path
@@ -157,6 +157,7 @@ class Tool:
     arm: float  # radians, from the hand to the elbow
     grip: float = 0.15  # the hand's height at contact
     follow: float = 0.4
+    lag: float = 0.0  # s by which the hand is behind the tip: it still falls when the tip strikes
     sway: float = 0.0
     away: Path | None = None  # where the person steps aside, moves all by this much
 
@@ -164,7 +165,8 @@ class Tool:
         """Ground points [2] of hand and tip, direction [2], heights of hand and tip."""
         height = float(self.height(time)[0])
         length = self.rod.length if self.rod else 0.12
-        lifted = min(self.grip + self.follow * height, 0.95 * length + height)
+        behind = float(self.height(time - self.lag)[0])
+        lifted = min(self.grip + self.follow * behind, 0.95 * length + height)
         heading = np.array([np.cos(self.direction), np.sin(self.direction)])
         level = np.sqrt(max(0.0, length**2 - min(self.grip, 0.95 * length) ** 2))
         raised = min(max(lifted - height, -0.97 * length), 0.97 * length)

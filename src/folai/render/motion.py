@@ -173,23 +173,29 @@ class Choreography:
 
     def hit(
         self, time: float, speed: float, lift: float, *,
-        place: tuple[float, float] | None = None, room: float = 1.0,
+        place: tuple[float, float] | None = None, room: float = 1.0, recovers: bool = False,
     ) -> None:  # fmt: skip
         """Lift, strike at `time` with `speed`, rebound within 0.35 `room` seconds.
 
-        The lift is lowered where time is too short for it.
+        The lift is lowered where time is too short for it. Who `recovers` draws the tool back to
+        that height at once, and waits up there for the next hit, as people mostly do.
         """
         gap = time - self.now
         fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * gap)
         lift = min(lift, speed * fall / 1.8)
         if place is not None:
-            self.travel(place, self.now + 0.1 * gap, time - min(0.5 * fall, 0.1))
+            there = self.now + 0.5 * (gap - fall) if recovers else time - min(0.5 * fall, 0.1)
+            self.travel(place, self.now + 0.1 * (there - self.now), there)
         self._height(time - fall, lift)
         bounce = self.voice.rebound * self.rng.uniform(0.5, 1.2) * speed
         self._height(time, 0.0, -speed, bounce)
         self.contacts.append(self.voice.contact(self.rng, time, speed))
         self.now = time
-        self._rebound(bounce, lift, 0.35 * room)
+        if recovers:
+            rise = min(self.rng.uniform(0.14, 0.36), 0.4 * room)
+            self.wait(rise, self.rng.uniform(0.6, 1.1) * lift)
+        else:
+            self._rebound(bounce, lift, 0.35 * room)
 
     def _rebound(self, speed: float, lift: float, longest: float) -> None:
         if speed < 0.05:
@@ -227,6 +233,30 @@ class Choreography:
             self._ground(self.now, place)
         self._height(self.now, 0.0)
         self.wait(self.rng.uniform(0.15, 0.4), self.rng.uniform(0.1, 0.3))
+
+    def swipe(
+        self, time: float, speed: float, lift: float, by: tuple[float, float], duration: float
+    ) -> None:
+        """Strike at `time` and drag on `by` this much, slower and slower; then draw back.
+
+        The tool moves along already as it comes down, and touches at its fastest.
+        """
+        fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * (time - self.now))
+        lift = min(lift, speed * fall / 1.8)
+        along = np.array(by) * 2.0 / duration  # per second, at the touch
+        touch = np.array(self.place) + along * fall / 2
+        end = touch + np.array(by)
+        if time - fall > self._grounds[-1][0]:
+            self._ground(time - fall, self.place)
+        self._grounds.append((time, tuple(touch), tuple(along), tuple(along)))
+        self._ground(time + duration, (float(end[0]), float(end[1])))
+        self._height(time - fall, lift)
+        self._height(time, 0.0, -speed)
+        self.contacts.append(self.voice.contact(self.rng, time, speed))
+        self._scrapes.append((time, time + duration))
+        self._height(time + duration, 0.0)
+        self.now = time + duration
+        self.wait(self.rng.uniform(0.12, 0.3), self.rng.uniform(0.6, 1.1) * lift)
 
     def finish(self) -> tuple[Path, Path]:
         """Paths over the ground [2] and of the height [1]; the scrapes' sounds are made here."""

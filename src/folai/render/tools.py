@@ -83,6 +83,7 @@ def placed(
         arm=direction + np.pi + rng.normal(0, 0.45),
         grip=rng.uniform(0.05, 0.55) * (rod.length if rod else 0.15),
         follow=rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.4, 1.1)]),
+        lag=rng.choice([0.0, rng.uniform(0.0, 0.08)], p=(0.3, 0.7)),
         sway=rng.uniform(0, 0.08),
     )  # fmt: skip
 
@@ -124,7 +125,9 @@ def _improvise(
 ) -> None:
     """Fill the duration with hits, scrapes, feints and hovering, in the manner of one person."""
     tempo, spread = rng.lognormal(np.log(0.5), 0.45), rng.choice([0.02, 0.1, 0.25])
-    speed, lift = rng.lognormal(np.log(2.8), 0.45), rng.uniform(0.15, 0.75)
+    speed, lift = rng.lognormal(np.log(4.5), 0.5), rng.uniform(0.1, 0.65)
+    recovers = bool(rng.random() < 0.75)
+    swipes = scrapes > 0 and bool(rng.random() < 0.7)
     feints, rests, doubles = rng.choice([0.1, 0.3]), rng.uniform(0, 0.6), rng.choice([0.0, 0.15])
     plan.wait(rng.uniform(0.05, 0.6), rng.uniform(0.08, 0.35))
     while plan.now < duration - 0.4:
@@ -132,16 +135,32 @@ def _improvise(
         if silent or rng.random() < feints:
             _play_about(rng, plan, lift, place)
         elif rng.random() < scrapes:
-            plan.scrape(_turns(rng, plan.place), rng.uniform(0.4, 1.5))
+            if swipes:
+                _swipe(rng, plan, tempo, 0.6 * speed, lift, place)
+            else:
+                plan.scrape(_turns(rng, plan.place), rng.uniform(0.4, 1.5))
         else:
-            gap = max(0.22, tempo * rng.lognormal(0, 0.35))
-            fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 6.0))
-            plan.hit(plan.now + gap, fast, lift * rng.lognormal(0, 0.25), place=place)
-            if rng.random() < doubles:
+            gap = max(0.22, tempo * rng.lognormal(0, 0.35)) * (0.65 if recovers else 1.0)
+            fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 12.0))
+            high = lift * rng.lognormal(0, 0.25)
+            plan.hit(plan.now + gap, fast, high, place=place, recovers=recovers)
+            if not recovers and rng.random() < doubles:
                 plan.hit(plan.now + rng.uniform(0.1, 0.2), 0.3 * fast, 0.1, room=0.2)
             if plan.resting and rng.random() < rests:
                 plan.rest(rng.uniform(0.05, 0.6))
     plan.wait(0.5, lift)
+
+
+def _swipe(
+    rng: Generator, plan: Choreography, tempo: float, speed: float, lift: float, place: Place
+) -> None:
+    """Draw the stick across the surface once, beginning at about `place`."""
+    gap = max(0.25, tempo * rng.lognormal(0, 0.35))
+    plan.travel(place, plan.now + 0.05 * gap, plan.now + 0.4 * gap)
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.06, 0.35)
+    by = (reach * float(np.cos(angle)), 0.6 * reach * float(np.sin(angle)))
+    fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 8.0))
+    plan.swipe(plan.now + gap, fast, lift * rng.lognormal(0, 0.25), by, rng.uniform(0.12, 0.4))
 
 
 def _play_about(rng: Generator, plan: Choreography, lift: float, place: Place) -> None:
