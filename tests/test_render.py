@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from folai.render import KINDS, demo_scene, random_scene, render_frames, write_clip
-from folai.render.motion import Choreography, Contact, Voice, bounces
+from folai.render.actors import Hand, Rod, Tool, View
+from folai.render.motion import Choreography, Contact, Voice, bounces, still
+from folai.render.motion import path as path_of
 from folai.render.scene import RMS_WINDOW, Scene
 
 SMALL = (86, 64)
@@ -112,6 +114,22 @@ def test_a_swipe_touches_while_it_moves_and_slows_down():
     assert speed[0] == pytest.approx(1.6, rel=0.02) and (np.diff(speed) < 0).all()
     assert ground(1.05)[0] - ground(0.8)[0] == pytest.approx(0.2)
     assert stroke.powers[0] > 5 * stroke.powers[-10]
+
+
+def test_a_tip_stays_where_it_struck_while_the_hand_is_still_coming_down():
+    height = path_of([(0.0, (0.4,), (0.0,), (0.0,)), (0.2, (0.0,), (-3.0,), (0.0,)),
+                      (0.5, (0.0,), (0.0,), (0.0,))])  # fmt: skip
+    tool = Tool(still((0.1, 0.2)), height, View(), Hand(), Rod(), 0.3, np.pi, follow=0.5, lag=0.06)
+    tips, hands, lifted = [], [], []
+    for time in (0.2, 0.23, 0.3):
+        hand, tip, _, up, low = tool.pose(time)
+        tips.append(tip)
+        hands.append(hand)
+        lifted.append(up)
+        assert low == 0 and np.hypot(np.linalg.norm(tip - hand), up) == pytest.approx(0.6)
+    assert np.allclose(tips, [0.1, 0.2])
+    assert lifted[0] > lifted[1] > lifted[2] == pytest.approx(tool.grip)
+    assert np.linalg.norm(hands[2] - hands[0]) > 0.005
 
 
 @pytest.mark.parametrize("kind", ["shot", "burst"])

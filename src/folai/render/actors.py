@@ -163,17 +163,29 @@ class Tool:
 
     def pose(self, time: float) -> tuple[Array, Array, Array, float, float]:
         """Ground points [2] of hand and tip, direction [2], heights of hand and tip."""
-        height = float(self.height(time)[0])
+        height, behind = (float(self.height(t)[0]) for t in (time, time - self.lag))
         length = self.rod.length if self.rod else 0.12
-        behind = float(self.height(time - self.lag)[0])
-        lifted = min(self.grip + self.follow * behind, 0.95 * length + height)
         heading = np.array([np.cos(self.direction), np.sin(self.direction)])
         level = np.sqrt(max(0.0, length**2 - min(self.grip, 0.95 * length) ** 2))
-        raised = min(max(lifted - height, -0.97 * length), 0.97 * length)
-        hand = self.ground(time) - heading * level
+        # The tip goes where a hand that is not behind would have it; the hand is then a rod's
+        # length away from it, so that the tip stays where it struck while the hand comes down.
+        pivot = self.ground(time) - heading * level
         if self.away is not None:
-            hand = hand + self.away(time)
-        return hand, hand + heading * np.sqrt(length**2 - raised**2), heading, lifted, height
+            pivot = pivot + self.away(time)
+        tip = pivot + heading * self._reach(self._lifted(height, height), height)
+        lifted = self._lifted(behind, height)
+        return tip - heading * self._reach(lifted, height), tip, heading, lifted, height
+
+    def _lifted(self, followed: float, height: float) -> float:
+        """Height of a hand that follows a height, no further above the tip than the rod allows."""
+        length = self.rod.length if self.rod else 0.12
+        return min(self.grip + self.follow * followed, 0.95 * length + height)
+
+    def _reach(self, lifted: float, height: float) -> float:
+        """How far over the ground a tip at `height` is from a hand at `lifted`."""
+        length = self.rod.length if self.rod else 0.12
+        raised = min(max(lifted - height, -0.97 * length), 0.97 * length)
+        return float(np.sqrt(length**2 - raised**2))
 
     def tip(self, time: float) -> Array:
         """Picture point [2] of the tip."""
