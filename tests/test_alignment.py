@@ -44,7 +44,7 @@ def test_clips_of_one_frame_rate_help_one_another(struck):
         clip_of(pictures, rms, -0.03, "c", fps=29.97),
     ]
     found = estimate_offsets(iter(clips))
-    assert found["a"] == pytest.approx(0.04, abs=0.010)
+    assert found["a"] == pytest.approx(0.04, abs=0.015)  # the hand stops after its hammer
     assert found["b"] == pytest.approx(0.04, abs=0.030)
     assert found["c"] == pytest.approx(-0.03, abs=0.010)
 

@@ -172,7 +172,7 @@ def test_truth_beats_everything(folder, mapper, tmp_path):
     assert scores["preview"].own_reference == 1.0
     for name in FIGURES:
         assert all(not getattr(other, name) > getattr(best, name) for other in report.scores)
-    assert scores["noise"].predicted == pytest.approx(report.mapper, abs=0.1)
+    assert scores["noise"].predicted == pytest.approx(report.mapper, abs=0.2)
     assert np.isfinite(report.mapper) and np.isnan(scores["reference"].label)
     facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert facts["scores"][2]["label"] is None and len(facts["scores"][0]["tasks"]) == 4

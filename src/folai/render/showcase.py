@@ -56,7 +56,8 @@ def _stick(rng: Generator, act: Act) -> None:
     rod = Rod(0.5, 0.026, 0.017, (222, 184, 128), bead=0.014)
     tool = placed(rng, plan, act, hand, rod, 0.1)
     gone = glide((2.1, 2.75), ((0.0, 0.0), (-0.9, -0.1)))
-    act.actors.append(replace(tool, arm=2.9, grip=0.1, follow=0.35, sway=0.02, away=gone))
+    tool = replace(tool, arm=2.9, grip=0.1, follow=0.35, lag=0.0, sway=0.02, away=gone)
+    act.actors.append(tool)
 
 
 def _ball(rng: Generator, act: Act) -> None:
