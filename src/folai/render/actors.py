@@ -161,10 +161,15 @@ class Tool:
     sway: float = 0.0
     away: Path | None = None  # where the person steps aside, moves all by this much
 
+    @property
+    def length(self) -> float:
+        """From the hand to the tip, picture heights."""
+        return self.rod.length if self.rod else 0.12
+
     def pose(self, time: float) -> tuple[Array, Array, Array, float, float]:
         """Ground points [2] of hand and tip, direction [2], heights of hand and tip."""
         height, behind = (float(self.height(t)[0]) for t in (time, time - self.lag))
-        length = self.rod.length if self.rod else 0.12
+        length = self.length
         heading = np.array([np.cos(self.direction), np.sin(self.direction)])
         level = np.sqrt(max(0.0, length**2 - min(self.grip, 0.95 * length) ** 2))
         # The tip goes where a hand that is not behind would have it; the hand is then a rod's
@@ -178,14 +183,12 @@ class Tool:
 
     def _lifted(self, followed: float, height: float) -> float:
         """Height of a hand that follows a height, no further above the tip than the rod allows."""
-        length = self.rod.length if self.rod else 0.12
-        return min(self.grip + self.follow * followed, 0.95 * length + height)
+        return min(self.grip + self.follow * followed, 0.95 * self.length + height)
 
     def _reach(self, lifted: float, height: float) -> float:
         """How far over the ground a tip at `height` is from a hand at `lifted`."""
-        length = self.rod.length if self.rod else 0.12
-        raised = min(max(lifted - height, -0.97 * length), 0.97 * length)
-        return float(np.sqrt(length**2 - raised**2))
+        raised = min(max(lifted - height, -0.97 * self.length), 0.97 * self.length)
+        return float(np.sqrt(self.length**2 - raised**2))
 
     def tip(self, time: float) -> Array:
         """Picture point [2] of the tip."""

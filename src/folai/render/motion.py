@@ -181,8 +181,7 @@ class Choreography:
         that height at once, and waits up there for the next hit, as people mostly do.
         """
         gap = time - self.now
-        fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * gap)
-        lift = min(lift, speed * fall / 1.8)
+        fall, lift = self._fall(gap, speed, lift)
         if place is not None:
             there = self.now + 0.5 * (gap - fall) if recovers else time - min(0.5 * fall, 0.1)
             self.travel(place, self.now + 0.1 * (there - self.now), there)
@@ -196,6 +195,11 @@ class Choreography:
             self.wait(rise, self.rng.uniform(0.6, 1.1) * lift)
         else:
             self._rebound(bounce, lift, 0.35 * room)
+
+    def _fall(self, gap: float, speed: float, lift: float) -> tuple[float, float]:
+        """(seconds, height) of a fall to strike with `speed` that leaves time for the lift."""
+        fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * gap)
+        return fall, min(lift, speed * fall / 1.8)
 
     def _rebound(self, speed: float, lift: float, longest: float) -> None:
         if speed < 0.05:
@@ -241,8 +245,7 @@ class Choreography:
 
         The tool moves along already as it comes down, and touches at its fastest.
         """
-        fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * (time - self.now))
-        lift = min(lift, speed * fall / 1.8)
+        fall, lift = self._fall(time - self.now, speed, lift)
         along = np.array(by) * 2.0 / duration  # per second, at the touch
         touch = np.array(self.place) + along * fall / 2
         end = touch + np.array(by)
