@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from folai.render import KINDS, demo_scene, random_scene, render_frames, write_clip
-from folai.render.actors import Hand, Rod, Tool, View
+from folai.render.actors import Hand, Leg, Rod, Tool, View
 from folai.render.motion import Choreography, Contact, Voice, bounces, still
 from folai.render.motion import path as path_of
 from folai.render.scene import RMS_WINDOW, Scene
@@ -45,7 +45,7 @@ def test_height_is_zero_exactly_at_contacts_and_falls_towards_them(scene):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_nothing_passes_through_the_surface_or_touches_it_silently(seed):
+def test_nothing_passes_through_the_surface_or_touches_it_silently_in_view(seed):
     scene = random_scene(seed)
     times = np.arange(0, scene.duration, 0.002)
     for path in scene.heights:
@@ -53,7 +53,43 @@ def test_nothing_passes_through_the_surface_or_touches_it_silently(seed):
         assert height.min() > -1e-9
         arrivals = times[1:][(height[1:] < 1e-4) & (height[:-1] >= 1e-4)]
         for time in arrivals:
-            assert np.abs(scene.onsets - time).min() < 0.05
+            heard = np.abs(scene.onsets - time).min(initial=1.0) < 0.05
+            assert heard or not any(
+                _in_view(scene, actor, time)
+                for actor in scene.actors
+                if getattr(actor, "height", None) is path
+            )
+
+
+def _in_view(scene, actor, time, margin=0.04):
+    """Whether the sounding tip of an actor is within the picture, and not at its edge."""
+    matrix = scene.camera.matrix(time, (344, 256))
+    place = (matrix[:, :2] @ actor.tip(time) + matrix[:, 2]) / (344, 256)
+    return bool(np.all((place > margin) & (place < 1 - margin)))
+
+
+def test_steps_outside_the_picture_are_not_heard():
+    heard, missed = 0, 0
+    for scene in (random_scene(seed, kind="steps") for seed in range(12)):
+        for foot in (actor for actor in scene.actors if isinstance(actor, Leg)):
+            down = foot.height.times[1:][np.diff(foot.height.values[:, 0]) < 0]
+            for time in down[down < scene.duration]:
+                sounds = np.abs(scene.onsets - time).min(initial=1.0) < 1e-9
+                assert sounds == _in_view(scene, foot, time, 0.02)
+                heard, missed = heard + sounds, missed + (not sounds)
+    assert heard > 50 and missed > 20
+
+
+@pytest.mark.parametrize("kind", ["strike", "drum", "hammer", "chop", "typing", "clap"])
+def test_every_hit_can_be_seen_coming(kind):
+    """Before each contact the tip was at least 0.05 picture heights away, since the one before."""
+    for seed in range(8):
+        scene = random_scene(seed, kind=kind)
+        for path in scene.heights:
+            struck = [t for t in scene.onsets if abs(path(t)[0]) < 1e-9]
+            for before, time in pairwise([0.0, *struck]):
+                between = np.linspace(max(before, time - 1.0), time, 60)
+                assert path(between)[:, 0].max() > 0.049, (seed, time)
 
 
 def test_bounces_are_free_fall():

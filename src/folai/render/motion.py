@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from folai.render.paint import Array, Generator
 
 STROKE_RATE = 1000.0  # Hz
+AT_EASE = 1.2  # picture heights per second, at most, between places that are struck
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ class Voice:
 class Choreography:
     """Writes the path of one tool, move after move, and notes what sounds.
 
-    Each move appends keys and advances `now`. The tool hangs at `hover` between moves.
+    Each move appends keys and advances `now`. The tool hangs at `hover` between moves. It is raised
+    by `least` before every hit: nobody can tell one that cannot be seen coming.
     """
 
     rng: Generator
@@ -135,6 +137,7 @@ class Choreography:
     place: tuple[float, float] = (0.0, 0.0)
     hover: float = 0.25
     now: float = 0.0
+    least: float = 0.0  # picture heights
     contacts: list[Contact] = field(default_factory=list)
     strokes: list[Stroke] = field(default_factory=list)
     _heights: list[Key] = field(default_factory=list)
@@ -159,8 +162,19 @@ class Choreography:
         """Whether the tool lies on the surface now."""
         return self._heights[-1][1][0] == 0.0
 
+    def soonest(self, speed: float) -> float:
+        """Seconds that a hit with `speed` needs, so that its swing is as high as `least`."""
+        return 1.8 * self.least / (0.55 * speed)
+
     def travel(self, place: tuple[float, float], start: float, end: float) -> None:
-        """Move over the ground between two times, both later than what was planned before."""
+        """Move over the ground between two times, both later than what was planned before.
+
+        Too far for a hand at ease, it goes as far as it can: what darts and stops looks like a hit.
+        """
+        way = np.array(place) - self.place
+        reach = AT_EASE * (end - start)
+        way = way * min(1.0, reach / (float(np.hypot(*way)) + 1e-9))
+        place = (self.place[0] + float(way[0]), self.place[1] + float(way[1]))
         if start > self._grounds[-1][0]:
             self._ground(start, self.place)
         self._ground(end, place)
@@ -181,7 +195,7 @@ class Choreography:
         that height at once, and waits up there for the next hit, as people mostly do.
         """
         gap = time - self.now
-        fall, lift = self._fall(gap, speed, lift)
+        fall, lift = self._fall(gap, speed, max(lift, self.least))
         if place is not None:
             there = self.now + 0.5 * (gap - fall) if recovers else time - min(0.5 * fall, 0.1)
             self.travel(place, self.now + 0.1 * (there - self.now), there)
@@ -223,6 +237,8 @@ class Choreography:
 
     def scrape(self, turns: Sequence[tuple[float, tuple[float, float]]], speed: float) -> None:
         """Touch down with `speed`, then drag through (duration, place) turns, then lift."""
+        if self.hover < 2 * self.least:
+            self.wait(0.2, 2 * self.least)
         fall = max(0.08, self.hover * 2.5 / speed)
         speed = min(speed, 2.5 * self.hover / fall)
         start = self.now + fall
@@ -245,7 +261,7 @@ class Choreography:
 
         The tool moves along already as it comes down, and touches at its fastest.
         """
-        fall, lift = self._fall(time - self.now, speed, lift)
+        fall, lift = self._fall(time - self.now, speed, max(lift, 2 * self.least))
         along = np.array(by) * 2.0 / duration  # per second, at the touch
         touch = np.array(self.place) + along * fall / 2
         end = touch + np.array(by)
@@ -270,7 +286,7 @@ class Choreography:
 
 def bounces(
     rng: Generator, voice: Voice, *, start: float, height: float, gravity: float, end: float,
-    restitution: float, least: float = 0.015,
+    restitution: float, least: float = 0.03,
 ) -> tuple[Path, list[Contact]]:  # fmt: skip
     """Free fall from `height` at `start` seconds, and every bounce until `end`.
 

@@ -93,6 +93,10 @@ def set_scene(rng: Generator, act: Act, kind: str, duration: float, seed: int) -
     """The finished scene round the act."""
     behind, before = distractors(rng, duration)
     things = [] if act.on_ground else struck(rng, act)
+    filmed = camera(rng, act, duration)
+    unseen = _out_of_view(act, filmed)
+    act.contacts = [contact for contact in act.contacts if contact.time not in unseen]
+    act.strokes = [stroke for stroke in act.strokes if stroke.start not in unseen]
     contacts, strokes = levelled(rng, act, duration)
     return Scene(
         kind=kind,
@@ -102,11 +106,23 @@ def set_scene(rng: Generator, act: Act, kind: str, duration: float, seed: int) -
         actors=(*behind, *things, *act.actors, *spray(rng, act), *before),
         heights=tuple(act.heights),
         layers=backdrop(rng, act),
-        camera=camera(rng, act, duration),
+        camera=filmed,
         light=light(rng),
         floor=float(rng.choice([rng.uniform(0.0, 0.008), rng.uniform(0.0, 0.03)], p=(0.75, 0.25))),
         seed=seed,
     )
+
+
+def _out_of_view(act: Act, filmed: Camera) -> set[float]:
+    """Times at which something is touched outside the picture: it is not heard either."""
+    size = (344, 256)  # any of this shape
+    unseen = set()
+    for impact in act.impacts:
+        matrix = filmed.matrix(impact.time, size)
+        x, y = (matrix[:, :2] @ impact.place + matrix[:, 2]) / size
+        if not (0.02 < x < 0.98 and 0.02 < y < 0.98):
+            unseen.add(impact.time)
+    return unseen
 
 
 def levelled(

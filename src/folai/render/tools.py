@@ -14,6 +14,8 @@ from folai.render.motion import STROKE_RATE, Choreography, Path, Voice, glide, s
 from folai.render.paint import Generator, hsv, natural_colour, skin_colour
 from folai.render.stage import Act, Place, some_material
 
+LEAST_SHOWN = 0.05  # picture heights that a tool travels in the picture before every hit
+
 # --- choices --------------------------------------------------------------------------------------
 
 
@@ -27,6 +29,11 @@ def random_view(rng: Generator) -> View:
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9)
     light = (far * np.cos(angle), 0.6 * far * np.sin(angle) * (perspective > 0))
     return View(up, perspective, light, rng.choice([rng.uniform(0.0, 0.2), rng.uniform(0.2, 0.7)]))
+
+
+def least_lift(view: View) -> float:
+    """How high a tool must rise for its hits to be seen coming from this view, picture heights."""
+    return LEAST_SHOWN / max(0.25, float(np.hypot(*view.up)))
 
 
 def random_hand(rng: Generator, size: float, *, flat: bool = False) -> Hand:
@@ -109,7 +116,9 @@ def silent(rng: Generator, duration: float) -> Act:
 
 def _stick(rng: Generator, duration: float, *, scrapes: float, silent: bool = False) -> Act:
     material, view = some_material(rng), random_view(rng)
-    plan = Choreography(rng, material.voice(rng), hover=rng.uniform(0.1, 0.35))
+    plan = Choreography(
+        rng, material.voice(rng), hover=rng.uniform(0.1, 0.35), least=least_lift(view)
+    )
     _improvise(rng, plan, duration, scrapes=scrapes, silent=silent)
     act = Act(material, view, place=surface(rng, view))
     hand = random_hand(rng, rng.lognormal(np.log(0.21), 0.3))
@@ -138,14 +147,16 @@ def _improvise(
             if swipes:
                 _swipe(rng, plan, tempo, 0.6 * speed, lift, place)
             else:
-                plan.scrape(_turns(rng, plan.place), rng.uniform(0.4, 1.5))
+                plan.scrape(_turns(rng, plan.place), rng.uniform(0.8, 2.5))
         else:
             gap = max(0.22, tempo * rng.lognormal(0, 0.35)) * (0.65 if recovers else 1.0)
             fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 12.0))
             high = lift * rng.lognormal(0, 0.25)
+            gap = max(gap, plan.soonest(fast))
             plan.hit(plan.now + gap, fast, high, place=place, recovers=recovers)
             if not recovers and rng.random() < doubles:
-                plan.hit(plan.now + rng.uniform(0.1, 0.2), 0.3 * fast, 0.1, room=0.2)
+                soon = max(rng.uniform(0.1, 0.2), plan.soonest(0.4 * fast))
+                plan.hit(plan.now + soon, 0.4 * fast, 0.1, room=0.2)
             if plan.resting and rng.random() < rests:
                 plan.rest(rng.uniform(0.05, 0.6))
     plan.wait(0.5, lift)
@@ -160,6 +171,7 @@ def _swipe(
     angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.06, 0.35)
     by = (reach * float(np.cos(angle)), 0.6 * reach * float(np.sin(angle)))
     fast = float(np.clip(speed * rng.lognormal(0, 0.3), 0.5, 8.0))
+    gap = max(gap, 2 * plan.soonest(fast))
     plan.swipe(plan.now + gap, fast, lift * rng.lognormal(0, 0.25), by, rng.uniform(0.12, 0.4))
 
 
@@ -167,7 +179,7 @@ def _play_about(rng: Generator, plan: Choreography, lift: float, place: Place) -
     """Move in the air: a swing that stops short, or a slow drift."""
     start = plan.now
     if rng.random() < 0.6:
-        plan.feint(rng.uniform(0.25, 0.8), lift + 0.08, rng.uniform(0.05, 0.2))
+        plan.feint(rng.uniform(0.5, 1.3), lift + 0.12, rng.uniform(0.08, 0.25))
     else:
         plan.wait(rng.uniform(0.3, 1.5), rng.uniform(0.08, 0.5))
     plan.travel(place, start, plan.now)
@@ -214,13 +226,17 @@ def rhythm(rng: Generator, duration: float, rate: float, swing: float) -> list[f
 
 
 def beat(plan: Choreography, times: list[float], speed: float, lift: float, spread: float) -> None:
-    """Hit at each time, as hard and as high as the time between allows."""
+    """Hit at each time, as hard and as high as the time between allows; what comes too soon for a
+    swing that can be seen is left out."""
     rng, home = plan.rng, plan.place
     for index, time in enumerate(times):
         room = times[index + 1] - time if index + 1 < len(times) else 0.5
         place = (home[0] + float(rng.normal(0, spread)), home[1])
         fast = min(speed, 4.4 * lift / (time - plan.now) + 0.4) * rng.lognormal(0, 0.3)
-        plan.hit(time, float(np.clip(fast, 0.2, 6.0)), lift, place=place, room=min(room, 0.6))
+        fast = float(np.clip(fast, 0.6, 6.0))
+        if time - plan.now < plan.soonest(fast):
+            continue
+        plan.hit(time, fast, lift, place=place, room=min(room, 0.6))
     plan.wait(0.4, 0.2)
 
 
@@ -232,10 +248,12 @@ def drum(rng: Generator, duration: float) -> Act:
     voice = replace(material.voice(rng), rebound=rng.uniform(0.2, 0.7))
     beats = rhythm(rng, duration, rng.uniform(2.0, 8.0), rng.uniform(0.02, 0.3))
     rod = None if palms else random_rod(rng)
-    apart, hand = rng.uniform(0.08, 0.3), random_hand(rng, rng.uniform(0.14, 0.26), flat=palms)
+    hand = random_hand(rng, rng.uniform(0.14, 0.26), flat=palms)
+    apart = max(rng.uniform(0.1, 0.35), hand.size)
     for side in (-1.0, 1.0):
         mine = [time for index, time in enumerate(beats) if (index % 2 == 0) == (side < 0)]
         plan = Choreography(rng, voice, place=(side * apart / 2, 0.0), hover=0.12)
+        plan.least = least_lift(view)
         beat(plan, mine, rng.uniform(1.0, 4.0), rng.uniform(0.08, 0.4), 0.01)
         direction = -np.pi / 2 - side * rng.uniform(0.1, 0.9)
         act.actors.append(placed(rng, plan, act, hand, rod, direction))
@@ -247,7 +265,7 @@ def hammer(rng: Generator, duration: float) -> Act:
     material, view = some_material(rng, "wood", "metal", "rock"), random_view(rng)
     act = Act(material, view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), 0.035, 0.03, natural_colour(rng), head=rng.uniform(0.07, 0.16))
-    plan = Choreography(rng, material.voice(rng), hover=0.2)
+    plan = Choreography(rng, material.voice(rng), hover=0.2, least=least_lift(view))
     times = rhythm(rng, duration, rng.uniform(0.8, 3.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.7), 0.0)
     hand = random_hand(rng, rng.uniform(0.16, 0.26))
@@ -261,7 +279,7 @@ def chop(rng: Generator, duration: float) -> Act:
     act = Act(some_material(rng, "wood", "plastic"), view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), blade=rng.uniform(0.06, 0.13), colour=natural_colour(rng))
     voice = replace(act.material.voice(rng), rebound=0.0, decay=rng.uniform(0.02, 0.06))
-    plan = Choreography(rng, voice, hover=0.1)
+    plan = Choreography(rng, voice, hover=0.1, least=least_lift(view))
     times = rhythm(rng, duration, rng.uniform(1.0, 6.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(0.8, 2.0), rng.uniform(0.06, 0.2), 0.05)
     tool = placed(rng, plan, act, random_hand(rng, 0.2), rod, rng.normal(0, 0.3))
@@ -271,19 +289,19 @@ def chop(rng: Generator, duration: float) -> Act:
 
 def typing(rng: Generator, duration: float) -> Act:
     """Eight fingers of two resting hands on keys: small, quiet and quick."""
-    view = View((rng.normal(0, 0.2), -rng.uniform(0.3, 0.9)), 0.2, (0.1, 0.1), 0.2)
+    view = View((rng.normal(0, 0.2), -rng.uniform(0.6, 0.95)), 0.2, (0.1, 0.1), 0.2)
     act = Act(some_material(rng, "plastic"), view, place=surface(rng, view))
     voice = Voice(rng.uniform(0.03, 0.15), rng.uniform(0.01, 0.03), 0.0)
     beats = rhythm(rng, duration, rng.uniform(2.0, 7.0), 0.4)
     owners = rng.integers(0, 8, len(beats))
-    size = rng.uniform(0.18, 0.28)
+    size = rng.uniform(0.26, 0.36)
     hand, gap = random_hand(rng, size), rng.uniform(0.25, 0.6) * size
     rod = Rod(0.7 * size, 0.2 * size, 0.16 * size, hand.skin, tail=0.0)
     for finger in range(8):
         x = (finger - 3.5) * 0.24 * size + (gap if finger > 3 else -gap)
-        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04)
+        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04, least=least_lift(view))
         mine = [time for time, owner in zip(beats, owners, strict=True) if owner == finger]
-        beat(plan, mine, 1.2, rng.uniform(0.05, 0.12), 0.1 * size)
+        beat(plan, mine, 1.5, rng.uniform(0.06, 0.14), 0.1 * size)
         tool = placed(rng, plan, act, None, rod, -np.pi / 2 + rng.normal(0, 0.1))
         act.actors.append(replace(tool, grip=0.3 * size, follow=0.1))
     for side in (-1, 1):
@@ -295,7 +313,8 @@ def typing(rng: Generator, duration: float) -> Act:
 def clap(rng: Generator, duration: float) -> Act:
     """Two palms that meet in the middle of the picture, each half of the way."""
     act = Act(some_material(rng, "plastic"), View((-1.0, 0.0), 0.0, (0.0, 0.3), 0.05))
-    plan = Choreography(rng, Voice(rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.05), 0.2))
+    voice = Voice(rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.05), 0.2)
+    plan = Choreography(rng, voice, least=least_lift(act.view))
     times = rhythm(rng, duration, rng.uniform(1.0, 4.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(1.0, 3.0), rng.uniform(0.1, 0.3), 0.0)
     hand = random_hand(rng, rng.uniform(0.2, 0.3), flat=True)
