@@ -29,7 +29,8 @@ class Outcome:
 def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.listening import sound_test
     from folai.evaluate.measure import MeasureOptions
-    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.reporting import jsonable
     from folai.evaluate.sound import SoundOptions, evaluate_sound
     from folai.evaluate.sound_sections import sound_sections
 
@@ -55,7 +56,7 @@ def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
         about = f"{len(report.systems[0].pairing.pairs)} clips of {parsed.truth}"
         write_report(parsed.out, "Sound against truth", about, sections, test)
         lines.append(f"{parsed.out / PAGE}")
-    return Outcome("\n\n".join(lines), plain(report.to_dict()), report.failed)
+    return Outcome("\n\n".join(lines), jsonable(report.to_dict()), report.failed)
 
 
 def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:
@@ -67,7 +68,8 @@ def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:
 
 def run_config(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.listening import sound_test
-    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.reporting import jsonable
     from folai.evaluate.run import read_config, run_config
 
     config = read_config(parsed.config)
@@ -81,13 +83,14 @@ def run_config(parsed: Namespace, progress: Progress | None) -> Outcome:
     write_report(out, config.title, about, sections, test)
     text = "\n\n".join([*(section.text() for section in sections), f"{out / PAGE}"])
     facts = {section.key: section.facts for section in sections if section.facts}
-    return Outcome(text, plain(facts), report is not None and report.failed)
+    return Outcome(text, jsonable(facts), report is not None and report.failed)
 
 
 def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.experiments.run import EXPERIMENTS, run_experiments
     from folai.evaluate.experiments.setting import ExperimentOptions
-    from folai.evaluate.report.files import PAGE, check_folder, plain, write_report
+    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.reporting import jsonable
 
     options = ExperimentOptions(
         data=parsed.data,
@@ -110,7 +113,7 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
         write_report(parsed.out, "Experiments", about, sections)
         lines.append(f"{parsed.out / PAGE}")
     facts = {section.key: section.facts for section in sections}
-    return Outcome("\n\n".join(lines), plain(facts))
+    return Outcome("\n\n".join(lines), jsonable(facts))
 
 
 def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:

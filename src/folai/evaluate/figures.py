@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.plot import INK, check_plot, pyplot
-from folai.writing import written_whole
+from folai.writing import make_folder, written_whole
 
 SAMPLE_RATE = 44100  # Hz
 N_FFT, HOP_LENGTH = 1024, 256
@@ -19,7 +19,7 @@ NAME = "spectrograms.png"
 
 def check_folder(folder: Path) -> None:
     """Raise, before any work, unless the figure can be drawn and saved in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     check_plot(folder / NAME)
 
 

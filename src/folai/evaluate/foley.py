@@ -101,9 +101,8 @@ class FoleyReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON; None stands for NaN, lags are seconds."""
-        facts = asdict(self)
-        facts["scores"] = [jsonable(score) for score in facts["scores"]]
-        return jsonable(facts)
+        facts: dict[str, Any] = jsonable(asdict(self))
+        return facts
 
     def _labelled(self) -> list[str]:
         return [score.name for score in self.scores if score.labels]

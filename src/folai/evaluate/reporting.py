@@ -28,11 +28,15 @@ class Steps:
             self._progress(1.0)
 
 
-def jsonable(figures: dict[str, Any]) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        return None if isinstance(value, float) and math.isnan(value) else value
-
-    return {name: plain(value) for name, value in figures.items()}
+def jsonable(value: Any) -> Any:
+    """The same for JSON, which knows neither NaN nor infinity: None stands for them."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
 
 
 def mean_of_known(values: Sequence[float]) -> float:

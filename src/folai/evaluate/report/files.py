@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from folai.evaluate.report.page import write_page
 from folai.evaluate.report.sections import Section
+from folai.evaluate.reporting import jsonable
 from folai.writing import check_writable, make_folder, written_whole
 
 PAGE, FACTS = "report.html", "report.json"
@@ -31,17 +31,6 @@ def write_report(
 ) -> None:
     facts = {section.key: section.facts for section in sections if section.facts}
     with written_whole(folder / FACTS) as partial:
-        text = json.dumps(plain({"title": title, "about": about, **facts}), indent=1)
+        text = json.dumps(jsonable({"title": title, "about": about, **facts}), indent=1)
         partial.write_text(text + "\n", encoding="utf-8")
     write_page(folder / PAGE, title, about, sections, listening)
-
-
-def plain(value: Any) -> Any:
-    """The same for JSON, which knows neither NaN nor infinity: None stands for them."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
