@@ -252,8 +252,8 @@ def drum(rng: Generator, duration: float) -> Act:
     apart = max(rng.uniform(0.1, 0.35), hand.size)
     for side in (-1.0, 1.0):
         mine = [time for index, time in enumerate(beats) if (index % 2 == 0) == (side < 0)]
-        plan = Choreography(rng, voice, place=(side * apart / 2, 0.0), hover=0.12)
-        plan.least = least_lift(view)
+        place = (side * apart / 2, 0.0)
+        plan = Choreography(rng, voice, place=place, hover=0.12, least=least_lift(view))
         beat(plan, mine, rng.uniform(1.0, 4.0), rng.uniform(0.08, 0.4), 0.01)
         direction = -np.pi / 2 - side * rng.uniform(0.1, 0.9)
         act.actors.append(placed(rng, plan, act, hand, rod, direction))
