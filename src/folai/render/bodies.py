@@ -123,7 +123,7 @@ def steps(rng: Generator, duration: float) -> Act:
     """Feet that walk across, or with the camera following, from the side or the front."""
     act = _ground_act(rng, "wood", "gravel", "rock", "leaf", "carpet", "dirt")
     thigh, rate = rng.uniform(0.22, 0.5), rng.uniform(1.0, 3.0)
-    follow, front = rng.random() < 0.5, rng.random() < 0.3
+    follow, front = rng.random() < 0.75, rng.random() < 0.3
     stride = 0.0 if front else thigh * rng.uniform(0.9, 1.2)
     start = 0.0 if follow else -0.5 * stride * duration * rate
     lift, speed = thigh * rng.uniform(0.23, 0.5), rng.uniform(0.5, 1.5)

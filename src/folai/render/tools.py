@@ -85,7 +85,7 @@ def placed(
         for time in np.arange(stroke.start, stroke.end, 0.1):
             power = stroke.powers[int(STROKE_RATE * (time - stroke.start))]
             act.impacts.append(Impact(time, ground(time), 0.5 * float(np.sqrt(power))))
-    return Tool(
+    tool = Tool(
         ground, height, act.view, hand, rod, direction,
         arm=direction + np.pi + rng.normal(0, 0.45),
         grip=rng.uniform(0.05, 0.55) * (rod.length if rod else 0.15),
@@ -93,6 +93,8 @@ def placed(
         lag=rng.choice([0.0, rng.uniform(0.0, 0.08)], p=(0.3, 0.7)),
         sway=rng.uniform(0, 0.08),
     )  # fmt: skip
+    # A bare hand is what strikes: nothing goes before it.
+    return tool if rod else replace(tool, follow=1.0, lag=0.0)
 
 
 # --- a stick that strikes and scrapes -------------------------------------------------------------
