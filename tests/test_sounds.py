@@ -122,5 +122,5 @@ def test_what_is_missing_is_said(recordings: Path, tmp_path: Path):
     with pytest.raises(ValueError, match="no sounds of split 'test'"):
         load_sounds(recordings, cache, "test")
     (recordings / "index.csv").write_text("file,label\n")
-    with pytest.raises(ValueError, match="no column origin, seconds, split, start_seconds"):
+    with pytest.raises(ValueError, match="no column start_seconds, seconds, split, origin"):
         load_sounds(recordings, cache)

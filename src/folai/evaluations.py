@@ -5,12 +5,13 @@ Each takes what was parsed and tells what to print; printing is left to `cli`.
 
 from __future__ import annotations
 
-import csv
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from folai.tables import read_table
 
 if TYPE_CHECKING:
     from folai.evaluate.mapper import MapperReport
@@ -203,12 +204,8 @@ def read_prompts(path: Path) -> dict[str, str]:
 
     Raises ValueError where a column is missing.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"name", "prompt"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; name it in line 1")
-        return {row["name"]: row["prompt"] for row in reader if row["prompt"]}
+    rows = read_table(path, ("name", "prompt"))
+    return {row["name"]: row["prompt"] for row in rows if row["prompt"]}
 
 
 EVALUATIONS: dict[str, Callable[[Namespace, Progress | None], Outcome]] = {

@@ -12,12 +12,13 @@ folder             any videos with sound: a clips.csv with `path` and `split`, s
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from folai.tables import read_table
 
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 SPLITS = ("train", "val", "test")
@@ -215,12 +216,7 @@ def _named(source: Path, videos: list[Path]) -> list[tuple[str, Path]]:
 def _table(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"path", "split"} - set(reader.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; name it in line 1")
-        return {row["path"]: row for row in reader}
+    return {row["path"]: row for row in read_table(path, ("path", "split"))}
 
 
 def _split_order(split: str) -> tuple[int, str]:

@@ -7,7 +7,6 @@ an `onsets.csv` (`path`, `time_seconds`), those annotations say where the contac
 
 from __future__ import annotations
 
-import csv
 import functools
 import hashlib
 import zipfile
@@ -30,6 +29,7 @@ from folai.features import MAX_FPS, Pictures, iter_pictures, read_pictures
 from folai.flow import FLOW_SIZE
 from folai.render import Scene, random_scene, render_frames
 from folai.rms import centred_rms
+from folai.tables import read_table
 from folai.train.guises import Action, random_guise, seen_as
 from folai.video import Frame, iter_frames, probe
 from folai.writing import written_whole
@@ -77,7 +77,7 @@ def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
     onsets = _read_onsets(folder / "onsets.csv")
     table = folder / "clips.csv"
     if table.is_file():
-        rows = _read_table(table, ("path", "split"))
+        rows = read_table(table, ("path", "split"))
         splits = sorted({row["split"] for row in rows})
         if split is not None and split not in splits:
             raise ValueError(f"{table}: no split {split!r}; it has {', '.join(splits)}")
@@ -94,27 +94,13 @@ def _read_onsets(path: Path) -> dict[str, NDArray[np.float64]]:
     if not path.is_file():
         return {}
     times: dict[str, list[float]] = {}
-    for row in _read_table(path, ("path", "time_seconds")):
+    for row in read_table(path, ("path", "time_seconds")):
         try:
             times.setdefault(row["path"], []).append(float(row["time_seconds"]))
         except ValueError:
             fault = f"{path}: time_seconds is {row['time_seconds']!r} for {row['path']}"
             raise ValueError(f"{fault}; give seconds") from None
     return {name: np.sort(np.array(values)) for name, values in times.items()}
-
-
-def _read_table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV file that must have these columns, filled in every row."""
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        missing = ", ".join(sorted(set(columns) - set(reader.fieldnames or ())))
-        if missing:
-            raise ValueError(f"{path}: no column {missing}; name it in the first line")
-        rows = list(reader)
-    for number, row in enumerate(rows, start=1):
-        if any(row[column] is None for column in columns):
-            raise ValueError(f"{path}: row {number} is cut short; fill in {', '.join(columns)}")
-    return rows
 
 
 def load_clips(listings: list[Listing], cache: Path) -> Iterator[Clip]:

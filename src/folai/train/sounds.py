@@ -8,7 +8,6 @@ from which parts of a clip get labels such as `hit/wood`. A folder of such folde
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.audio import read_audio
+from folai.tables import read_table
 from folai.writing import written_whole
 
 SAMPLE_RATE = 44_100  # Hz
@@ -120,19 +120,10 @@ def _tables(folder: Path) -> list[Path]:
     return tables
 
 
-def _rows(table: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    with table.open(newline="") as file:
-        reader = csv.DictReader(file)
-        missing = ", ".join(sorted(set(columns) - set(reader.fieldnames or ())))
-        if missing:
-            raise ValueError(f"{table}: no column {missing}; name it in the first line")
-        return list(reader)
-
-
 def _recordings(table: Path, cache: Path, split: str | None) -> Iterator[Sound]:
     columns = ("file", "start_seconds", "seconds", "label", "split", "origin")
     decoded: dict[str, NDArray[np.int16]] = {}
-    for row in _rows(table, columns):
+    for row in read_table(table, columns):
         if split not in (None, row["split"]):
             continue
         name = row["file"]
@@ -149,11 +140,11 @@ def _clips(table: Path, cache: Path, split: str | None) -> Iterator[Sound]:
     columns = ("path", "time_seconds", "material", "action")
     onsets = table.with_name("onsets.csv")
     contacts: dict[str, list[tuple[float, str]]] = {}
-    for row in _rows(onsets, columns) if onsets.is_file() else []:
+    for row in read_table(onsets, columns) if onsets.is_file() else []:
         known = "None" not in (row["action"], row["material"])
         label = f"{row['action']}/{row['material']}" if known else ""
         contacts.setdefault(row["path"], []).append((float(row["time_seconds"]), label))
-    for row in _rows(table, ("path", "split", "dataset")):
+    for row in read_table(table, ("path", "split", "dataset")):
         if split not in (None, row["split"]):
             continue
         samples = _decoded(table.parent / row["path"], cache)

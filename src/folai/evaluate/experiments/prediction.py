@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from folai.evaluate.metrics import bootstrap_interval, match_onsets
 from folai.evaluate.report import charts
 from folai.evaluate.report.pictures import frame_strip
 from folai.evaluate.report.sections import Chart, Gallery, Part, Section, Table, cells
+from folai.tables import read_table
 from folai.train.alignment import refine_onsets
 from folai.train.precompute import TRUTH_RATE
 
@@ -135,10 +135,9 @@ def _contacts(data: Path) -> dict[str, list[tuple[float, str, str]]]:
     table = data / "onsets.csv"
     found: dict[str, list[tuple[float, str, str]]] = {}
     if table.is_file():
-        with table.open(newline="") as file:
-            for row in csv.DictReader(file):
-                told = (float(row["time_seconds"]), row.get("action") or "None")
-                found.setdefault(row["path"], []).append((*told, row.get("material") or "None"))
+        for row in read_table(table, ("path", "time_seconds")):
+            told = (float(row["time_seconds"]), row.get("action") or "None")
+            found.setdefault(row["path"], []).append((*told, row.get("material") or "None"))
     return found
 
 
@@ -147,8 +146,8 @@ def _actions(data: Path) -> dict[str, str]:
     table = data / "clips.csv"
     if not table.is_file():
         return {}
-    with table.open(newline="") as file:
-        return {row["path"]: row.get("action") or "unknown" for row in csv.DictReader(file)}
+    rows = read_table(table, ("path",))
+    return {row["path"]: row.get("action") or "unknown" for row in rows}
 
 
 def _pictures(found: Sequence[Predicted], actions: dict[str, str]) -> tuple[Gallery, ...]:
