@@ -152,6 +152,16 @@ def test_a_swipe_touches_while_it_moves_and_slows_down():
     assert stroke.powers[0] > 5 * stroke.powers[-10]
 
 
+def test_a_bare_hand_comes_down_with_its_contact():
+    scenes = [random_scene(seed, kind=kind) for kind in ("drum", "clap") for seed in range(6)]
+    hands = [a for scene in scenes for a in scene.actors if isinstance(a, Tool) and a.rod is None]
+    assert len(hands) > 12
+    for hand in hands:
+        for time in hand.height.times[hand.height.values[:, 0] == 0.0][:4]:
+            before, at, after = (hand.pose(t)[3] for t in (time - 0.03, time, time + 0.03))
+            assert at < before - 0.01 and at < after + 1e-9
+
+
 def test_a_tip_stays_where_it_struck_while_the_hand_is_still_coming_down():
     height = path_of([(0.0, (0.4,), (0.0,), (0.0,)), (0.2, (0.0,), (-3.0,), (0.0,)),
                       (0.5, (0.0,), (0.0,), (0.0,))])  # fmt: skip
