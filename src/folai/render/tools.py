@@ -11,10 +11,10 @@ import numpy as np
 
 from folai.render.actors import Arm, Hand, Impact, Rod, Tool, View
 from folai.render.motion import STROKE_RATE, Choreography, Path, Voice, glide, still
-from folai.render.paint import Generator, hsv, natural_colour, skin_colour
+from folai.render.paint import Array, Generator, hsv, natural_colour, skin_colour
 from folai.render.stage import Act, Place, some_material
 
-LEAST_SHOWN = 0.05  # picture heights that a tool travels in the picture before every hit
+LEAST_SHOWN = 0.06  # picture heights that a tool travels in the picture before every hit
 
 # --- choices --------------------------------------------------------------------------------------
 
@@ -93,8 +93,19 @@ def placed(
         lag=rng.choice([0.0, rng.uniform(0.0, 0.08)], p=(0.3, 0.7)),
         sway=rng.uniform(0, 0.08),
     )  # fmt: skip
-    # A bare hand is what strikes: nothing goes before it.
-    return tool if rod else replace(tool, follow=1.0, lag=0.0)
+    if not rod:  # a bare hand is what strikes: nothing goes before it
+        return replace(tool, follow=1.0, lag=0.0)
+    # A rod that turns about a low hand may point at the eye: its tip would stay where it is.
+    times = np.array([contact.time for contact in plan.contacts])
+    return tool if _shown(tool, times) >= LEAST_SHOWN else replace(tool, follow=1.0)
+
+
+def _shown(tool: Tool, contacts: Array) -> float:
+    """How far its height moves the tip in the picture in the 0.3 s before a contact, at least."""
+    there = replace(tool, ground=still((0.0, 0.0)))
+    times = contacts[:, None] - np.linspace(0.0, 0.3, 7)
+    tips = np.array([there.tip(float(time)) for time in times.ravel()]).reshape(*times.shape, 2)
+    return float(np.ptp(tips, axis=1).max(axis=-1).min(initial=np.inf))
 
 
 # --- a stick that strikes and scrapes -------------------------------------------------------------
@@ -178,10 +189,11 @@ def _swipe(
 
 
 def _play_about(rng: Generator, plan: Choreography, lift: float, place: Place) -> None:
-    """Move in the air: a swing that stops short, or a slow drift."""
+    """Move in the air: a swing that stops short, clearly above what is struck, or a slow drift."""
     start = plan.now
     if rng.random() < 0.6:
-        plan.feint(rng.uniform(0.5, 1.3), lift + 0.12, rng.uniform(0.08, 0.25))
+        low = rng.uniform(2.0, 4.0) * plan.least
+        plan.feint(rng.uniform(0.6, 1.4), low + max(lift, 2 * plan.least), low)
     else:
         plan.wait(rng.uniform(0.3, 1.5), rng.uniform(0.08, 0.5))
     plan.travel(place, start, plan.now)
