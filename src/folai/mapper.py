@@ -22,7 +22,7 @@ MARGIN = 150  # steps of each neighbour that a block is seen with: 5 s
 FASTEST = 6  # cells of the grid, of 192, whose mean speed is a moment's strength
 ENCODED_AT_ONCE = 240  # steps; bounds the encoder's memory
 ENCODER_REACH = 4  # steps to either side that the encoder's shifts in time can see
-ONSET_THRESHOLD = 0.3  # probability; near the best F1 on held-out recordings and excerpts
+ONSET_THRESHOLD = 0.35  # probability; near the best F1 on held-out recordings and on drawn scenes
 MEAN_BIN, LEVEL = (0.0, 0.5, 1.0), (0.0, 0.33, 1.0)  # shares of the bins: what is not sure is quiet
 ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
 

@@ -48,14 +48,14 @@ def add_train(commands: Any) -> None:
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
     command.add_argument(
-        "--rendered", type=float, metavar="MINUTES", default=40.0, help="of drawn clips besides"
+        "--rendered", type=float, metavar="MINUTES", default=67.0, help="of drawn clips besides"
     )
     command.add_argument(
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
     _add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
-    _add_run(command, "mapper", steps=3000, cached="what is computed from clips")
+    _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
     command = add_command(
         trainers,
         "train join",

@@ -1,8 +1,8 @@
 """Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
 
-    folai train mapper --data clips --rendered 40 --out runs/mapper
+    folai train mapper --data clips --rendered 67 --out runs/mapper
 
-Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Three in
+Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Six in
 ten windows are rendered. A recording's offset between sound and picture is first estimated from the
 clip alone and then, twice during training, moved to where the model, which the rendered clips hold
 to the true time, hears it. Stop the run whenever you like: the same command goes on from its files.
@@ -49,9 +49,9 @@ from folai.writing import written_whole
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
-    rendered_minutes: float = 40.0
-    rendered_share: float = 0.3  # of each batch
-    steps: int = 3000
+    rendered_minutes: float = 67.0
+    rendered_share: float = 0.6  # of each batch
+    steps: int = 8000
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
     guises: int = 8  # of each recording, beside the recording itself
