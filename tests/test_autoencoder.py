@@ -76,7 +76,8 @@ def test_levels_are_those_of_a_sine(tiny: Autoencoder):
 def test_encoding_and_decoding_in_pieces_give_the_same(tiny: Autoencoder):
     wav = noise(40 * 512 + 100)
     latents = tiny.encode(wav)
-    assert torch.equal(tiny.encode(wav, chunk=7), latents)
+    # To the last bit or two: how a matrix product rounds depends on the processor and on its size.
+    assert torch.allclose(tiny.encode(wav, chunk=7), latents, rtol=0, atol=1e-6)
     with torch.no_grad():
         whole = tiny.decode(latents)
         for chunk in (1, 7, 40, 100):
