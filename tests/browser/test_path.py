@@ -119,11 +119,14 @@ def edit_a_region(page: Page) -> None:
     loud = level_at(page, onsets(page)[0])
     page.keyboard.press("Alt+ArrowDown")
     assert level_at(page, onsets(page)[0]) == pytest.approx(loud * 10 ** (-1 / 20), rel=1e-3)
-    count = len(onsets(page))
+    later = 4.9 - region["start"]
+    copied = [t + later for t in onsets(page) if region["start"] <= t < region["end"]]
+    assert copied
     page.keyboard.press("Control+c")
     page.evaluate("folai.transport.seek(4.9)")
     page.keyboard.press("Control+v")
-    assert len(onsets(page)) >= count
+    pasted = [t for t in onsets(page) if 4.9 <= t < region["end"] + later]
+    assert pasted == pytest.approx(copied, abs=0.01), "they take the place of what was there"
     page.keyboard.press("g")
     page.keyboard.press("Escape")
     saved(page)
