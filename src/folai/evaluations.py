@@ -31,7 +31,6 @@ def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.listening import sound_test
     from folai.evaluate.measure import MeasureOptions
     from folai.evaluate.report.files import PAGE, check_folder, write_report
-    from folai.evaluate.reporting import jsonable
     from folai.evaluate.sound import SoundOptions, evaluate_sound
     from folai.evaluate.sound_sections import sound_sections
 
@@ -57,7 +56,7 @@ def evaluate_sound(parsed: Namespace, progress: Progress | None) -> Outcome:
         about = f"{len(report.systems[0].pairing.pairs)} clips of {parsed.truth}"
         write_report(parsed.out, "Sound against truth", about, sections, test)
         lines.append(f"{parsed.out / PAGE}")
-    return Outcome("\n\n".join(lines), jsonable(report.to_dict()), report.failed)
+    return Outcome("\n\n".join(lines), report.to_dict(), report.failed)
 
 
 def evaluate_listening(parsed: Namespace, progress: Progress | None) -> Outcome:

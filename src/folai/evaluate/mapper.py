@@ -115,13 +115,15 @@ class MapperReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON, in seconds; None stands for NaN."""
-        scores = [jsonable(asdict(score)) for score in self.scores]
-        return {
-            "mean": jsonable(asdict(self.mean)),
-            "clips": scores,
-            "num_clips": len(scores),
-            "not_scored": self.unread,
-        }
+        facts: dict[str, Any] = jsonable(
+            {
+                "mean": asdict(self.mean),
+                "clips": [asdict(score) for score in self.scores],
+                "num_clips": len(self.scores),
+                "not_scored": self.unread,
+            }
+        )
+        return facts
 
 
 def evaluate_mapper(

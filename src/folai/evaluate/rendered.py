@@ -68,7 +68,7 @@ class RenderedReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON, in seconds; None stands for NaN."""
-        *rates, everything = [jsonable(asdict(rate)) for rate in self.rates]
+        *rates, everything = jsonable([asdict(rate) for rate in self.rates])
         return {"all": everything, "rates": rates}
 
 

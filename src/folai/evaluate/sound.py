@@ -114,12 +114,15 @@ class SoundReport:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, times in seconds; None stands for NaN."""
-        return {
-            "truth": str(self.truth),
-            "peak_normalised": self.options.measure.peak_normalised,
-            "piece": self.options.measure.piece,
-            "systems": [_system_facts(system) for system in self.systems],
-        }
+        facts: dict[str, Any] = jsonable(
+            {
+                "truth": str(self.truth),
+                "peak_normalised": self.options.measure.peak_normalised,
+                "piece": self.options.measure.piece,
+                "systems": [_system_facts(system) for system in self.systems],
+            }
+        )
+        return facts
 
 
 def evaluate_sound(
@@ -231,15 +234,11 @@ def _system_facts(system: SystemScore) -> dict[str, Any]:
         },
         "errors": system.errors,
         "counted": system.counted(),
-        "skill": {form: _known(system.skill(form)) for form in ("16k", "44k")},
-        "means": {name: jsonable(asdict(system.mean(name))) for name in figures},
-        "sets": [jsonable(asdict(score)) | {"warning": score.warning} for score in system.sets],
-        "pieces": [jsonable(asdict(piece)) for piece in system.pieces],
+        "skill": {form: system.skill(form) for form in ("16k", "44k")},
+        "means": {name: asdict(system.mean(name)) for name in figures},
+        "sets": [asdict(score) | {"warning": score.warning} for score in system.sets],
+        "pieces": [asdict(piece) for piece in system.pieces],
     }
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def cores() -> int:

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from folai.render.paint import Array, Generator
 
 STROKE_RATE = 1000.0  # Hz
+FALLING = 0.55  # share of the time before a hit in which a tool comes down, at most
+STEEPEST = 1.8  # a fall from a height with a final speed takes this times height / speed, at least
 AT_EASE = 1.2  # picture heights per second, at most, between places that are struck
 
 
@@ -164,7 +166,7 @@ class Choreography:
 
     def soonest(self, speed: float) -> float:
         """Seconds that a hit with `speed` needs, so that its swing is as high as `least`."""
-        return 1.8 * self.least / (0.55 * speed)
+        return STEEPEST * self.least / (FALLING * speed)
 
     def travel(self, place: tuple[float, float], start: float, end: float) -> None:
         """Move over the ground between two times, both later than what was planned before.
@@ -212,8 +214,8 @@ class Choreography:
 
     def _fall(self, gap: float, speed: float, lift: float) -> tuple[float, float]:
         """(seconds, height) of a fall to strike with `speed` that leaves time for the lift."""
-        fall = min(lift * self.rng.uniform(1.8, 2.9) / speed, 0.55 * gap)
-        return fall, min(lift, speed * fall / 1.8)
+        fall = min(lift * self.rng.uniform(STEEPEST, 2.9) / speed, FALLING * gap)
+        return fall, min(lift, speed * fall / STEEPEST)
 
     def _rebound(self, speed: float, lift: float, longest: float) -> None:
         if speed < 0.05:
