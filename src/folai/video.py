@@ -94,16 +94,17 @@ def iter_frames(
 ) -> Iterator[Frame]:
     """Yield the pictures of a clip as they are shown, upright, `height` pixels high.
 
-    With `max_fps`, pictures that follow the last one kept by less than 1 / max_fps (less 10 %,
-    so that 31 frames a second is not halved to honour 30) are left out. A clip that is damaged or
-    cut short gives what decodes, and a warning says how much that was.
+    With `max_fps`, a clip that has more frames a second is thinned: pictures that follow the last
+    one kept by less than 1 / max_fps (less 10 %, so that 31 frames a second is not halved to honour
+    30) are left out; where it has not more but comes in bursts, those by less than 60 % of that. A
+    clip that is damaged or cut short gives what decodes, and a warning says how much that was.
 
     Raises ValueError as `probe` does, and at the end if the clip has fewer than two pictures.
     """
-    closest = 0.9 / max_fps if max_fps else 0.0
     shrink = VideoReformatter()
     with open_media(path) as container:
         stream = require_video(container, path)
+        closest = _closest(stream, max_fps)
         stream.thread_type = "AUTO"
         count, last_kept, time = 0, float("-inf"), 0.0
         for time, picture in _timed(container, stream):
@@ -112,6 +113,14 @@ def iter_frames(
                 last_kept = time
                 yield Frame(time, _upright(picture, height, shrink))
         _check_complete(path, container, stream, count, time)
+
+
+def _closest(stream: VideoStream, max_fps: float | None) -> float:
+    """Seconds between pictures that are kept, at least."""
+    if max_fps is None:
+        return 0.0
+    average = float(stream.average_rate or max_fps + 1.0)
+    return (0.6 if average <= max_fps else 0.9) / max_fps
 
 
 def resample_frames(frames: Iterable[Frame], fps: float = 30.0) -> Iterator[Frame]:

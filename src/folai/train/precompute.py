@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,6 +44,8 @@ RENDERED_SECONDS = 8.0  # of each rendered clip
 _VERSION = 3  # raise when what is stored changes
 _RATES = (0.55, 0.4, 0.05)  # how often a guise keeps every, every second, every third frame
 _GUISE_HEIGHT = 256  # pixels, of the pictures other cameras come nearer to
+VARIABLE = 0.0  # stands for a frame rate that varies
+SHORTEST = 0.02  # seconds from picture to picture in such clips: what is closer is thinned out
 _SLOW = 20.0  # fps below which it keeps every frame
 
 
@@ -224,10 +227,13 @@ def _render(seed: int) -> dict[str, NDArray[Any]]:
     """Films a random scene as two cameras would, and takes down what sounds."""
     rng = np.random.default_rng([seed, 1])
     scene = random_scene(seed, duration=RENDERED_SECONDS)
-    fps = float(rng.choice([24, 25, 30000 / 1001, 30, 30]))
+    fps = float(rng.choice([24, 25, 30000 / 1001, 30, 30, VARIABLE]))
     shutter = float(rng.choice([0.25, 0.5, 0.8, 1.0]))  # share of the frame, hence of the blur
     exposures = 3 if shutter < 0.4 else 4
-    filmed = render_frames(scene, fps=fps, size=FLOW_SIZE, shutter=shutter, exposures=exposures)
+    times = list(_variable_times(rng)) if fps == VARIABLE else None
+    filmed = render_frames(
+        scene, fps=fps or 30.0, times=times, size=FLOW_SIZE, shutter=shutter, exposures=exposures
+    )
     frames = [Frame(time, image) for time, image in filmed]
     plain = Pictures.join(iter_pictures(frames))
     action = Action(plain)
@@ -242,6 +248,14 @@ def _render(seed: int) -> dict[str, NDArray[Any]]:
         seen = seen_as(random_guise(rng, rates, action), frames, rng)
         arrays |= {f"edges{index}": seen.edges, f"cells{index}": seen.cells}
     return arrays
+
+
+def _variable_times(rng: np.random.Generator) -> Array:
+    """Times of the pictures of a clip whose frame rate varies, as telephones' and screens' does."""
+    usual, spread = 1 / rng.uniform(20, 32), rng.uniform(0.05, 0.45)
+    intervals = usual * rng.uniform(1 - spread, 1 + spread, math.ceil(RENDERED_SECONDS * 60))
+    times = np.concatenate([[0.0], np.cumsum(np.maximum(intervals, SHORTEST))])
+    return np.asarray(times[times < RENDERED_SECONDS], np.float64)
 
 
 def _as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
