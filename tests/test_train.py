@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from folai.checkpoints import join_mappers, load_mapper
+from folai.checkpoints import MAPPER, join_mappers, load_mapper
 from folai.features import CHANNELS, GRID, Pictures
 from folai.mapper import frame_times
 from folai.models.rms_mapper import MapperConfig, RMSMapper
@@ -98,6 +99,28 @@ def test_the_loss_falls_on_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     train_mapper(replace(TINY, out=tmp_path, steps=40, log_every=10), said.append)
     losses = [row[1] for row in table(said)]
     assert losses[-1] < losses[0] - 0.3
+
+
+def test_training_starts_from_given_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "load_examples", lambda options, log: [still_clip()])
+    options = replace(TINY, init=MAPPER, out=tmp_path, steps=1, learning_rate=0.0)
+    trained = load_mapper(train_mapper(options, lambda text: None))
+    assert len(trained) == 1
+    assert torch.equal(trained[0].bins.weight, load_mapper()[0].bins.weight)
+    with pytest.raises(ValueError, match="its inputs are both, not flow"):
+        train_mapper(replace(options, inputs="flow"))
+    with pytest.raises(ValueError, match="not found"):
+        train_mapper(replace(options, init=tmp_path / "none.safetensors"))
+
+
+def test_onsets_are_not_taught_where_a_cut_hides_what_came_before():
+    rng = np.random.default_rng(0)
+    example = lasting(8.0, 0.0)
+    windows = islice(batches([example], 1, 60, 4, rng), 60)
+    masked = [not window.known[0, 0] for window in windows]
+    assert 45 < sum(masked) < 60, "all but those that begin where the clip does"
+    window = next(batches([still_clip()], 1, 60, 4, rng))
+    assert window.known.all(), "a clip's own beginning is all that can be seen of it"
 
 
 @pytest.fixture

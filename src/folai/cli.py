@@ -155,6 +155,7 @@ def _train(parsed: Namespace, train: Callable[..., Path], options: Any) -> None:
 
 
 def _train_mapper(parsed: Namespace) -> None:
+    from folai.checkpoints import MAPPER
     from folai.train.rms_mapper import TrainOptions, train_mapper
 
     options = TrainOptions(
@@ -165,6 +166,7 @@ def _train_mapper(parsed: Namespace) -> None:
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         inputs=parsed.inputs,
+        init=MAPPER if parsed.init == Path("shipped") else parsed.init,
         fold=parsed.fold,
         seed=parsed.seed,
         threads=parsed.threads,

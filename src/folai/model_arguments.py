@@ -54,6 +54,12 @@ def add_train(commands: Any) -> None:
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
+    command.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="weights to start from (`shipped`: folai's own) instead of from nothing",
+    )
     _add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
     _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
     command = add_command(

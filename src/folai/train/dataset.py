@@ -24,6 +24,8 @@ from folai.train.precompute import TRUTH_RATE
 Array = NDArray[np.float64]
 EVERYWHERE = (-math.inf, math.inf)
 _ONSET_WIDTH = 0.016  # seconds; sigma of the bump that marks an onset in the target
+_AT_START = 0.08  # how often a window is a clip's first: nothing tells there what came before
+_UNSEEN = 3  # steps at a window's start in which onsets are not taught, where it is cut from a clip
 _FLOW = len(FLOW_CHANNELS)
 _MIRRORED = [
     CHANNELS.index({"right": "left", "left": "right"}.get(name, name)) for name in CHANNELS
@@ -96,7 +98,8 @@ def batches(
 def _window(example: Example, steps: int, upsample: int, rng: np.random.Generator) -> Batch:
     view = int(rng.integers(len(example.views)))
     pictures = example.views[view]
-    first = int(rng.integers(max(1, pictures.num_steps - steps + 1)))
+    last = max(0, pictures.num_steps - steps)
+    first = 0 if rng.random() < _AT_START else int(rng.integers(last + 1))
     part = pictures.part(first, first + steps)
     times = frame_times(part.edges, upsample)
     rms, onset = truth_at(example, times)
@@ -106,6 +109,8 @@ def _window(example: Example, steps: int, upsample: int, rng: np.random.Generato
     known = np.full_like(rms, example.onsets is not None)
     begin, end = example.annotated
     known *= (times + example.offset >= begin) & (times + example.offset <= end)
+    if first > 0:  # what was seen before the window belongs to what sounds where it begins
+        known[: _UNSEEN * upsample] = 0.0
     truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()
     cells, spans = _pad(cells, steps), _pad(spans, steps)
     spans = torch.where(spans > 0, spans, 1 / 30)

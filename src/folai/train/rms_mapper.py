@@ -11,6 +11,7 @@ to the true time, hears it. Stop the run whenever you like: the same command goe
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import time
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.checkpoints import save_mapper
+from folai.checkpoints import load_mapper, save_mapper
 from folai.evaluate.metrics import RMS_RATE, EnvelopeCorrelation, envelope_correlation
 from folai.features import Pictures
 from folai.mapper import (
@@ -60,6 +61,7 @@ class TrainOptions:
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
     shape_weight: float = 1.0  # of the correlation term
     inputs: str = "both"
+    init: Path | None = None  # weights to start from, the first model of them; None: at random
     fold: Fold | None = None  # leaves some recordings out, for cross-validation
     seed: int = 0
     threads: int = 1
@@ -76,15 +78,18 @@ class TrainOptions:
 
 
 def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
-    """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
+    """Trains, and returns the weights file.
+
+    Raises ValueError if there is nothing to train on, or nothing to start from where it was asked.
+    """
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(options.seed)
+    model = first_model(options).to(device)
+    config = model.config
     examples = load_examples(options, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    torch.manual_seed(options.seed)
-    config = MapperConfig(inputs=options.inputs)  # type: ignore[arg-type]  # checked by the config
-    model = RMSMapper(config).to(device)
     average = copy.deepcopy(model).eval()  # of the weights over the last few hundred steps
     optimiser = torch.optim.AdamW(
         model.parameters(), options.learning_rate, weight_decay=options.weight_decay
@@ -122,6 +127,17 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     weights = options.out / "mapper.safetensors"
     save_mapper([average.cpu()], weights, {**_plain(options), "trained_steps": options.steps})
     return weights
+
+
+def first_model(options: TrainOptions) -> RMSMapper:
+    """What training starts from: a new model, or one of the weights of an earlier run."""
+    if options.init is None:
+        return RMSMapper(MapperConfig(inputs=options.inputs))  # type: ignore[arg-type]
+    model = load_mapper(options.init)[0]
+    if model.config.inputs != options.inputs:
+        fault = f"{options.init}: its inputs are {model.config.inputs}, not {options.inputs}"
+        raise ValueError(f"{fault}; train with the same")
+    return model
 
 
 # Data
@@ -326,5 +342,6 @@ def _resume(
 
 def _plain(options: TrainOptions) -> dict[str, Any]:
     """The options as JSON can hold them, without the machine's own paths."""
-    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "out", "cache")}
+    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "out", "cache", "init")}
+    kept["init"] = options.init and hashlib.sha256(options.init.read_bytes()).hexdigest()
     return json.loads(json.dumps(kept))  # type: ignore[no-any-return]
