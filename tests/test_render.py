@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from folai.render import KINDS, demo_scene, random_scene, render_frames, write_clip
+from folai.render import KINDS, demo_scene, random_scene, render_frames, tools, write_clip
 from folai.render.actors import Hand, Leg, Rod, Tool, View
 from folai.render.motion import Choreography, Contact, Voice, bounces, still
 from folai.render.motion import path as path_of
@@ -87,10 +87,32 @@ def test_every_hit_can_be_seen_coming(kind):
     for seed in range(8):
         scene = random_scene(seed, kind=kind)
         for tool in (actor for actor in scene.actors if isinstance(actor, Tool)):
-            there = replace(tool, ground=still((0.0, 0.0)), away=None)
             for time in (t for t in scene.onsets if abs(tool.height(t)[0]) < 1e-9):
+                there = replace(tool, ground=still(tool.ground(time)), away=None)
                 tips = np.array([there.tip(t) for t in np.linspace(time - 0.4, time, 30)])
                 assert np.ptp(tips, axis=0).max() > 0.045, (seed, time)
+
+
+def test_heights_show_wherever_something_is_struck():
+    """A near eye above can undo the way up: what rises towards it also leaves the middle."""
+    rng = np.random.default_rng(0)
+    views = [tools.random_view(rng) for _ in range(300)]
+    shares = [tools.shown_share(view, tools.surface(rng, view)) for view in views]
+    assert min(shares) > tools.LEAST_SHARE
+    hidden = View((0.0, -0.3), perspective=0.9)
+    assert tools.shown_share(hidden, (0.0, 0.3)) < 0.05
+    assert tools.surface(rng, hidden)[1] < 0.1
+
+
+@pytest.mark.parametrize("kind", ["strike", "drum", "hammer", "chop", "typing"])
+def test_what_is_struck_is_in_view(kind):
+    """Only drags may lead out of the picture, and cameras that pan or are cut may lose a little."""
+    for seed in range(12):
+        scene = random_scene(seed, kind=kind)
+        tipped = [actor for actor in scene.actors if isinstance(actor, Tool)]
+        for tool in tipped if not scene.camera.moves else ():
+            for time in tool.height.times[tool.height.values[:, 0] == 0.0]:
+                assert _in_view(scene, tool, time, 0.04), (seed, time)
 
 
 def test_bounces_are_free_fall():

@@ -160,6 +160,9 @@ class Tool:
     lag: float = 0.0  # s by which the hand is behind the tip: it still falls when the tip strikes
     sway: float = 0.0
     away: Path | None = None  # where the person steps aside, moves all by this much
+    shoulder: tuple[float, float] | None = None  # whence the arm comes; None: from far outside
+    limb: float = 0.6  # the arm's length from a shoulder to the wrist
+    bend: float = 1.0  # -1 or 1, the side to which its elbow goes
 
     @property
     def length(self) -> float:
@@ -216,10 +219,26 @@ class Tool:
         if self.rod:
             self.rod.draw(canvas, wrist, end, up)
         if self.hand:
-            swing = self.arm + self.sway * np.sin(1.7 * time) + 0.25 * height
-            elbow = wrist + 1.3 * np.array([np.cos(swing), np.sin(swing)])
+            elbow = self._elbow(wrist, height, time)
+            if self.shoulder is not None:
+                wide = 1.4 * self.hand.size
+                canvas.polygon(
+                    taper(np.array(self.shoulder), elbow, wide, 0.9 * wide),
+                    shade(self.hand.sleeve, 0.85),
+                )
             pointing = end - wrist if np.linalg.norm(end - wrist) > 1e-3 else heading
             self.hand.draw(canvas, wrist, pointing, elbow)
+
+    def _elbow(self, wrist: Array, height: float, time: float) -> Array:
+        """Picture point [2] of the elbow: where two equal limbs from shoulder and wrist meet."""
+        if self.shoulder is None:
+            swing = self.arm + self.sway * np.sin(1.7 * time) + 0.25 * height
+            return np.asarray(wrist + 1.3 * np.array([np.cos(swing), np.sin(swing)]))
+        reach = wrist - np.array(self.shoulder)
+        distance = float(np.linalg.norm(reach))
+        out = np.sqrt(max(0.0, self.limb**2 - distance**2)) / 2
+        side = np.array([reach[1], -reach[0]]) / (distance + 1e-9)
+        return np.asarray(self.shoulder + reach / 2 + self.bend * out * side)
 
 
 @dataclass(frozen=True, eq=False)

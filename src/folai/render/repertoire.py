@@ -6,21 +6,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from folai.render import bodies, flashes, tools
+from folai.render import bodies, flashes, people, tools
 from folai.render.paint import Generator
 from folai.render.scene import Scene
 from folai.render.stage import Act, set_scene
 
 # How often a kind is drawn, and the action that plays it.
 ACTS: dict[str, tuple[float, Callable[[Generator, float], Act]]] = {
-    "strike": (0.38, tools.strike),
-    "scrape": (0.15, tools.scrape),
+    "strike": (0.27, tools.strike),
+    "scrape": (0.12, tools.scrape),
     "bounce": (0.08, bodies.bounce),
-    "steps": (0.07, bodies.steps),
-    "drum": (0.06, tools.drum),
-    "hammer": (0.05, tools.hammer),
-    "chop": (0.04, tools.chop),
-    "typing": (0.03, tools.typing),
+    "steps": (0.08, bodies.steps),
+    "drum": (0.07, tools.drum),
+    "perform": (0.07, people.perform),
+    "hammer": (0.07, tools.hammer),
+    "chop": (0.05, tools.chop),
+    "typing": (0.05, tools.typing),
     "clap": (0.02, tools.clap),
     "shot": (0.04, flashes.shoot),
     "burst": (0.03, flashes.burst),

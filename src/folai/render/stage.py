@@ -9,7 +9,7 @@ import numpy as np
 from folai.render import paint
 from folai.render.actors import Actor, Impact, View
 from folai.render.motion import Contact, Path, Stroke, Voice, glide, still
-from folai.render.paint import Array, Generator, Sprite, hsv, natural_colour
+from folai.render.paint import Array, Generator, Sprite, hsv, natural_colour, rotation
 from folai.render.props import (
     Drifter,
     Foliage,
@@ -25,6 +25,8 @@ from folai.render.scene import Camera, Layer, Light, Scene, shake_of
 Place = tuple[float, float]
 BACKDROP_ROWS = 480  # pixels of a backdrop's height
 BACKDROP = (2.6, 1.5)  # its width and height in picture heights
+IN_VIEW = np.array([0.6, 0.43])  # picture heights from the middle, within which things are struck
+MOST_SHAKE = 0.012  # picture heights, of a camera held by hand: more would hide what it films
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,8 @@ def _plate(rng: Generator, name: str, blur: float = 0.0) -> Sprite:
 def camera(rng: Generator, act: Act, duration: float) -> Camera:
     """Six in ten stand still; the rest are held by hand, pan, zoom, or cut once."""
     look = np.array([0.0, 0.0, rng.uniform(-0.12, 0.25), rng.normal(0, 0.08)])
+    if act.follow is None:
+        look[:2] = _framing(look, act)
     mirror = bool(rng.random() < 0.5)
     if act.follow is not None:
         keys = act.follow
@@ -242,7 +246,7 @@ def camera(rng: Generator, act: Act, duration: float) -> Camera:
     style = rng.choice(["still", "held", "pan", "cut"], p=(0.6, 0.25, 0.11, 0.04))
     shake = np.zeros((0, 4, 3))
     if style == "held" or (style == "pan" and rng.random() < 0.5):
-        shake = shake_of(rng, rng.lognormal(np.log(0.006), 0.8))
+        shake = shake_of(rng, min(rng.lognormal(np.log(0.006), 0.8), MOST_SHAKE))
     move = rng.normal(0, 1, 4) * (0.1, 0.06, 0.12, 0.03)
     if style == "pan":
         keys = glide(np.linspace(0, duration, 4), [look + move * s for s in rng.uniform(-1, 1, 4)])
@@ -251,6 +255,21 @@ def camera(rng: Generator, act: Act, duration: float) -> Camera:
         at = rng.uniform(0.2, 0.8) * duration
         return Camera(glide((at, at + 1e-4), (look, look + 1.5 * move)), shake, mirror)
     return Camera(still(tuple(look)), shake, mirror)
+
+
+def _framing(look: Array, act: Act) -> Array:
+    """Where [2] a camera that looks like this must look for all that is struck to be in view.
+
+    Who walks or rolls over wide ground may leave at the sides.
+    """
+    if not act.impacts:
+        return look[:2]
+    linear = float(np.exp(look[2])) * rotation(float(look[3]))
+    seen = (np.stack([impact.place for impact in act.impacts]) - look[:2]) @ linear.T
+    low = np.minimum(seen.min(axis=0) + IN_VIEW, 0.0)
+    high = np.maximum(seen.max(axis=0) - IN_VIEW, 0.0)
+    too_far = (low + high) * (not act.on_ground, True)
+    return np.asarray(look[:2] + np.linalg.solve(linear, too_far))
 
 
 def light(rng: Generator) -> Light:

@@ -5,16 +5,18 @@ Each is a function of a generator and a duration in seconds that returns an `Act
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from folai.render.actors import Arm, Hand, Impact, Rod, Tool, View
-from folai.render.motion import STROKE_RATE, Choreography, Path, Voice, glide, still
+from folai.render.motion import AT_EASE, STROKE_RATE, Choreography, Path, Voice, glide, still
 from folai.render.paint import Array, Generator, hsv, natural_colour, skin_colour
 from folai.render.stage import Act, Place, some_material
 
 LEAST_SHOWN = 0.06  # picture heights that a tool travels in the picture before every hit
+LEAST_SHARE = 0.25  # of a height that shows as a way in the picture
 
 # --- choices --------------------------------------------------------------------------------------
 
@@ -31,9 +33,18 @@ def random_view(rng: Generator) -> View:
     return View(up, perspective, light, rng.choice([rng.uniform(0.0, 0.2), rng.uniform(0.2, 0.7)]))
 
 
-def least_lift(view: View) -> float:
-    """How high a tool must rise for its hits to be seen coming from this view, picture heights."""
-    return LEAST_SHOWN / max(0.25, float(np.hypot(*view.up)))
+def least_lift(view: View, place: Place) -> float:
+    """How high a tool must rise there for its hits to be seen coming, picture heights."""
+    return LEAST_SHOWN / max(LEAST_SHARE, shown_share(view, place))
+
+
+def shown_share(view: View, place: Place) -> float:
+    """How far in the picture a small height displaces what is above `place`, a unit of height.
+
+    What is nearer to the eye moves away from the picture's middle, which low in a picture that is
+    seen from above undoes much of the way up.
+    """
+    return float(np.hypot(*(np.array(view.up) + view.perspective * np.array(place))))
 
 
 def random_hand(rng: Generator, size: float, *, flat: bool = False) -> Hand:
@@ -65,16 +76,24 @@ def random_rod(rng: Generator) -> Rod:
 
 
 def surface(rng: Generator, view: View) -> Place:
-    """Where the struck point is: low in the picture when seen from the side."""
+    """Where the struck point is: low in the picture when seen from the side, and nowhere where
+    heights hardly show."""
     low = 0.22 if view.up[1] < -0.9 else 0.1
-    return float(rng.normal(0.05, 0.15)), float(np.clip(rng.normal(low, 0.09), -0.2, 0.38))
+    while True:
+        place = float(rng.normal(0.05, 0.15)), float(np.clip(rng.normal(low, 0.09), -0.2, 0.38))
+        if shown_share(view, place) > LEAST_SHARE:
+            return place
+        low -= 0.02
 
 
 def placed(
     rng: Generator, plan: Choreography, act: Act, hand: Hand | None, rod: Rod | None,
-    direction: float,
+    direction: float, grip: float | None = None, follow: float | None = None,
 ) -> Tool:  # fmt: skip
-    """The tool of a finished plan, put on the act's surface; its sounds join the act."""
+    """The tool of a finished plan, put on the act's surface; its sounds join the act.
+
+    `grip` and `follow` are as `Tool` has them, and drawn at random where they are not given.
+    """
     ground, height = plan.finish()
     ground = replace(ground, values=ground.values + np.array(act.place))
     act.contacts += plan.contacts
@@ -88,8 +107,8 @@ def placed(
     tool = Tool(
         ground, height, act.view, hand, rod, direction,
         arm=direction + np.pi + rng.normal(0, 0.45),
-        grip=rng.uniform(0.05, 0.55) * (rod.length if rod else 0.15),
-        follow=rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.4, 1.1)]),
+        grip=rng.uniform(0.05, 0.55) * (rod.length if rod else 0.05) if grip is None else grip,
+        follow=_random_follow(rng) if follow is None else follow,
         lag=rng.choice([0.0, rng.uniform(0.0, 0.08)], p=(0.3, 0.7)),
         sway=rng.uniform(0, 0.08),
     )  # fmt: skip
@@ -100,12 +119,18 @@ def placed(
     return tool if _shown(tool, times) >= LEAST_SHOWN else replace(tool, follow=1.0)
 
 
+def _random_follow(rng: Generator) -> float:
+    return float(rng.choice([rng.uniform(0.1, 0.4), rng.uniform(0.4, 1.1)]))
+
+
 def _shown(tool: Tool, contacts: Array) -> float:
     """How far its height moves the tip in the picture in the 0.3 s before a contact, at least."""
-    there = replace(tool, ground=still((0.0, 0.0)))
-    times = contacts[:, None] - np.linspace(0.0, 0.3, 7)
-    tips = np.array([there.tip(float(time)) for time in times.ravel()]).reshape(*times.shape, 2)
-    return float(np.ptp(tips, axis=1).max(axis=-1).min(initial=np.inf))
+    ways = []
+    for contact in contacts:
+        there = replace(tool, ground=still(tool.ground(contact)))
+        tips = np.array([there.tip(float(contact - before)) for before in np.linspace(0, 0.3, 7)])
+        ways.append(float(np.ptp(tips, axis=0).max()))
+    return min(ways, default=np.inf)
 
 
 # --- a stick that strikes and scrapes -------------------------------------------------------------
@@ -129,11 +154,10 @@ def silent(rng: Generator, duration: float) -> Act:
 
 def _stick(rng: Generator, duration: float, *, scrapes: float, silent: bool = False) -> Act:
     material, view = some_material(rng), random_view(rng)
-    plan = Choreography(
-        rng, material.voice(rng), hover=rng.uniform(0.1, 0.35), least=least_lift(view)
-    )
-    _improvise(rng, plan, duration, scrapes=scrapes, silent=silent)
     act = Act(material, view, place=surface(rng, view))
+    least, hover = least_lift(view, act.place), rng.uniform(0.1, 0.35)
+    plan = Choreography(rng, material.voice(rng), hover=hover, least=least)
+    _improvise(rng, plan, duration, scrapes=scrapes, silent=silent)
     hand = random_hand(rng, rng.lognormal(np.log(0.21), 0.3))
     tool = placed(rng, plan, act, hand, random_rod(rng), rng.normal(0.0, 0.5))
     if rng.random() < 0.25:
@@ -150,7 +174,7 @@ def _improvise(
     speed, lift = rng.lognormal(np.log(4.5), 0.5), rng.uniform(0.1, 0.65)
     recovers = bool(rng.random() < 0.75)
     swipes = scrapes > 0 and bool(rng.random() < 0.7)
-    feints, rests, doubles = rng.choice([0.1, 0.3]), rng.uniform(0, 0.6), rng.choice([0.0, 0.15])
+    feints, rests, doubles = rng.choice([0.03, 0.15]), rng.uniform(0, 0.6), rng.choice([0.0, 0.15])
     plan.wait(rng.uniform(0.05, 0.6), rng.uniform(0.08, 0.35))
     while plan.now < duration - 0.4:
         place = (float(rng.normal(0, spread)), float(rng.normal(0, 0.4 * spread)))
@@ -239,12 +263,19 @@ def rhythm(rng: Generator, duration: float, rate: float, swing: float) -> list[f
     return times
 
 
-def beat(plan: Choreography, times: list[float], speed: float, lift: float, spread: float) -> None:
+def beat(
+    plan: Choreography, times: list[float], speed: float, lift: float, spread: float,
+    places: Sequence[Place] = (),
+) -> None:  # fmt: skip
     """Hit at each time, as hard and as high as the time between allows; what comes too soon for a
-    swing that can be seen is left out."""
+    swing that can be seen is left out. Of `places` one is struck that can be reached in time."""
     rng, home = plan.rng, plan.place
     for index, time in enumerate(times):
         room = times[index + 1] - time if index + 1 < len(times) else 0.5
+        if places and rng.random() < 0.5:
+            here, far = plan.place, 0.45 * AT_EASE * (time - plan.now)
+            near = [p for p in places if np.hypot(p[0] - here[0], p[1] - here[1]) <= far]
+            home = near[rng.integers(len(near))] if near else home
         place = (home[0] + float(rng.normal(0, spread)), home[1])
         fast = min(speed, 4.4 * lift / (time - plan.now) + 0.4) * rng.lognormal(0, 0.3)
         fast = float(np.clip(fast, 0.6, 6.0))
@@ -267,7 +298,8 @@ def drum(rng: Generator, duration: float) -> Act:
     for side in (-1.0, 1.0):
         mine = [time for index, time in enumerate(beats) if (index % 2 == 0) == (side < 0)]
         place = (side * apart / 2, 0.0)
-        plan = Choreography(rng, voice, place=place, hover=0.12, least=least_lift(view))
+        least = least_lift(view, act.place)
+        plan = Choreography(rng, voice, place=place, hover=0.12, least=least)
         beat(plan, mine, rng.uniform(1.0, 4.0), rng.uniform(0.08, 0.4), 0.01)
         direction = -np.pi / 2 - side * rng.uniform(0.1, 0.9)
         act.actors.append(placed(rng, plan, act, hand, rod, direction))
@@ -279,7 +311,7 @@ def hammer(rng: Generator, duration: float) -> Act:
     material, view = some_material(rng, "wood", "metal", "rock"), random_view(rng)
     act = Act(material, view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), 0.035, 0.03, natural_colour(rng), head=rng.uniform(0.07, 0.16))
-    plan = Choreography(rng, material.voice(rng), hover=0.2, least=least_lift(view))
+    plan = Choreography(rng, material.voice(rng), hover=0.2, least=least_lift(view, act.place))
     times = rhythm(rng, duration, rng.uniform(0.8, 3.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.7), 0.0)
     hand = random_hand(rng, rng.uniform(0.16, 0.26))
@@ -293,11 +325,12 @@ def chop(rng: Generator, duration: float) -> Act:
     act = Act(some_material(rng, "wood", "plastic"), view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), blade=rng.uniform(0.06, 0.13), colour=natural_colour(rng))
     voice = replace(act.material.voice(rng), rebound=0.0, decay=rng.uniform(0.02, 0.06))
-    plan = Choreography(rng, voice, hover=0.1, least=least_lift(view))
+    plan = Choreography(rng, voice, hover=0.1, least=least_lift(view, act.place))
     times = rhythm(rng, duration, rng.uniform(1.0, 6.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(0.8, 2.0), rng.uniform(0.06, 0.2), 0.05)
-    tool = placed(rng, plan, act, random_hand(rng, 0.2), rod, rng.normal(0, 0.3))
-    act.actors.append(replace(tool, grip=rng.uniform(0.02, 0.1)))
+    hand, grip = random_hand(rng, 0.2), rng.uniform(0.02, 0.1)
+    tool = placed(rng, plan, act, hand, rod, rng.normal(0, 0.3), grip=grip)
+    act.actors.append(replace(tool, lag=0.0))  # a hand still sinking would be all that is seen
     return act
 
 
@@ -313,11 +346,12 @@ def typing(rng: Generator, duration: float) -> Act:
     rod = Rod(0.7 * size, 0.2 * size, 0.16 * size, hand.skin, tail=0.0)
     for finger in range(8):
         x = (finger - 3.5) * 0.24 * size + (gap if finger > 3 else -gap)
-        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04, least=least_lift(view))
+        least = least_lift(view, act.place)
+        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04, least=least)
         mine = [time for time, owner in zip(beats, owners, strict=True) if owner == finger]
         beat(plan, mine, 1.5, rng.uniform(0.06, 0.14), 0.1 * size)
-        tool = placed(rng, plan, act, None, rod, -np.pi / 2 + rng.normal(0, 0.1))
-        act.actors.append(replace(tool, grip=0.3 * size, follow=0.1))
+        direction = -np.pi / 2 + rng.normal(0, 0.1)
+        act.actors.append(placed(rng, plan, act, None, rod, direction, grip=0.3 * size, follow=0.1))
     for side in (-1, 1):
         wrist = (act.place[0] + side * (0.48 * size + gap), act.place[1] + 0.6 * size)
         act.actors.append(Arm(hand, still(wrist), np.pi / 2 - 0.4 * side, -np.pi / 2))
@@ -328,7 +362,7 @@ def clap(rng: Generator, duration: float) -> Act:
     """Two palms that meet in the middle of the picture, each half of the way."""
     act = Act(some_material(rng, "plastic"), View((-1.0, 0.0), 0.0, (0.0, 0.3), 0.05))
     voice = Voice(rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.05), 0.2)
-    plan = Choreography(rng, voice, least=least_lift(act.view))
+    plan = Choreography(rng, voice, least=least_lift(act.view, act.place))
     times = rhythm(rng, duration, rng.uniform(1.0, 4.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(1.0, 3.0), rng.uniform(0.1, 0.3), 0.0)
     hand = random_hand(rng, rng.uniform(0.2, 0.3), flat=True)
