@@ -166,6 +166,7 @@ def _train_mapper(parsed: Namespace) -> None:
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         inputs=parsed.inputs,
+        learning_rate=parsed.learning_rate,
         init=MAPPER if parsed.init == Path("shipped") else parsed.init,
         fold=parsed.fold,
         seed=parsed.seed,

@@ -48,7 +48,7 @@ def add_train(commands: Any) -> None:
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
     command.add_argument(
-        "--rendered", type=float, metavar="MINUTES", default=67.0, help="of drawn clips besides"
+        "--rendered", type=float, metavar="MINUTES", default=80.0, help="of drawn clips besides"
     )
     command.add_argument(
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
@@ -59,6 +59,9 @@ def add_train(commands: Any) -> None:
         type=Path,
         metavar="FILE",
         help="weights to start from (`shipped`: folai's own) instead of from nothing",
+    )
+    command.add_argument(
+        "--learning-rate", type=float, metavar="X", default=1e-3, help="at most (%(default)s)"
     )
     _add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
     _add_run(command, "mapper", steps=8000, cached="what is computed from clips")

@@ -9,7 +9,7 @@ Sound comes from contact alone: scenes are full of things that move and do not t
     props.py       what is struck, what it sheds, distractors
     scene.py       Scene: draw(time), envelope(frame_rate), onsets
     stage.py       materials, backdrop, camera, light round an action
-    tools.py, bodies.py, flashes.py  the actions
+    tools.py, bodies.py, people.py, flashes.py  the actions
     repertoire.py  one of them at random: random_scene
     showcase.py    demo_scene
     film.py        render_frames, write_clip

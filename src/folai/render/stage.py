@@ -273,13 +273,17 @@ def _framing(look: Array, act: Act) -> Array:
 
 
 def light(rng: Generator) -> Light:
+    """Some exposure and cast; sometimes it swells, or flickers a little as lamps do."""
     exposure = rng.lognormal(-0.1, 0.2)
     red, green, blue = exposure * np.exp(rng.normal(0, 0.1, 3))
+    gamma = float(rng.lognormal(0, 0.2))
+    swell = rng.uniform(0.01, 0.12) if rng.random() < 0.12 else 0.0
+    rate = float(np.exp(rng.uniform(np.log(0.2), np.log(12.0))))
     return Light(
         cast=(red, green, blue),
-        gamma=float(rng.lognormal(0, 0.2)),
-        flicker=rng.uniform(0.01, 0.12) if rng.random() < 0.12 else 0.0,
-        flicker_rate=float(np.exp(rng.uniform(np.log(0.2), np.log(12.0)))),
+        gamma=gamma,
+        flicker=swell / max(1.0, rate),
+        flicker_rate=rate,
         noise=float(rng.lognormal(np.log(2.0), 0.7)),
     )
 

@@ -1,11 +1,12 @@
 """Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
 
-    folai train mapper --data clips --rendered 67 --out runs/mapper
+    folai train mapper --data clips --rendered 80 --out runs/mapper
 
-Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Six in
-ten windows are rendered. A recording's offset between sound and picture is first estimated from the
-clip alone and then, twice during training, moved to where the model, which the rendered clips hold
-to the true time, hears it. Stop the run whenever you like: the same command goes on from its files.
+Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Two in
+three windows are rendered. A recording's offset between sound and picture is first estimated from
+the clip alone and then, twice during training, moved to where the model, which the rendered clips
+hold to the true time, hears it. Stop the run whenever you like: the same command goes on from its
+files.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ from folai.writing import written_whole
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
-    rendered_minutes: float = 67.0
-    rendered_share: float = 0.6  # of each batch
+    rendered_minutes: float = 80.0
+    rendered_share: float = 0.65  # of each batch
     steps: int = 8000
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
