@@ -13,7 +13,7 @@ from folai.render.motion import Choreography, Voice, bounces, glide, still
 from folai.render.paint import Array, Colour, Generator, Image, Sprite
 from folai.render.props import Target
 from folai.render.scene import Camera, Layer, Light, Scene
-from folai.render.stage import BACKDROP, MATERIALS, Act
+from folai.render.stage import BACKDROP, MATERIALS, Act, out_of_view
 from folai.render.tools import beat, placed
 
 DURATION = 6.0  # s
@@ -30,9 +30,11 @@ def demo_scene(seed: int = 0) -> Scene:
     box = Target(_box(rng), (-0.2, 0.23), act.impacts.copy(), shake=0.006)
     _ball(rng, act)
     act.place = (0.0, 0.44)
-    times = 4.45 + rng.uniform(0.0, 0.05) + np.arange(4) * rng.uniform(0.41, 0.43)
+    times = 4.03 + rng.uniform(0.0, 0.05) + np.arange(6) * rng.uniform(0.41, 0.43)
     walk(rng, act, Gait(0.2, 0.3, 2.35, lift=0.06, speed=0.9, start=-1.06), list(times))
-    contacts = [contact for contact in act.contacts if contact.time < DURATION]
+    camera = Camera(still((0.0, 0.0, 0.0, 0.0)), np.zeros((0, 4, 3)))
+    unseen = out_of_view(act, camera, (640, 360))  # the first step; the last comes after the end
+    contacts = [c for c in act.contacts if c.time < DURATION and c.time not in unseen]
     return Scene(
         kind="demo",
         duration=DURATION,
@@ -40,7 +42,7 @@ def demo_scene(seed: int = 0) -> Scene:
         actors=(box, *act.actors),
         heights=tuple(act.heights),
         layers=(Layer(_room(rng)),),
-        camera=Camera(still((0.0, 0.0, 0.0, 0.0)), np.zeros((0, 4, 3))),
+        camera=camera,
         light=Light(noise=1.2),
         floor=0.004,
         seed=seed,

@@ -96,7 +96,7 @@ def set_scene(rng: Generator, act: Act, kind: str, duration: float, seed: int) -
     behind, before = distractors(rng, duration)
     things = [] if act.on_ground else struck(rng, act)
     filmed = camera(rng, act, duration)
-    unseen = _out_of_view(act, filmed)
+    unseen = out_of_view(act, filmed, (344, 256))
     act.contacts = [contact for contact in act.contacts if contact.time not in unseen]
     act.strokes = [stroke for stroke in act.strokes if stroke.start not in unseen]
     contacts, strokes = levelled(rng, act, duration)
@@ -115,9 +115,9 @@ def set_scene(rng: Generator, act: Act, kind: str, duration: float, seed: int) -
     )
 
 
-def _out_of_view(act: Act, filmed: Camera) -> set[float]:
-    """Times at which something is touched outside the picture: it is not heard either."""
-    size = (344, 256)  # any of this shape
+def out_of_view(act: Act, filmed: Camera, size: tuple[int, int]) -> set[float]:
+    """Times at which something is touched outside a picture of the shape of `size`: it is not heard
+    either."""
     unseen = set()
     for impact in act.impacts:
         matrix = filmed.matrix(impact.time, size)
