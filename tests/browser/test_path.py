@@ -280,3 +280,25 @@ def find_all_again(page: Page, server) -> None:
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
     assert page.evaluate(state) == before
     wait_until(page, "document.querySelectorAll('#takes .row').length === 3")
+
+
+LATE_REPLY = """async () => {
+  const {refresh} = await import("/static/net/opening.js");
+  const {studio} = folai, ask = window.fetch;
+  const job = {id: "late", project: studio.project.id, kind: "generate", state: "done"};
+  studio.jobs.set("late", job);
+  window.fetch = async (...given) => {
+    if (given[0] !== `/api/projects/${studio.project.id}`) return ask(...given);
+    const told = await (await ask(...given)).json();
+    told.jobs.push({...job, state: "running"}, {...job, id: "other", state: "running"});
+    return Response.json(told);
+  };
+  try { await refresh(studio, false); } finally { window.fetch = ask; }
+  return ["late", "other"].map(id => studio.jobs.get(id).state);
+}"""
+
+
+def test_a_late_reply_does_not_bring_a_finished_job_back(page, new_server):
+    """News of a job's end may overtake the reply that still calls it running."""
+    open_studio(page, new_server)
+    assert page.evaluate(LATE_REPLY) == ["done", "running"]

@@ -2,6 +2,7 @@
 
 import { History } from "../envelope/history.js";
 import { Pyramid } from "../envelope/pyramid.js";
+import { OVER } from "../state/studio.js";
 import { getBytes, getJson } from "./api.js";
 import { curveOf } from "./binary.js";
 
@@ -94,7 +95,9 @@ export async function refresh(studio, whole) {
   const made = project.takes.filter((/** @type {any} */ take) => !known.has(take.id));
   studio.takes = project.takes;
   studio.references = project.references;
-  for (const job of project.jobs) studio.jobs.set(job.id, job);
+  for (const job of project.jobs) {
+    if (!OVER.includes(studio.jobs.get(job.id)?.state)) studio.jobs.set(job.id, job); // or this reply is older than the news
+  }
   if (whole) adopt(studio, project);
   await loadCurves(studio);
   return { made, videoChanged: project.video.url !== before.video.url || project.video.state !== before.video.state };

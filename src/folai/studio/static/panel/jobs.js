@@ -1,12 +1,12 @@
 /** Making takes: start, progress, cancel; and what other jobs have to say. */
 
 import { call, sendJson } from "../net/api.js";
+import { OVER } from "../state/studio.js";
 import { currentTake } from "./takes.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
 
-const OVER = ["done", "failed", "cancelled"];
 const FADE = 0.05; // seconds over which a part made anew is cross-faded
 /** @type {Record<string, string>} */
 const DOING = { generate: "Generating", predict: "Watching the picture", proxy: "Converting the video", export: "Exporting" };

@@ -19,6 +19,9 @@ import { Pyramid } from "../envelope/pyramid.js";
 /** @typedef {{name: string, gain_db: number, mute: boolean, solo: boolean}} Strip */
 /** @typedef {{curve: Curve, pyramid: Pyramid, saved: string | null, version: number, dirty: [number, number] | null}} Drawn */
 
+/** States in which a job stays. */
+export const OVER = ["done", "failed", "cancelled"];
+
 export class Studio extends EventTarget {
   /** @type {any} as in API.md */ project = null;
   /** @type {Layer[]} */ layers = [];
