@@ -72,7 +72,7 @@ def save_weights(
     card = {
         "format": f"folai-{kind}",
         "version": _VERSION,
-        "sha256": _sha256(path),
+        "sha256": sha256_of(path),
         **facts,
         "config": dict(config),
         "notes": dict(notes),
@@ -172,7 +172,7 @@ def _read_card(path: Path, kind: str) -> dict[str, Any]:
     known = {"format": f"folai-{kind}", "version": _VERSION}
     if not isinstance(card, dict) or {k: card.get(k) for k in known} != known:
         raise ValueError(f"{described}: not weights of {_a(kind)} that this version can read")
-    if card.get("sha256") != _sha256(path):
+    if card.get("sha256") != sha256_of(path):
         raise ValueError(f"{path}: damaged, its sha256 is not the recorded one; copy it again")
     return card
 
@@ -181,5 +181,6 @@ def _a(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

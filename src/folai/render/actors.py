@@ -140,6 +140,16 @@ class Rod:
             canvas.polygon(np.stack([box[0], box[1], middle[1], tip]), (255, 255, 255), 0.2)
 
 
+def _joint(start: Array, end: Array, limb: float, side: float) -> Array:
+    """Picture point [2] where two limbs of one length meet, from both points; bent by `side` of
+    what they can, -1 to 1."""
+    reach = end - start
+    distance = float(np.linalg.norm(reach))
+    bend = np.sqrt(max(0.0, limb**2 - distance**2 / 4))
+    across = np.array([-reach[1], reach[0]]) / (distance + 1e-9)
+    return np.asarray(start + reach / 2 + across * bend * side)
+
+
 @dataclass(frozen=True, eq=False)
 class Tool:
     """A rod (or bare hand, `rod` None) swung by a hand over a surface at the origin of `ground`.
@@ -230,15 +240,11 @@ class Tool:
             self.hand.draw(canvas, wrist, pointing, elbow)
 
     def _elbow(self, wrist: Array, height: float, time: float) -> Array:
-        """Picture point [2] of the elbow: where two equal limbs from shoulder and wrist meet."""
+        """Picture point [2] of the elbow."""
         if self.shoulder is None:
             swing = self.arm + self.sway * np.sin(1.7 * time) + 0.25 * height
             return np.asarray(wrist + 1.3 * np.array([np.cos(swing), np.sin(swing)]))
-        reach = wrist - np.array(self.shoulder)
-        distance = float(np.linalg.norm(reach))
-        out = np.sqrt(max(0.0, self.limb**2 - distance**2)) / 2
-        side = np.array([reach[1], -reach[0]]) / (distance + 1e-9)
-        return np.asarray(self.shoulder + reach / 2 + self.bend * out * side)
+        return _joint(np.array(self.shoulder), wrist, self.limb / 2, -self.bend)
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,11 +342,7 @@ class Leg:
         sole = self.tip(time)
         ankle = sole + np.array([-0.1 * self.facing * scale, -0.17 * scale])
         hip = self.hip(time)
-        reach = hip - ankle
-        distance = float(np.linalg.norm(reach))
-        bend = np.sqrt(max(0.0, scale**2 - distance**2 / 4))
-        side = np.array([-reach[1], reach[0]]) / (distance + 1e-9)
-        knee = ankle + reach / 2 + side * bend * (self.facing or 0.15)
+        knee = _joint(ankle, hip, scale, self.facing or 0.15)
         for start, end, wide, thin in ((hip, knee, 0.42, 0.33), (knee, ankle, 0.33, 0.24)):
             canvas.polygon(taper(start, end, wide * scale, thin * scale), self.trousers)
         canvas.polygon(oval(knee, 0.165 * scale), self.trousers)

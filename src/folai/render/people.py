@@ -150,7 +150,7 @@ def _arm(
     near = [p.place for p in pads if np.hypot(*(bust.shoulder(side) - p.place)) < 1.3 * reach]
     places = [(x - act.place[0] + 0.03 * side, y - act.place[1]) for x, y in near or [act.place]]
     home = min(places, key=lambda place: abs(place[0] - 0.25 * side * bust.size))
-    least = least_lift(act.view, act.place)
+    least = least_lift(act)
     plan = Choreography(rng, voice, place=home, hover=0.12 * bust.size, least=least)
     lift = max(rng.uniform(0.1, 0.4) * bust.size, least)
     beat(plan, beats, rng.uniform(1.0, 4.0), lift, 0.01, places)

@@ -234,8 +234,6 @@ def _plate(rng: Generator, name: str, blur: float = 0.0) -> Sprite:
 def camera(rng: Generator, act: Act, duration: float) -> Camera:
     """Six in ten stand still; the rest are held by hand, pan, zoom, or cut once."""
     look = np.array([0.0, 0.0, rng.uniform(-0.12, 0.25), rng.normal(0, 0.08)])
-    if act.follow is None:
-        look[:2] = _framing(look, act)
     mirror = bool(rng.random() < 0.5)
     if act.follow is not None:
         keys = act.follow
@@ -243,6 +241,7 @@ def camera(rng: Generator, act: Act, duration: float) -> Camera:
         values, slopes = (np.hstack([v, pad]) for v in (keys.values, keys.leaving))
         walk = Path(keys.times, values + look, slopes, slopes)
         return Camera(walk, shake_of(rng, rng.choice([0.0, 0.004])), mirror)
+    look[:2] = _framing(look, act)
     style = rng.choice(["still", "held", "pan", "cut"], p=(0.6, 0.25, 0.11, 0.04))
     shake = np.zeros((0, 4, 3))
     if style == "held" or (style == "pan" and rng.random() < 0.5):

@@ -33,9 +33,9 @@ def random_view(rng: Generator) -> View:
     return View(up, perspective, light, rng.choice([rng.uniform(0.0, 0.2), rng.uniform(0.2, 0.7)]))
 
 
-def least_lift(view: View, place: Place) -> float:
-    """How high a tool must rise there for its hits to be seen coming, picture heights."""
-    return LEAST_SHOWN / max(LEAST_SHARE, shown_share(view, place))
+def least_lift(act: Act) -> float:
+    """How high a tool must rise for the act's hits to be seen coming, picture heights."""
+    return LEAST_SHOWN / max(LEAST_SHARE, shown_share(act.view, act.place))
 
 
 def shown_share(view: View, place: Place) -> float:
@@ -155,8 +155,8 @@ def silent(rng: Generator, duration: float) -> Act:
 def _stick(rng: Generator, duration: float, *, scrapes: float, silent: bool = False) -> Act:
     material, view = some_material(rng), random_view(rng)
     act = Act(material, view, place=surface(rng, view))
-    least, hover = least_lift(view, act.place), rng.uniform(0.1, 0.35)
-    plan = Choreography(rng, material.voice(rng), hover=hover, least=least)
+    hover = rng.uniform(0.1, 0.35)
+    plan = Choreography(rng, material.voice(rng), hover=hover, least=least_lift(act))
     _improvise(rng, plan, duration, scrapes=scrapes, silent=silent)
     hand = random_hand(rng, rng.lognormal(np.log(0.21), 0.3))
     tool = placed(rng, plan, act, hand, random_rod(rng), rng.normal(0.0, 0.5))
@@ -298,8 +298,7 @@ def drum(rng: Generator, duration: float) -> Act:
     for side in (-1.0, 1.0):
         mine = [time for index, time in enumerate(beats) if (index % 2 == 0) == (side < 0)]
         place = (side * apart / 2, 0.0)
-        least = least_lift(view, act.place)
-        plan = Choreography(rng, voice, place=place, hover=0.12, least=least)
+        plan = Choreography(rng, voice, place=place, hover=0.12, least=least_lift(act))
         beat(plan, mine, rng.uniform(1.0, 4.0), rng.uniform(0.08, 0.4), 0.01)
         direction = -np.pi / 2 - side * rng.uniform(0.1, 0.9)
         act.actors.append(placed(rng, plan, act, hand, rod, direction))
@@ -311,7 +310,7 @@ def hammer(rng: Generator, duration: float) -> Act:
     material, view = some_material(rng, "wood", "metal", "rock"), random_view(rng)
     act = Act(material, view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), 0.035, 0.03, natural_colour(rng), head=rng.uniform(0.07, 0.16))
-    plan = Choreography(rng, material.voice(rng), hover=0.2, least=least_lift(view, act.place))
+    plan = Choreography(rng, material.voice(rng), hover=0.2, least=least_lift(act))
     times = rhythm(rng, duration, rng.uniform(0.8, 3.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.7), 0.0)
     hand = random_hand(rng, rng.uniform(0.16, 0.26))
@@ -325,7 +324,7 @@ def chop(rng: Generator, duration: float) -> Act:
     act = Act(some_material(rng, "wood", "plastic"), view, place=surface(rng, view))
     rod = Rod(rng.uniform(0.4, 0.7), blade=rng.uniform(0.06, 0.13), colour=natural_colour(rng))
     voice = replace(act.material.voice(rng), rebound=0.0, decay=rng.uniform(0.02, 0.06))
-    plan = Choreography(rng, voice, hover=0.1, least=least_lift(view, act.place))
+    plan = Choreography(rng, voice, hover=0.1, least=least_lift(act))
     times = rhythm(rng, duration, rng.uniform(1.0, 6.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(0.8, 2.0), rng.uniform(0.06, 0.2), 0.05)
     hand, grip = random_hand(rng, 0.2), rng.uniform(0.02, 0.1)
@@ -346,8 +345,7 @@ def typing(rng: Generator, duration: float) -> Act:
     rod = Rod(0.7 * size, 0.2 * size, 0.16 * size, hand.skin, tail=0.0)
     for finger in range(8):
         x = (finger - 3.5) * 0.24 * size + (gap if finger > 3 else -gap)
-        least = least_lift(view, act.place)
-        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04, least=least)
+        plan = Choreography(rng, voice, place=(x, 0.0), hover=0.04, least=least_lift(act))
         mine = [time for time, owner in zip(beats, owners, strict=True) if owner == finger]
         beat(plan, mine, 1.5, rng.uniform(0.06, 0.14), 0.1 * size)
         direction = -np.pi / 2 + rng.normal(0, 0.1)
@@ -362,7 +360,7 @@ def clap(rng: Generator, duration: float) -> Act:
     """Two palms that meet in the middle of the picture, each half of the way."""
     act = Act(some_material(rng, "plastic"), View((-1.0, 0.0), 0.0, (0.0, 0.3), 0.05))
     voice = Voice(rng.uniform(0.1, 0.4), rng.uniform(0.02, 0.05), 0.2)
-    plan = Choreography(rng, voice, least=least_lift(act.view, act.place))
+    plan = Choreography(rng, voice, least=least_lift(act))
     times = rhythm(rng, duration, rng.uniform(1.0, 4.0), rng.uniform(0.03, 0.2))
     beat(plan, times, rng.uniform(1.0, 3.0), rng.uniform(0.1, 0.3), 0.0)
     hand = random_hand(rng, rng.uniform(0.2, 0.3), flat=True)

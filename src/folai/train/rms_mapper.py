@@ -12,7 +12,6 @@ files.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import math
 import time
@@ -27,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.checkpoints import load_mapper, save_mapper
+from folai.checkpoints import load_mapper, save_mapper, sha256_of
 from folai.evaluate.metrics import RMS_RATE, EnvelopeCorrelation, envelope_correlation
 from folai.features import Pictures
 from folai.mapper import (
@@ -87,7 +86,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(options.seed)
     model = first_model(options).to(device)
-    config = model.config
+    config, notes = model.config, _plain(options)
     examples = load_examples(options, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -126,7 +125,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
             _save(state, step, model, average, optimiser, examples)
             losses, began = [], time.monotonic()
     weights = options.out / "mapper.safetensors"
-    save_mapper([average.cpu()], weights, {**_plain(options), "trained_steps": options.steps})
+    save_mapper([average.cpu()], weights, {**notes, "trained_steps": options.steps})
     return weights
 
 
@@ -344,5 +343,5 @@ def _resume(
 def _plain(options: TrainOptions) -> dict[str, Any]:
     """The options as JSON can hold them, without the machine's own paths."""
     kept = {k: v for k, v in asdict(options).items() if k not in ("data", "out", "cache", "init")}
-    kept["init"] = options.init and hashlib.sha256(options.init.read_bytes()).hexdigest()
+    kept["init"] = options.init and sha256_of(options.init)
     return json.loads(json.dumps(kept))  # type: ignore[no-any-return]

@@ -2,7 +2,6 @@
 
 import { History } from "../envelope/history.js";
 import { Pyramid } from "../envelope/pyramid.js";
-import { OVER } from "../state/studio.js";
 import { getBytes, getJson } from "./api.js";
 import { curveOf } from "./binary.js";
 
@@ -95,9 +94,7 @@ export async function refresh(studio, whole) {
   const made = project.takes.filter((/** @type {any} */ take) => !known.has(take.id));
   studio.takes = project.takes;
   studio.references = project.references;
-  for (const job of project.jobs) {
-    if (!OVER.includes(studio.jobs.get(job.id)?.state)) studio.jobs.set(job.id, job); // or this reply is older than the news
-  }
+  for (const job of project.jobs) studio.know(job);
   if (whole) adopt(studio, project);
   await loadCurves(studio);
   return { made, videoChanged: project.video.url !== before.video.url || project.video.state !== before.video.state };

@@ -1,7 +1,6 @@
 /** Making takes: start, progress, cancel; and what other jobs have to say. */
 
 import { call, sendJson } from "../net/api.js";
-import { OVER } from "../state/studio.js";
 import { currentTake } from "./takes.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -72,14 +71,12 @@ export class Jobs {
   learn(job) {
     const { studio, messages } = this;
     if (job.project !== studio.project?.id) return;
-    const before = studio.jobs.get(job.id)?.state;
-    if (OVER.includes(before)) return; // the reply to a request may be older than the news
-    studio.jobs.set(job.id, job);
-    if (job.state === "failed" && before !== "failed") {
+    if (!studio.know(job)) return;
+    if (job.state === "failed") {
       const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#predict() }] : [];
       messages.show(`job-${job.kind}`, job.message, { actions: again });
     }
-    if (job.state === "done" && before !== "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
+    if (job.state === "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
     studio.emit("jobs");
     studio.emit("job", job);
   }

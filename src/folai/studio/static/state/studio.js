@@ -20,7 +20,7 @@ import { Pyramid } from "../envelope/pyramid.js";
 /** @typedef {{curve: Curve, pyramid: Pyramid, saved: string | null, version: number, dirty: [number, number] | null}} Drawn */
 
 /** States in which a job stays. */
-export const OVER = ["done", "failed", "cancelled"];
+const OVER = ["done", "failed", "cancelled"];
 
 export class Studio extends EventTarget {
   /** @type {any} as in API.md */ project = null;
@@ -74,6 +74,16 @@ export class Studio extends EventTarget {
   /** @returns {Curve | undefined} of the active layer */
   get curve() {
     return this.drawn.get(this.activeId)?.curve;
+  }
+
+  /**
+   * Takes over what is told of a job, unless it is over: the reply to a request may be older than the news.
+   * @param {any} job as in API.md @returns {boolean} whether it was taken over
+   */
+  know(job) {
+    if (OVER.includes(this.jobs.get(job.id)?.state)) return false;
+    this.jobs.set(job.id, job);
+    return true;
   }
 
   /** Takes of a layer, the first first. @param {string} layer */
