@@ -8,8 +8,8 @@ import pytest
 
 from folai.features import CHANNELS, GRID, Pictures
 from folai.flow import FLOW_SIZE
-from folai.train import guises
-from folai.train.guises import SHOWN, Action, random_guise
+from folai.train.guises import random_guise
+from folai.train.views import SHOWN, Action, View, placed, random_view
 from folai.video import Frame
 
 WHOLE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -48,20 +48,44 @@ def test_where_nothing_moves_every_view_will_do():
 def test_drawn_views_show_the_action(place):
     action = Action(moving_at(*place))
     shown = [
-        action.shown(random_guise(np.random.default_rng(seed), (1.0,), action).placing)
+        action.shown(placing)
         for seed in range(30)
+        for _, placing in random_view(np.random.default_rng(seed), action).shots
     ]
     assert np.mean(np.array(shown) > SHOWN) > 0.9
 
 
 def test_views_come_from_every_side():
     action = Action(moving_at(5, 7))
-    placings = [
-        random_guise(np.random.default_rng(seed), (1.0,), action).placing for seed in range(200)
-    ]
+    views = [random_view(np.random.default_rng(seed), action) for seed in range(200)]
+    placings = [view.shots[0][1] for view in views]
     angles = np.degrees([np.arctan2(p[1, 0], p[1, 1]) for p in placings])
     assert (np.abs(angles) > 45).sum() > 5 and (np.abs(angles) < 5).sum() > 60
     assert 60 < sum(np.linalg.det(p[:, :2]) < 0 for p in placings) < 140  # mirrored
+
+
+def test_some_views_are_cut_and_some_are_held_by_hand():
+    action = Action(moving_at(5, 7))
+    views = [random_view(np.random.default_rng(seed), action) for seed in range(200)]
+    cut = [view for view in views if len(view.shots) > 1]
+    assert 20 < len(cut) < 60 and 30 < sum(len(view.sway) > 0 for view in views) < 70
+    for begins in ([begin for begin, _ in view.shots] for view in cut):
+        assert begins[0] == 0.0 and begins[-1] < action.duration and np.diff(begins).min() >= 1.5
+
+
+def test_a_cut_view_changes_where_it_is_cut():
+    view = View(((0.0, WHOLE), (2.0, zoomed(0.0, 0.0, 2.0))), np.zeros((0, 4, 3)))
+    assert np.array_equal(view.placing(1.99), WHOLE)
+    assert np.array_equal(view.placing(2.0), zoomed(0.0, 0.0, 2.0))
+
+
+def test_a_held_camera_moves_a_little_about_its_place():
+    sway = np.zeros((1, 4, 3))
+    sway[0, 1] = 0.01, np.pi, 0.0  # down and up by a hundredth of the picture, once in 2 s
+    view = View(((0.0, zoomed(0.0, 0.0, 2.0)),), sway)
+    middle = [view.placing(time) @ [10.0, 10.0, 1.0] for time in (0.0, 0.5, 1.5)]
+    below = 0.01 * FLOW_SIZE[1]
+    assert np.allclose(middle, [[20, 20], [20, 20 + below], [20, 20 - below]])
 
 
 @pytest.mark.parametrize("size", [(172, 128), (344, 256), (640, 480)])
@@ -71,7 +95,7 @@ def test_a_spot_lands_where_the_placing_says(size):
     centre = spot * np.array(size) / np.array(FLOW_SIZE)
     cv2.circle(image, (round(centre[0]), round(centre[1])), size[1] // 20, (255, 255, 255), -1)
     placing = np.array([[1.5, 0.2, -40.0], [-0.2, 1.5, -10.0]])
-    seen = guises._placed(image, placing)
+    seen = placed(image, placing)
     assert seen.shape == (FLOW_SIZE[1], FLOW_SIZE[0], 3)
     y, x = np.nonzero(seen[..., 0] > 128)
     assert [x.mean(), y.mean()] == pytest.approx(list(placing @ [*spot, 1]), abs=1.5)

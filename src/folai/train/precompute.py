@@ -31,7 +31,8 @@ from folai.flow import FLOW_SIZE
 from folai.render import Scene, random_scene, render_frames
 from folai.rms import centred_rms
 from folai.tables import read_table
-from folai.train.guises import Action, random_guise, seen_as
+from folai.train.guises import random_guise, seen_as
+from folai.train.views import Action
 from folai.video import Frame, iter_frames, probe
 from folai.writing import written_whole
 
@@ -194,9 +195,9 @@ def _key(path: Path) -> str:
 def _code_key(*packages: ModuleType) -> str:
     """Changes with the code that makes pictures, and with that of the packages."""
     from folai import cadence, features, flow
-    from folai.train import guises
+    from folai.train import guises, views
 
-    files = [Path(str(module.__file__)) for module in (cadence, features, flow, guises)]
+    files = [Path(str(module.__file__)) for module in (cadence, features, flow, guises, views)]
     for package in packages:
         files += sorted(Path(str(package.__file__)).parent.glob("*.py"))
     return f"{_VERSION}-{zlib.crc32(b''.join(path.read_bytes() for path in files)):08x}"
