@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from folai.checkpoints import (
+    join_mappers,
     load_autoencoder,
     load_mapper,
     load_weights,
@@ -58,11 +59,35 @@ def test_what_stands_beside_the_weights(saved):
     _, path = saved
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["notes"] == {"data": "none"} and card["num_models"] == 2
-    assert MapperConfig(**{**card["config"], "channels": (8, 8)}) == TINY
+    for config in card["config"]["models"]:
+        assert MapperConfig(**{**config, "channels": tuple(config["channels"])}) == TINY
     assert sorted(item.name for item in path.parent.iterdir()) == [
         "mapper.json",
         "mapper.safetensors",
     ]
+
+
+def test_one_config_for_all_as_older_files_have_it(saved):
+    models, path = saved
+    edit(path, config=dataclasses.asdict(TINY))
+    assert [model.config for model in load_mapper(path)] == [TINY] * len(models)
+
+
+def test_mappers_of_different_sizes_are_joined(saved, tmp_path):
+    _, path = saved
+    larger = dataclasses.replace(TINY, dim=12)
+    save_mapper([RMSMapper(larger)], tmp_path / "larger.safetensors", {})
+    joined = tmp_path / "joined.safetensors"
+    join_mappers([path, tmp_path / "larger.safetensors"], joined)
+    assert [model.config for model in load_mapper(joined)] == [TINY, TINY, larger]
+
+
+def test_mappers_that_predict_other_bins_are_not_joined(saved, tmp_path):
+    _, path = saved
+    other = tmp_path / "other.safetensors"
+    save_mapper([RMSMapper(dataclasses.replace(TINY, num_bins=32))], other, {})
+    with pytest.raises(ValueError, match="differ in num_bins"):
+        join_mappers([path, other], tmp_path / "joined.safetensors")
 
 
 def test_missing_files(saved):

@@ -14,12 +14,13 @@ import torch
 from folai.checkpoints import MAPPER, join_mappers, load_mapper
 from folai.features import CHANNELS, GRID, Pictures
 from folai.mapper import frame_times
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
 from folai.rms import soft_targets
 from folai.train import rms_mapper as training
-from folai.train.dataset import Example, batches, truth_at
+from folai.train.dataset import Batch, Example, augmented, batches, truth_at
 from folai.train.rms_mapper import (
     TrainOptions,
+    first_model,
     load_examples,
     soft_bins,
     train_mapper,
@@ -188,3 +189,50 @@ def test_options_that_cannot_be_meant():
         TrainOptions(steps=0)
     with pytest.raises(ValueError, match="rendered_minutes is -1"):
         TrainOptions(rendered_minutes=-1)
+    with pytest.raises(ValueError, match="size is 'huge'; allowed: base, wide"):
+        TrainOptions(size="huge")
+    with pytest.raises(ValueError, match=r"mapper\.safetensors: weights have their own size"):
+        TrainOptions(size="wide", init=MAPPER)
+
+
+def test_models_of_the_size_that_is_asked_for():
+    wide = first_model(TrainOptions(size="wide", inputs="flow")).config
+    assert wide == replace(SIZES["wide"], inputs="flow")
+    assert first_model(TrainOptions()).config == SIZES["base"]
+
+
+def windows_of_a_moving_clip() -> Batch:
+    """64 windows of a clip in whose left half something moves to the right."""
+    cells = np.zeros((60, len(CHANNELS), *GRID), np.float16)
+    cells[:, CHANNELS.index("mean_x"), :, :8] = 1.0
+    cells[:, CHANNELS.index("right"), :, :8] = 1.0
+    clip = replace(still_clip(), views=(Pictures(np.arange(61) / 30, cells),), speeds=(0.5,))
+    return next(batches([clip] * 8, 64, 60, 4, np.random.default_rng(0)))
+
+
+def test_windows_are_augmented_each_in_its_own_way():
+    batch = windows_of_a_moving_clip()
+    seen = augmented(batch, np.random.default_rng(1))
+    assert seen.cells.dtype == torch.float32 and seen.cells.shape == batch.cells.shape
+    mean, right, left = (
+        seen.cells[:, 0, CHANNELS.index(name)].flatten(1) for name in ("mean_x", "right", "left")
+    )
+    mirrored = mean.sum(1) < 0
+    assert 10 < mirrored.sum() < 50
+    assert (left[mirrored].sum(1) > 0).all() and (right[mirrored] == 0).all()
+    speeds = mean.abs().amax(1)[mean.abs().sum(1) > 0]
+    assert len(speeds) < 64, "in some windows flow is missing"
+    assert speeds.log().mean() == pytest.approx(np.log(2.0), abs=0.15)  # 1 in units of 0.5
+    assert 0.15 < speeds.log().std() < 0.35
+    pace = (batch.spans[:, 0] / seen.spans[:, 0]).log()
+    assert pace.abs().max() < 0.2501 and pace.std() > 0.1
+    for name in ("rms", "onset", "valid", "known"):
+        assert torch.equal(getattr(seen, name), getattr(batch, name))
+
+
+def test_the_same_draw_augments_alike():
+    batch = windows_of_a_moving_clip()
+    first, second, other = (
+        augmented(batch, np.random.default_rng(seed)).cells for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second) and not torch.equal(first, other)

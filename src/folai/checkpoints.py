@@ -124,19 +124,20 @@ def save_mapper(models: Sequence[RMSMapper], path: Path, notes: Mapping[str, Any
         for index, model in enumerate(models)
         for name, tensor in model.state_dict().items()
     }
-    config = dataclasses.asdict(models[0].config)
+    config = {"models": [dataclasses.asdict(model.config) for model in models]}
     save_weights(path, "mapper", tensors, config, notes, num_models=len(models))
 
 
 def join_mappers(paths: Sequence[Path], out: Path) -> None:
     """Writes the models of several sets of weights as one set, whose predictions are averaged.
 
-    Raises ValueError where one cannot be read or is of another config than the first.
+    They may differ in size. Raises ValueError where one cannot be read or predicts other bins or
+    at another rate than the first.
     """
     models = [model for path in paths for model in load_mapper(path)]
-    for model in models[1:]:
-        if model.config != models[0].config:
-            raise ValueError(f"{out}: the mappers to join differ in config; train them alike")
+    for name in ("upsample", "num_bins", "mu"):
+        if len({getattr(model.config, name) for model in models}) > 1:
+            raise ValueError(f"{out}: the mappers to join differ in {name}; train them alike")
     notes = [_read_card(path, "mapper")["notes"] for path in paths]
     save_mapper(models, out, {"joined": notes})
 
@@ -149,12 +150,13 @@ def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
     from folai.models.rms_mapper import MapperConfig, RMSMapper
 
     weights = load_weights(path, "mapper")
+    count = len({name.split(".")[0] for name in weights.tensors})
+    told = weights.config.get("models", [weights.config] * count)  # one for all, in older files
     try:
-        config = MapperConfig(**{**weights.config, "channels": tuple(weights.config["channels"])})
+        configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in told]
     except (KeyError, TypeError) as error:
         raise weights.misfit(error) from error
-    count = len({name.split(".")[0] for name in weights.tensors})
-    models = [RMSMapper(config) for _ in range(count)]
+    models = [RMSMapper(config) for config in configs]
     for index, model in enumerate(models):
         weights.fill(model, f"{index}.")
     return [model.eval() for model in models]

@@ -53,12 +53,21 @@ def add_train(commands: Any) -> None:
     command.add_argument(
         "--batch-size", type=int, metavar="N", default=8, help="windows of 4 s seen in a step"
     )
+    command.add_argument(
+        "--size", choices=("base", "wide"), help="of the model: 1.0 (default) or 2.6 M parameters"
+    )
     command.add_argument("--inputs", choices=("rgb", "flow", "both"), default="both")
     command.add_argument(
         "--init",
         type=Path,
         metavar="FILE",
         help="weights to start from (`shipped`: folai's own) instead of from nothing",
+    )
+    command.add_argument(
+        "--guises", type=int, metavar="N", default=8, help="of each clip, as others would film it"
+    )
+    command.add_argument(
+        "--share", type=float, metavar="X", default=0.65, help="of what is seen that is drawn"
     )
     command.add_argument(
         "--learning-rate", type=float, metavar="X", default=1e-3, help="at most (%(default)s)"

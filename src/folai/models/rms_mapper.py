@@ -40,6 +40,12 @@ class MapperConfig:
             raise ValueError(f"inputs is {self.inputs!r}; allowed: rgb, flow, both")
 
 
+SIZES = {
+    "base": MapperConfig(),
+    "wide": MapperConfig(channels=(96, 128, 192), dim=192, hidden=160),
+}
+
+
 class RMSMapper(nn.Module):
     """Cells of `T` steps -> `T * upsample` envelope frames."""
 

@@ -3,14 +3,15 @@
 Our clips are few, so each is shown in many guises: as other cameras would have filmed it
 (`folai.train.guises`), and each time it is drawn mirrored, shifted, sped up or slowed down, partly
 hidden, with one of its two inputs missing. The truth is read at the times of the picture's own
-steps, so no augmentation can move sound against picture.
+steps, so no augmentation can move sound against picture. Windows are cut as they lie in memory;
+what is done to them is done to whole batches, on whatever device trains.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.features import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS, Pictures
-from folai.mapper import frame_times, in_unit
+from folai.mapper import frame_times
 from folai.train.precompute import TRUTH_RATE
 
 Array = NDArray[np.float64]
@@ -54,7 +55,8 @@ class Example:
 class Batch:
     """Windows of `T` steps and their truth at `T * upsample` envelope frames."""
 
-    cells: Tensor  # [B, T, C, rows, columns], flow in the clip's unit
+    cells: Tensor  # [B, T, C, rows, columns], flow in heights per second; augmented, in `speed`
+    speed: Tensor  # [B] the clip's usual one, heights per second
     spans: Tensor  # [B, T] seconds
     rms: Tensor  # [B, T * upsample]
     onset: Tensor  # [B, T * upsample] in [0, 1]
@@ -88,7 +90,8 @@ def truth_at(example: Example, times: Array) -> tuple[Array, Array]:
 def batches(
     examples: list[Example], size: int, steps: int, upsample: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Batches of random windows, for ever; heavily weighted clips come up more often."""
+    """Batches of random windows as they were measured (`augmented` makes them ready), for ever;
+    heavily weighted clips come up more often."""
     mass = np.array([example.weight for example in examples])
     while True:
         chosen = rng.choice(len(examples), size, p=mass / mass.sum())
@@ -103,18 +106,17 @@ def _window(example: Example, steps: int, upsample: int, rng: np.random.Generato
     part = pictures.part(first, first + steps)
     times = frame_times(part.edges, upsample)
     rms, onset = truth_at(example, times)
-    cells = in_unit(part.cells, example.speeds[view])
-    spans = torch.from_numpy(np.diff(part.edges)).float()
-    cells, spans = _augment(cells, spans, rng)
     known = np.full_like(rms, example.onsets is not None)
     begin, end = example.annotated
     known *= (times + example.offset >= begin) & (times + example.offset <= end)
     if first > 0:  # what was seen before the window belongs to what sounds where it begins
         known[: _UNSEEN * upsample] = 0.0
     truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()
-    cells, spans = _pad(cells, steps), _pad(spans, steps)
+    cells = _pad(torch.from_numpy(np.array(part.cells)), steps)
+    spans = _pad(torch.from_numpy(np.diff(part.edges)).float(), steps)
     spans = torch.where(spans > 0, spans, 1 / 30)
-    return Batch(cells, spans, *_pad(truth.T, steps * upsample).T)
+    speed = torch.tensor(example.speeds[view])
+    return Batch(cells, speed, spans, *_pad(truth.T, steps * upsample).T)
 
 
 def _pad(x: Tensor, length: int) -> Tensor:
@@ -123,26 +125,36 @@ def _pad(x: Tensor, length: int) -> Tensor:
     return x if missing == 0 else torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
 
 
-def _augment(cells: Tensor, spans: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The same event otherwise. cells [T, C, rows, columns], a copy of ours; spans [T]."""
-    if rng.random() < 0.5:
-        cells = cells.flip(-1)[:, _MIRRORED]
-        cells[:, _SIDEWAYS] *= -1
-    spans = spans / math.exp(rng.uniform(-0.25, 0.25))  # played faster or slower
-    cells[:, :_FLOW] *= math.exp(rng.normal(0, 0.25))  # the clip's usual speed may be off by some
-    if rng.random() < 0.3:
+def augmented(batch: Batch, rng: np.random.Generator) -> Batch:
+    """The same events otherwise, each window in its own way; cells in float32, flow in `speed`."""
+    cells, size = batch.cells.float(), len(batch.cells)
+
+    def some(share: float) -> list[int]:
+        return [int(index) for index in np.flatnonzero(rng.random(size) < share)]
+
+    def factors(logarithms: Array) -> Tensor:
+        return torch.from_numpy(np.exp(logarithms)).to(batch.speed)
+
+    for index in some(0.5):
+        mirrored = cells[index].flip(-1)[:, _MIRRORED]
+        mirrored[:, _SIDEWAYS] *= -1
+        cells[index] = mirrored
+    spans = batch.spans * factors(rng.uniform(-0.25, 0.25, size))[:, None]  # slower or faster
+    unit = batch.speed * factors(rng.normal(0, 0.25, size))  # the usual speed may be off by some
+    cells[:, :, :_FLOW] /= unit[:, None, None, None, None]
+    for index in some(0.3):
         down, right = (int(shift) for shift in rng.integers(-3, 4, 2))
-        cells = torch.roll(cells, (down, right), (2, 3))
-    if rng.random() < 0.3:
-        _still_patch(cells, rng)
-    if rng.random() < 0.3:
-        cells[:, _COLOURS] = cells[:, _COLOURS].mean(1, keepdim=True)
-    missing = rng.random()
-    if missing < 0.06:
-        cells[:, :_FLOW] = 0
-    elif missing < 0.12:
-        cells[:, _CHANGES] = 0
-    return cells, spans
+        cells[index] = torch.roll(cells[index], (down, right), (2, 3))
+    for index in some(0.3):
+        _still_patch(cells[index], rng)
+    for index in some(0.3):
+        cells[index, :, _COLOURS] = cells[index, :, _COLOURS].mean(1, keepdim=True)
+    for index, missing in enumerate(rng.random(size)):
+        if missing < 0.06:
+            cells[index, :, :_FLOW] = 0
+        elif missing < 0.12:
+            cells[index, :, _CHANGES] = 0
+    return replace(batch, cells=cells, spans=spans)
 
 
 def _still_patch(cells: Tensor, rng: np.random.Generator) -> None:

@@ -36,10 +36,10 @@ from folai.mapper import (
     predict_frames,
     usual_speed,
 )
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.rms_mapper import SIZES, Inputs, MapperConfig, RMSMapper
 from folai.rms import from_bins
 from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.train.dataset import Batch, Example, batches, truth_at
+from folai.train.dataset import Batch, Example, augmented, batches, truth_at
 from folai.train.feed import prefetched
 from folai.train.folds import Fold
 from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
@@ -60,7 +60,8 @@ class TrainOptions:
     weight_decay: float = 0.05
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
     shape_weight: float = 1.0  # of the correlation term
-    inputs: str = "both"
+    size: str | None = None  # of the model, one of SIZES; None: that of `init`, or base
+    inputs: Inputs = "both"
     init: Path | None = None  # weights to start from, the first model of them; None: at random
     fold: Fold | None = None  # leaves some recordings out, for cross-validation
     seed: int = 0
@@ -73,6 +74,10 @@ class TrainOptions:
         for name in ("steps", "batch_size", "window", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if self.size not in (None, *SIZES):
+            raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
+        if self.size is not None and self.init is not None:
+            raise ValueError(f"{self.init}: weights have their own size; give none")
         if self.rendered_minutes < 0:
             raise ValueError(f"rendered_minutes is {self.rendered_minutes}; give 0 or more")
 
@@ -107,7 +112,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
             realign(examples, average, log)
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * schedule(step, options.steps)
-        batch = next(feed).to(device)
+        batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
         with torch.autocast(device.type, torch.bfloat16):
             bins, onset = model(batch.cells, batch.spans)
@@ -132,7 +137,7 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
 def first_model(options: TrainOptions) -> RMSMapper:
     """What training starts from: a new model, or one of the weights of an earlier run."""
     if options.init is None:
-        return RMSMapper(MapperConfig(inputs=options.inputs))  # type: ignore[arg-type]
+        return RMSMapper(replace(SIZES[options.size or "base"], inputs=options.inputs))
     model = load_mapper(options.init)[0]
     if model.config.inputs != options.inputs:
         fault = f"{options.init}: its inputs are {model.config.inputs}, not {options.inputs}"
