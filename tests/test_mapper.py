@@ -11,10 +11,11 @@ from folai.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
 from folai.mapper import (
     MARGIN,
     ONSET_GAP,
-    ONSET_THRESHOLD,
+    FAINTEST,
     decode_bins,
     frame_times,
     motion_strength,
+    f1_threshold,
     pick_onsets,
     predict_envelope,
     predict_frames,
@@ -139,7 +140,9 @@ def test_decode_bins():
     assert certain[[0, 15]] == pytest.approx([0.0, 1.0])  # silence and full level stay
     assert (certain[1:15] < from_bins(np.arange(1, 15), 16, 127.0)).all()
     even = (np.eye(16)[3] + np.eye(16)[4])[None].astype(np.float32)  # need not be normalised
-    assert decode_bins(even, 127.0) == pytest.approx(from_bins([3.5 * 0.66], 16, 127.0))
+    assert decode_bins(even, 127.0) == pytest.approx(from_bins([3.5 * 0.8], 16, 127.0))
+    sure = (0.9 * np.eye(16)[3] + 0.1 * np.eye(16)[8])[None].astype(np.float32)
+    assert decode_bins(sure, 127.0) > from_bins([3.5 * 0.8], 16, 127.0)  # taken for less sure
 
 
 def bumps(times, centres, heights):
@@ -171,10 +174,36 @@ def test_every_two_onsets_are_apart_and_none_is_missing():
     probability = rng.random(len(times)).astype(np.float32)
     smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
     here = smooth[1:-1]
-    is_peak = (here >= smooth[:-2]) & (here > smooth[2:]) & (here > ONSET_THRESHOLD)
+    is_peak = (here >= smooth[:-2]) & (here > smooth[2:]) & (here > FAINTEST)
     expected = []
     for peak in sorted(np.flatnonzero(is_peak), key=lambda i: -here[i]):
-        if np.all(np.abs(times[peak] - np.array(expected)) > ONSET_GAP):
-            expected.append(times[peak])
-    assert len(expected) > 1000
-    assert np.array_equal(pick_onsets(times, probability), np.sort(expected))
+        if np.all(np.abs(times[peak] - np.array([time for time, _ in expected])) > ONSET_GAP):
+            expected.append((times[peak], here[peak]))
+    threshold = f1_threshold(np.array([height for _, height in expected]))
+    sure = [time for time, height in expected if height >= threshold]
+    assert 1000 < len(sure) < len(expected)
+    assert np.array_equal(pick_onsets(times, probability), np.sort(sure))
+
+
+def test_what_is_kept_promises_the_best_f1():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        probabilities = rng.random(12) ** rng.uniform(0.3, 3.0)
+        threshold = f1_threshold(probabilities)
+        happened = rng.random((20_000, 12)) < probabilities
+
+        def f1(least, happened=happened, probabilities=probabilities):
+            kept = probabilities >= least
+            return (2 * happened[:, kept].sum() / len(happened)) / (
+                kept.sum() + happened.sum() / len(happened)
+            )
+
+        others = [f1(least) for least in np.linspace(0.2, 0.5, 31)]
+        assert f1(threshold) > max(others) - 0.01
+
+
+def test_unsure_clips_keep_less_sure_onsets_but_not_any():
+    assert f1_threshold(np.full(9, 0.3)) == 0.3
+    assert f1_threshold(np.full(9, 0.1)) == 0.2
+    assert f1_threshold(np.array([0.95, 0.9, 0.9, 0.3])) == 0.5
+    assert f1_threshold(np.zeros(0)) == 0.5
