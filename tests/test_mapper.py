@@ -9,13 +9,13 @@ import torch
 from folai.envelope import FRAME_RATE
 from folai.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
 from folai.mapper import (
+    FAINTEST,
     MARGIN,
     ONSET_GAP,
-    FAINTEST,
     decode_bins,
+    f1_threshold,
     frame_times,
     motion_strength,
-    f1_threshold,
     pick_onsets,
     predict_envelope,
     predict_frames,
