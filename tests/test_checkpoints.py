@@ -131,6 +131,8 @@ def test_other_versions_and_formats(saved, change):
         dataclasses.asdict(TINY) | {"dim": 9},
         dataclasses.asdict(TINY) | {"depth": 3},
         {"dim": 8},
+        {"models": [dataclasses.asdict(TINY)]},  # of the two
+        {"models": 2},
     ],
 )
 def test_config_that_does_not_fit(saved, config):

@@ -156,6 +156,8 @@ def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
         configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in told]
     except (KeyError, TypeError) as error:
         raise weights.misfit(error) from error
+    if len(configs) != count:
+        raise weights.misfit(ValueError(f"{len(configs)} configs for {count} models"))
     models = [RMSMapper(config) for config in configs]
     for index, model in enumerate(models):
         weights.fill(model, f"{index}.")

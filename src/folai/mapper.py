@@ -108,16 +108,14 @@ def pick_onsets(times: Floats, probability: NDArray[np.float32]) -> Floats:
     smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
     here = smooth[1:-1]
     peaks = np.flatnonzero((here >= smooth[:-2]) & (here > smooth[2:]) & (here > FAINTEST))
-    kept: list[float] = []  # sorted, so that only the two neighbours need be looked at
-    heights: list[float] = []
-    for peak in sorted(peaks, key=lambda i: -here[i]):
-        time = float(times[peak])
-        place = bisect(kept, time)
-        if all(abs(time - other) > ONSET_GAP for other in kept[max(0, place - 1) : place + 1]):
-            kept.insert(place, time)
-            heights.insert(place, float(here[peak]))
-    sure = np.array(heights) >= f1_threshold(np.array(heights))
-    return np.array(kept)[sure]
+    kept: list[int] = []  # sorted, so that only the two neighbours need be looked at
+    for peak in sorted(peaks.tolist(), key=lambda i: -here[i]):
+        place = bisect(kept, peak)
+        near = kept[max(0, place - 1) : place + 1]
+        if all(abs(times[peak] - times[other]) > ONSET_GAP for other in near):
+            kept.insert(place, peak)
+    heights = here[kept].astype(np.float64)
+    return times[kept][heights >= f1_threshold(heights)]
 
 
 def f1_threshold(probabilities: Floats) -> float:

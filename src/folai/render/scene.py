@@ -13,6 +13,7 @@ from folai.render.motion import STROKE_RATE, Contact, Path, Stroke, still
 from folai.render.paint import Array, Canvas, Generator, Image, Sprite, rotation
 
 RMS_WINDOW = 0.032  # s, the centred window that the envelope is the RMS of
+MOST_SHAKE = 0.012  # picture heights, of a camera held by hand: more would hide what it films
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,7 @@ class Camera:
 
     def matrix(self, time: float, size: tuple[int, int], parallax: float = 1.0) -> Array:
         """Map [2, 3] from picture units to pixels; parallax < 1 for what is farther away."""
-        amplitude, frequency, phase = np.moveaxis(self.shake, -1, 0)
-        look = self.path(time) + np.sum(amplitude * np.sin(frequency * time + phase), axis=0)
+        look = self.path(time) + shaken(self.shake, time)
         turn = rotation(float(look[3])) @ np.diag([-1.0 if self.mirror else 1.0, 1.0])
         linear = size[1] * np.exp(look[2] * parallax) * turn
         middle = (np.array(size) - 1.0) / 2.0
@@ -180,8 +180,19 @@ def _stroke_power(stroke: Stroke, times: Array) -> Array:
 
 
 def shake_of(rng: Generator, strength: float) -> Array:
-    """Hand-held shake [S, 4, 3] of about `strength` picture heights."""
+    """Hand-held shake [S, 4, 3], as `Camera` has it, of about `strength` picture heights."""
     frequency = 2 * np.pi * rng.uniform(0.3, 7.0, (6, 4))
     reach = strength * np.array([1.0, 1.0, 0.3, 0.5]) / np.maximum(1.0, frequency / 6.0)
     amplitude = rng.normal(0.0, 1.0, (6, 4)) * reach
     return np.stack([amplitude, frequency, rng.uniform(0, 6.3, (6, 4))], axis=-1)
+
+
+def hand_shake(rng: Generator) -> Array:
+    """Shake [S, 4, 3] of somebody's hand, steady or not."""
+    return shake_of(rng, min(rng.lognormal(np.log(0.006), 0.8), MOST_SHAKE))
+
+
+def shaken(shake: Array, time: float) -> Array:
+    """How far [4] a shake [S, 4, 3] has moved each coordinate: the sum of its sines."""
+    amplitude, frequency, phase = np.moveaxis(shake, -1, 0)
+    return np.asarray(np.sum(amplitude * np.sin(frequency * time + phase), axis=0))

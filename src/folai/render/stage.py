@@ -20,13 +20,12 @@ from folai.render.props import (
     Target,
     cutout,
 )  # fmt: skip
-from folai.render.scene import Camera, Layer, Light, Scene, shake_of
+from folai.render.scene import Camera, Layer, Light, Scene, hand_shake, shake_of
 
 Place = tuple[float, float]
 BACKDROP_ROWS = 480  # pixels of a backdrop's height
 BACKDROP = (2.6, 1.5)  # its width and height in picture heights
 IN_VIEW = np.array([0.6, 0.43])  # picture heights from the middle, within which things are struck
-MOST_SHAKE = 0.012  # picture heights, of a camera held by hand: more would hide what it films
 
 
 @dataclass(frozen=True)
@@ -245,7 +244,7 @@ def camera(rng: Generator, act: Act, duration: float) -> Camera:
     style = rng.choice(["still", "held", "pan", "cut"], p=(0.6, 0.25, 0.11, 0.04))
     shake = np.zeros((0, 4, 3))
     if style == "held" or (style == "pan" and rng.random() < 0.5):
-        shake = shake_of(rng, min(rng.lognormal(np.log(0.006), 0.8), MOST_SHAKE))
+        shake = hand_shake(rng)
     move = rng.normal(0, 1, 4) * (0.1, 0.06, 0.12, 0.03)
     if style == "pan":
         keys = glide(np.linspace(0, duration, 4), [look + move * s for s in rng.uniform(-1, 1, 4)])

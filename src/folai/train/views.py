@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from folai.features import FLOW_CHANNELS, GRID, Pictures
 from folai.flow import FLOW_SIZE
 from folai.mapper import FASTEST, mean_of_fastest
+from folai.render.scene import hand_shake, shaken
 
 Image = NDArray[np.uint8]
 Placing = NDArray[np.float64]  # [2, 3] where the points of a picture of FLOW_SIZE go
@@ -26,8 +27,7 @@ _PLACINGS = 20  # drawn at most for one shot
 _CUT = 0.2  # how often a view is cut
 _SHOTS = (1.5, 6.0)  # seconds a shot lasts in a view that is cut
 _HELD = 0.25  # how often a camera is held by hand
-_SHAKE = 0.006  # picture heights, in the median
-_MOST_SHAKE = 0.012  # more hides how hands rise
+_DRIFT = 0.05  # picture heights, standard deviation, of a hand that pans while it shakes
 
 
 class Action:
@@ -58,17 +58,13 @@ class View:
     """Shots, one after the other, each begun at its time, and the sway of the camera in all."""
 
     shots: tuple[tuple[float, Placing], ...]
-    sway: NDArray[np.float64]  # [S, 4, 3] amplitude, angular frequency, phase of waves that add up
-    # in x, y (picture heights), the logarithm of the zoom, and the tilt (radians)
+    sway: NDArray[np.float64]  # [S, 4, 3], as the `shake` of `folai.render.scene.Camera`
 
     def placing(self, time: float) -> Placing:
         """Of the frame at `time`, in seconds."""
         begun = [placing for begin, placing in self.shots if begin <= time]
         placing = begun[-1] if begun else self.shots[0][1]
-        if len(self.sway) == 0:
-            return placing
-        amplitude, frequency, phase = np.moveaxis(self.sway, -1, 0)
-        x, y, zoom, tilt = (amplitude * np.sin(frequency * time + phase)).sum(axis=0)
+        x, y, zoom, tilt = shaken(self.sway, time)
         middle = (FLOW_SIZE[0] / 2, FLOW_SIZE[1] / 2)
         moved = cv2.getRotationMatrix2D(middle, math.degrees(tilt), math.exp(zoom))
         moved[:, 2] += FLOW_SIZE[1] * np.array([x, y])
@@ -136,16 +132,10 @@ def _any_placing(rng: np.random.Generator) -> Placing:
 
 def _sway(rng: np.random.Generator) -> NDArray[np.float64]:
     """A hand's shake, and a slow pan with some zoom."""
-    shake = min(rng.lognormal(math.log(_SHAKE), 0.8), _MOST_SHAKE)
-    reach = np.array([1.0, 1.0, 0.3, 0.5])
-    quick = 2 * math.pi * rng.uniform(0.3, 7.0, (6, 4))
-    slow = 2 * math.pi * rng.uniform(0.02, 0.2, (1, 4))
-    amplitudes = (
-        rng.normal(0.0, shake, (6, 4)) * reach / np.maximum(1.0, quick / 6.0),
-        rng.normal(0.0, 0.05, (1, 4)) * reach,
-    )
-    amplitude, frequency = np.concatenate(amplitudes), np.concatenate([quick, slow])
-    return np.stack([amplitude, frequency, rng.uniform(0, 6.3, frequency.shape)], axis=-1)
+    frequency = 2 * math.pi * rng.uniform(0.02, 0.2, 4)
+    amplitude = rng.normal(0.0, _DRIFT, 4) * (1.0, 1.0, 0.3, 0.5)
+    drift = np.stack([amplitude, frequency, rng.uniform(0, 6.3, 4)], axis=-1)
+    return np.concatenate([hand_shake(rng), drift[None]])
 
 
 def _strength(speed: NDArray[np.float32]) -> NDArray[np.float32]:
