@@ -58,7 +58,7 @@ def test_saved_and_loaded(saved):
 def test_what_stands_beside_the_weights(saved):
     _, path = saved
     card = json.loads(path.with_suffix(".json").read_text())
-    assert card["notes"] == {"data": "none"} and card["num_models"] == 2
+    assert card["notes"] == {"data": "none"} and len(card["config"]["models"]) == 2
     for config in card["config"]["models"]:
         assert MapperConfig(**{**config, "channels": tuple(config["channels"])}) == TINY
     assert sorted(item.name for item in path.parent.iterdir()) == [

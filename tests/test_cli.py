@@ -339,3 +339,14 @@ def test_an_interrupt_is_130(at_work, monkeypatch):
     monkeypatch.setattr("folai.pipeline.predict_envelope", interrupt)
     assert main(["generate", "clip.mp4", "-o", "out.mp4"]) == 130
     assert not (at_work / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("model", ["mapper", "autoencoder", "foley", "control"])
+def test_training_does_by_default_what_its_options_say(model, monkeypatch):
+    name = {"mapper": "rms_mapper"}.get(model, model)
+    trainer = f"folai.train.{name}.train_{model}"
+    given = []
+    monkeypatch.setattr(trainer, lambda options, log: given.append(options))
+    assert main(["train", model, *(["--data", "."] if model != "mapper" else [])]) == 0
+    options = given[0]
+    assert options == type(options)(data=options.data, threads=options.threads)

@@ -58,9 +58,8 @@ def save_weights(
     tensors: Mapping[str, Tensor],
     config: Mapping[str, Any],
     notes: Mapping[str, Any],
-    **facts: Any,
 ) -> None:
-    """Writes tensors as fp16, and `kind`, config, hash, notes and other facts beside them."""
+    """Writes tensors as fp16, and `kind`, config, hash and notes beside them."""
     from safetensors.torch import save_file
 
     halved = {
@@ -73,7 +72,6 @@ def save_weights(
         "format": f"folai-{kind}",
         "version": _VERSION,
         "sha256": sha256_of(path),
-        **facts,
         "config": dict(config),
         "notes": dict(notes),
     }
@@ -125,7 +123,7 @@ def save_mapper(models: Sequence[RMSMapper], path: Path, notes: Mapping[str, Any
         for name, tensor in model.state_dict().items()
     }
     config = {"models": [dataclasses.asdict(model.config) for model in models]}
-    save_weights(path, "mapper", tensors, config, notes, num_models=len(models))
+    save_weights(path, "mapper", tensors, config, notes)
 
 
 def join_mappers(paths: Sequence[Path], out: Path) -> None:

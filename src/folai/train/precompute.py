@@ -43,10 +43,10 @@ AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 RENDERED_SECONDS = 8.0  # of each rendered clip
 _VERSION = 3  # raise when what is stored changes
+_FILMED_AT = (24.0, 25.0, 30000 / 1001, 30.0, 30.0, None)  # fps of rendered clips; None: it varies
 _RATES = (0.55, 0.4, 0.05)  # how often a guise keeps every, every second, every third frame
 _GUISE_HEIGHT = 256  # pixels, of the pictures other cameras come nearer to
-VARIABLE = 0.0  # stands for a frame rate that varies
-SHORTEST = 0.02  # seconds from picture to picture in such clips: what is closer is thinned out
+SHORTEST = 0.02  # seconds between pictures where it varies: what is closer is thinned out
 _SLOW = 20.0  # fps below which it keeps every frame
 
 
@@ -228,10 +228,10 @@ def _render(seed: int) -> dict[str, NDArray[Any]]:
     """Films a random scene as two cameras would, and takes down what sounds."""
     rng = np.random.default_rng([seed, 1])
     scene = random_scene(seed, duration=RENDERED_SECONDS)
-    fps = float(rng.choice([24, 25, 30000 / 1001, 30, 30, VARIABLE]))
+    fps = _FILMED_AT[rng.integers(len(_FILMED_AT))]
     shutter = float(rng.choice([0.25, 0.5, 0.8, 1.0]))  # share of the frame, hence of the blur
     exposures = 3 if shutter < 0.4 else 4
-    times = list(_variable_times(rng)) if fps == VARIABLE else None
+    times = list(_variable_times(rng)) if fps is None else None
     filmed = render_frames(
         scene, fps=fps or 30.0, times=times, size=FLOW_SIZE, shutter=shutter, exposures=exposures
     )
