@@ -16,6 +16,7 @@ from folai.mapper import (
     f1_threshold,
     frame_times,
     motion_strength,
+    over_a_step,
     pick_onsets,
     predict_envelope,
     predict_frames,
@@ -100,6 +101,16 @@ def test_encoding_in_parts_is_encoding_the_whole():
     in_parts = predict_frames(pictures, [model], 1.0)
     assert in_parts[0] == pytest.approx(bins[0].softmax(-1).numpy(), abs=1e-4)
     assert in_parts[1] == pytest.approx(onset[0].sigmoid().numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("upsample", [1, 2, 3, 4])
+def test_what_repeats_with_the_steps_is_averaged_out(upsample):
+    course = np.linspace(0.1, 0.9, 40 * upsample)
+    ripple = np.tile(0.1 * np.arange(upsample) - 0.05 * (upsample - 1), 40)
+    bins = np.stack([course + ripple, 1 - course - ripple], axis=1).astype(np.float32)
+    inside = slice(upsample, -upsample)
+    assert over_a_step(bins, upsample)[inside, 0] == pytest.approx(course[inside], abs=1e-5)
+    assert over_a_step(bins, upsample).sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_several_models_are_averaged():
