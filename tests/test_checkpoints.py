@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from folai.checkpoints import (
+    average_mappers,
     join_mappers,
     load_autoencoder,
     load_mapper,
@@ -88,6 +89,25 @@ def test_mappers_that_predict_other_bins_are_not_joined(saved, tmp_path):
     save_mapper([RMSMapper(dataclasses.replace(TINY, num_bins=32))], other, {})
     with pytest.raises(ValueError, match="differ in num_bins"):
         join_mappers([path, other], tmp_path / "joined.safetensors")
+
+
+def test_weights_are_averaged_of_mappers_of_one_size_alone(saved, tmp_path):
+    models, path = saved
+    alone = [tmp_path / f"{index}.safetensors" for index in range(2)]
+    for model, one in zip(models, alone, strict=True):
+        save_mapper([model], one, {"seed": one.stem})
+    mean = tmp_path / "mean.safetensors"
+    average_mappers(alone, mean)
+    (averaged,) = load_mapper(mean)
+    states = [model.state_dict() for model in (averaged, *models)]
+    for name, tensor in states[0].items():
+        expected = (states[1][name] + states[2][name]) / 2
+        assert np.allclose(tensor, expected, atol=1e-3), name  # each kept as fp16
+    assert json.loads(mean.with_suffix(".json").read_text())["notes"] == {
+        "averaged": [{"seed": "0"}, {"seed": "1"}]
+    }
+    with pytest.raises(ValueError, match="differ in size"):
+        average_mappers([alone[0], path], tmp_path / "no.safetensors")
 
 
 def test_missing_files(saved):

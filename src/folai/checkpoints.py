@@ -140,6 +140,28 @@ def join_mappers(paths: Sequence[Path], out: Path) -> None:
     save_mapper(models, out, {"joined": notes})
 
 
+def average_mappers(paths: Sequence[Path], out: Path) -> None:
+    """Writes the mean of several sets of weights, which costs no more to run than one of them.
+
+    For models trained on from the same weights alone (Wortsman et al., "Model soups", arXiv
+    2203.05482): others have nothing in common. Raises ValueError where one cannot be read, or
+    differs from the first in size.
+    """
+    import torch
+
+    sets = [load_mapper(path) for path in paths]
+    configs = [[model.config for model in models] for models in sets]
+    if any(config != configs[0] for config in configs):
+        raise ValueError(f"{out}: the mappers to average differ in size; join them instead")
+    for models in zip(*sets, strict=True):
+        states = [model.state_dict() for model in models]
+        for name, mean in states[0].items():
+            if mean.is_floating_point():
+                mean.copy_(torch.stack([state[name] for state in states]).mean(0))
+    notes = [_read_card(path, "mapper")["notes"] for path in paths]
+    save_mapper(sets[0], out, {"averaged": notes})
+
+
 def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
     """The models of a set of weights, ready to run on the CPU.
 

@@ -243,7 +243,14 @@ def _join_mappers(parsed: Namespace) -> None:
     from folai.checkpoints import join_mappers
 
     join_mappers(parsed.weights, parsed.out)
-    _report(parsed, f"{parsed.out}: averages {len(parsed.weights)} mappers", output=parsed.out)
+    _report(parsed, f"{parsed.out}: joins {len(parsed.weights)} mappers", output=parsed.out)
+
+
+def _average_mappers(parsed: Namespace) -> None:
+    from folai.checkpoints import average_mappers
+
+    average_mappers(parsed.weights, parsed.out)
+    _report(parsed, f"{parsed.out}: the mean of {len(parsed.weights)} mappers", output=parsed.out)
 
 
 def _studio(parsed: Namespace) -> None:
@@ -299,6 +306,7 @@ COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "models": _models,
     "train mapper": _train_mapper,
     "train join": _join_mappers,
+    "train average": _average_mappers,
     "train foley": _train_foley,
     "train control": _train_control,
     "train autoencoder": _train_autoencoder,

@@ -74,14 +74,14 @@ def add_train(commands: Any) -> None:
     )
     _add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
     _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
-    command = add_command(
-        trainers,
-        "train join",
-        "Put several trained mappers into one file of weights: their predictions are averaged.",
-        "folai train join runs/0/mapper.safetensors runs/1/mapper.safetensors -o both.safetensors",
-    )
-    command.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS")
-    command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
+    for name, about in (
+        ("join", "Put several mappers into one file of weights: their predictions are averaged."),
+        ("average", "Average the weights of mappers that were trained on from the same ones."),
+    ):
+        files = "runs/0/mapper.safetensors runs/1/mapper.safetensors -o both.safetensors"
+        command = add_command(trainers, f"train {name}", about, f"folai train {name} {files}")
+        command.add_argument("weights", type=Path, nargs="+", metavar="WEIGHTS")
+        command.add_argument("-o", dest="out", type=Path, metavar="FILE", required=True)
 
     _add_train_autoencoder(trainers)
     _add_train_foley(trainers)
