@@ -189,6 +189,10 @@ def test_options_that_cannot_be_meant():
         TrainOptions(steps=0)
     with pytest.raises(ValueError, match="rendered_minutes is -1"):
         TrainOptions(rendered_minutes=-1)
+    with pytest.raises(ValueError, match="first_guise is -1; give 0 or more"):
+        TrainOptions(first_guise=-1)
+    with pytest.raises(ValueError, match="scenes from 100000 on are kept for scoring"):
+        TrainOptions(first_scene=99_999, rendered_minutes=1)
     with pytest.raises(ValueError, match="size is 'huge'; allowed: base, wide"):
         TrainOptions(size="huge")
     with pytest.raises(ValueError, match=r"mapper\.safetensors: weights have their own size"):

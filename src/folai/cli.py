@@ -165,6 +165,8 @@ def _train_mapper(parsed: Namespace) -> None:
         rendered_minutes=parsed.rendered,
         rendered_share=parsed.share,
         guises=parsed.guises,
+        first_guise=parsed.first_guise,
+        first_scene=parsed.first_scene,
         steps=parsed.steps,
         batch_size=parsed.batch_size,
         size=parsed.size,

@@ -67,6 +67,12 @@ def add_train(commands: Any) -> None:
         "--guises", type=int, metavar="N", default=8, help="of each clip, as others would film it"
     )
     command.add_argument(
+        "--first-guise", type=int, metavar="N", default=0, help="with --init: go on with others"
+    )
+    command.add_argument(
+        "--first-scene", type=int, metavar="N", default=0, help="the same for drawn clips"
+    )
+    command.add_argument(
         "--share", type=float, metavar="X", default=0.65, help="of what is seen that is drawn"
     )
     command.add_argument(

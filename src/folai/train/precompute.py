@@ -42,6 +42,7 @@ TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 RENDERED_SECONDS = 8.0  # of each rendered clip
+SCENES = 100_000  # that training may draw, by seed; others are for scoring
 _VERSION = 3  # raise when what is stored changes
 _FILMED_AT = (24.0, 25.0, 30000 / 1001, 30.0, 30.0, None)  # fps of rendered clips; None: it varies
 _RATES = (0.55, 0.4, 0.05)  # how often a guise keeps every, every second, every third frame
@@ -126,24 +127,28 @@ def _measure(path: Path) -> dict[str, NDArray[Any]]:
     return {"edges": pictures.edges, "cells": pictures.cells, "rms": true_rms(path)}
 
 
-def load_guises(listing: Listing, pictures: Pictures, count: int, cache: Path) -> list[Pictures]:
-    """The clip, seen by its own camera in `pictures`, as `count` other cameras would have filmed
-    it (`folai.train.guises`)."""
+def load_guises(
+    listing: Listing, pictures: Pictures, numbers: range, cache: Path
+) -> list[Pictures]:
+    """The clip, seen by its own camera in `pictures`, as other cameras would have filmed it
+    (`folai.train.guises`): the guises of these numbers, of which there are as many as one likes.
+    """
     cache.mkdir(parents=True, exist_ok=True)
-    stored = [cache / f"{_key(listing.path)}-{index}.npz" for index in range(count)]
-    found = [_restore(path) for path in stored]
-    missing = [index for index, arrays in enumerate(found) if arrays is None]
+    stored = {number: cache / f"{_key(listing.path)}-{number}.npz" for number in numbers}
+    found = {number: _restore(path) for number, path in stored.items()}
+    missing = [number for number, arrays in found.items() if arrays is None]
     if missing:
         taken, action = _taken(listing.path), Action(pictures)
         rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
-    for index in missing:
-        rng = np.random.default_rng([zlib.crc32(listing.name.encode()), index])
+    for number in missing:
+        rng = np.random.default_rng([zlib.crc32(listing.name.encode()), number])
         guise = random_guise(rng, rates, action)
         seen = seen_as(guise, _on_time(listing.path, taken), rng)
         made: dict[str, NDArray[Any]] = {"edges": seen.edges, "cells": seen.cells}
-        _store(made, stored[index])
-        found[index] = made
-    return [Pictures(arrays["edges"], arrays["cells"]) for arrays in found if arrays is not None]
+        _store(made, stored[number])
+        found[number] = made
+    kept = (arrays for arrays in found.values() if arrays is not None)
+    return [Pictures(arrays["edges"], arrays["cells"]) for arrays in kept]
 
 
 def _taken(path: Path) -> Array:
@@ -203,15 +208,20 @@ def _code_key(*packages: ModuleType) -> str:
     return f"{_VERSION}-{zlib.crc32(b''.join(path.read_bytes() for path in files)):08x}"
 
 
+def num_scenes(minutes: float) -> int:
+    """How many rendered clips make up so many minutes."""
+    return round(minutes * 60 / RENDERED_SECONDS)
+
+
 def load_rendered(
-    minutes: float, cache: Path, log: Callable[[str], None] = lambda text: None
+    minutes: float, cache: Path, log: Callable[[str], None] = lambda text: None, *, first: int = 0
 ) -> Iterator[tuple[str, list[Pictures], NDArray[np.float32], NDArray[np.float64]]]:
     """(name, views, rms at TRUTH_RATE, onsets) of `minutes` of rendered scenes, by seed.
 
-    A scene is seen as it was filmed, and in two guises.
+    Seeds count from `first` on. A scene is seen as it was filmed, and in two guises.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    for seed in range(round(minutes * 60 / RENDERED_SECONDS)):
+    for seed in range(first, first + num_scenes(minutes)):
         name = f"rendered-{seed:05d}"
         stored = cache / f"{name}-{_code_key(render)}.npz"
         arrays = _restore(stored)

@@ -42,7 +42,14 @@ from folai.train.alignment import annotated_span, estimate_offsets, refine_onset
 from folai.train.dataset import Batch, Example, augmented, batches, truth_at
 from folai.train.feed import prefetched
 from folai.train.folds import Fold
-from folai.train.precompute import list_clips, load_clips, load_guises, load_rendered
+from folai.train.precompute import (
+    SCENES,
+    list_clips,
+    load_clips,
+    load_guises,
+    load_rendered,
+    num_scenes,
+)
 from folai.writing import written_whole
 
 
@@ -56,6 +63,8 @@ class TrainOptions:
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
     guises: int = 8  # of each recording, beside the recording itself
+    first_guise: int = 0  # number of the first of them: to go on with others, count on
+    first_scene: int = 0  # seed of the first rendered clip, likewise
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
@@ -78,8 +87,13 @@ class TrainOptions:
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
             raise ValueError(f"{self.init}: weights have their own size; give none")
-        if self.rendered_minutes < 0:
-            raise ValueError(f"rendered_minutes is {self.rendered_minutes}; give 0 or more")
+        for name in ("rendered_minutes", "guises", "first_guise", "first_scene"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if self.first_scene + num_scenes(self.rendered_minutes) > SCENES:
+            raise ValueError(
+                f"first_scene: scenes from {SCENES} on are kept for scoring; give less"
+            )
 
 
 def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
@@ -154,7 +168,9 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
     recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
     rendered = [
         Example(name, tuple(views), _speeds(views), rms, onsets, 0.0, exact=True)
-        for name, views, rms, onsets in load_rendered(options.rendered_minutes, cache, log)
+        for name, views, rms, onsets in load_rendered(
+            options.rendered_minutes, cache, log, first=options.first_scene
+        )
     ]
     if not recorded and not rendered:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
@@ -173,10 +189,11 @@ def _recorded(
         log(f"{len(left_out)} clips are left out")
     clips = list(load_clips(listings, cache))
     offsets = estimate_offsets(clips)
+    numbers = range(options.first_guise, options.first_guise + options.guises)
     examples = []
     for listing, clip in zip(listings, clips, strict=True):
         onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
-        views = [clip.pictures, *load_guises(listing, clip.pictures, options.guises, cache)]
+        views = [clip.pictures, *load_guises(listing, clip.pictures, numbers, cache)]
         rms, offset = without_floor(clip.rms), offsets[clip.name]
         span = annotated_span(onsets)
         examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset, span))
