@@ -291,6 +291,14 @@ def test_clip_has_its_frames_at_their_times(tmp_path, fps):
     assert [item.name for item in tmp_path.iterdir()] == ["clip.mp4"]
 
 
+def test_a_scene_is_always_the_same_file(tmp_path):
+    scene = random_scene(1_000_001, duration=5.0)
+    files = [tmp_path / f"{index}.mp4" for index in range(3)]
+    for path in files:
+        write_clip(scene, path, size=(172, 128), exposures=1)
+    assert len({path.read_bytes() for path in files}) == 1
+
+
 def test_clip_of_variable_frame_rate(tmp_path):
     path, wanted = tmp_path / "clip.mp4", [0.0, 0.05, 0.07, 0.2, 0.21, 0.5]
     write_clip(random_scene(1, duration=1.0), path, times=wanted, size=SMALL)

@@ -22,6 +22,11 @@ from av.video.stream import VideoStream
 from folai.writing import one_line
 
 
+def x264_options(crf: int) -> dict[str, str]:
+    """Of libx264: the same pictures always give the same file. mbtree does not see to that."""
+    return {"crf": str(crf), "x264-params": "mbtree=0"}
+
+
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
     """Open a media file for reading, or raise a ValueError that says what is wrong with it."""

@@ -11,11 +11,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from folai.media import x264_options
 from folai.mux import mux
 from folai.video import iter_frames, probe
 
 TIME_BASE = Fraction(1, 90_000)  # s
-QUALITY = "18"  # crf of x264: hard to tell from the original
+QUALITY = 18  # crf of x264: hard to tell from the original
 
 
 def write_piece(
@@ -50,7 +51,7 @@ def _write_pictures(
             nonlocal stream
             even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
             if stream is None:
-                stream = container.add_stream("libx264", rate=rate, options={"crf": QUALITY})
+                stream = container.add_stream("libx264", rate=rate, options=x264_options(QUALITY))
                 stream.height, stream.width = even.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.time_base = stream.codec_context.time_base = TIME_BASE

@@ -55,6 +55,8 @@ def write_clip(
     """
     import av
 
+    from folai.media import x264_options
+
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"size must be even for H.264, got {size}")
     rate = Fraction(fps).limit_denominator(1001)
@@ -65,7 +67,7 @@ def write_clip(
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with av.open(str(partial), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+            stream = container.add_stream("libx264", rate=rate, options=x264_options(crf))
             stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
             stream.time_base = stream.codec_context.time_base = TIME_BASE
             for time, image in frames:

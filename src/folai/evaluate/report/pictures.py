@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.evaluate.report.page import picture_uri
+from folai.media import x264_options
 from folai.video import iter_frames
 
 TIME_BASE = Fraction(1, 90_000)  # s
@@ -45,7 +46,7 @@ def small_video(path: Path, start: float, duration: float, *, height: int = 180)
                 image = np.ascontiguousarray(frame.image[: height // 2 * 2])
                 image = image[:, : image.shape[1] // 2 * 2]
                 if stream is None:
-                    stream = container.add_stream("libx264", rate=30, options={"crf": "30"})
+                    stream = container.add_stream("libx264", rate=30, options=x264_options(30))
                     stream.width, stream.height = image.shape[1], image.shape[0]
                     stream.pix_fmt = "yuv420p"
                     stream.time_base = stream.codec_context.time_base = TIME_BASE
