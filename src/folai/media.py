@@ -23,7 +23,10 @@ from folai.writing import one_line
 
 
 def x264_options(crf: int) -> dict[str, str]:
-    """Of libx264: the same pictures always give the same file. mbtree does not see to that."""
+    """Of libx264, so that the same pictures always give the same file.
+
+    mbtree is off: what it decides differs from run to run.
+    """
     return {"crf": str(crf), "x264-params": "mbtree=0"}
 
 

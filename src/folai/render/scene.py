@@ -14,6 +14,7 @@ from folai.render.paint import Array, Canvas, Generator, Image, Sprite, rotation
 
 RMS_WINDOW = 0.032  # s, the centred window that the envelope is the RMS of
 MOST_SHAKE = 0.012  # picture heights, of a camera held by hand: more would hide what it films
+REACH = np.array([1.0, 1.0, 0.3, 0.5])  # how far a hand moves a camera in x, y, zoom and tilt
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ def _stroke_power(stroke: Stroke, times: Array) -> Array:
 def shake_of(rng: Generator, strength: float) -> Array:
     """Hand-held shake [S, 4, 3], as `Camera` has it, of about `strength` picture heights."""
     frequency = 2 * np.pi * rng.uniform(0.3, 7.0, (6, 4))
-    reach = strength * np.array([1.0, 1.0, 0.3, 0.5]) / np.maximum(1.0, frequency / 6.0)
+    reach = strength * REACH / np.maximum(1.0, frequency / 6.0)
     amplitude = rng.normal(0.0, 1.0, (6, 4)) * reach
     return np.stack([amplitude, frequency, rng.uniform(0, 6.3, (6, 4))], axis=-1)
 

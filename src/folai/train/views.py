@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from folai.features import FLOW_CHANNELS, GRID, Pictures
 from folai.flow import FLOW_SIZE
 from folai.mapper import FASTEST, mean_of_fastest
-from folai.render.scene import hand_shake, shaken
+from folai.render.scene import REACH, hand_shake, shaken
 
 Image = NDArray[np.uint8]
 Placing = NDArray[np.float64]  # [2, 3] where the points of a picture of FLOW_SIZE go
@@ -133,7 +133,7 @@ def _any_placing(rng: np.random.Generator) -> Placing:
 def _sway(rng: np.random.Generator) -> NDArray[np.float64]:
     """A hand's shake, and a slow pan with some zoom."""
     frequency = 2 * math.pi * rng.uniform(0.02, 0.2, 4)
-    amplitude = rng.normal(0.0, _DRIFT, 4) * (1.0, 1.0, 0.3, 0.5)
+    amplitude = rng.normal(0.0, _DRIFT, 4) * REACH
     drift = np.stack([amplitude, frequency, rng.uniform(0, 6.3, 4)], axis=-1)
     return np.concatenate([hand_shake(rng), drift[None]])
 
