@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from folai.audio import read_audio, write_wav
+from folai.media import write_pictures
 from folai.mux import OUTPUTS, check_output, mux
-from folai.video import Frame, iter_frames, probe, resample_frames
+from folai.video import Frame, frames_between, iter_frames, probe, resample_frames
 
 SIZE = (64, 48)  # width, height
 RATE = 44100  # Hz
@@ -152,6 +153,30 @@ def test_resampling_one_picture_and_none():
     picture = Frame(0.0, np.zeros((1, 1, 3), np.uint8))
     assert len(list(resample_frames([picture]))) == 1
     assert list(resample_frames([])) == []
+
+
+def test_a_part_begins_with_the_picture_on_view(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", [i / 10 for i in range(20)])
+    part = list(frames_between(clip, 0.55, 0.95))
+    assert [f.time for f in part] == pytest.approx([0.0, 0.05, 0.15, 0.25, 0.35])
+    whole = list(iter_frames(clip))
+    for shown, expected in zip(part, whole[5:10], strict=True):
+        assert np.array_equal(shown.image, expected.image)
+    assert [f.time for f in frames_between(clip, 1.95, 3.0)] == [0.0]
+
+
+def test_written_pictures_come_back_at_their_times(tmp_path):
+    times = [0.0, 0.04, 0.1, 0.101, 0.3]
+    grey = [np.full((49, 65, 3), 40 * i + 20, np.uint8) for i in range(5)]
+    out = tmp_path / "clip.mp4"
+    assert write_pictures(out, zip(times, grey, strict=True), crf=18) == 5
+    shown = list(iter_frames(out))
+    assert [f.time for f in shown] == pytest.approx(times, abs=1e-5)
+    for frame, image in zip(shown, grey, strict=True):
+        assert frame.image.shape == (48, 64, 3)
+        assert abs(float(frame.image.mean()) - image[0, 0, 0]) < 4
+    assert write_pictures(tmp_path / "none.mp4", [], crf=18) == 0
+    assert not (tmp_path / "none.mp4").exists()
 
 
 # ---- bad input

@@ -138,6 +138,28 @@ def resample_frames(frames: Iterable[Frame], fps: float = 30.0) -> Iterator[Fram
         index += 1
 
 
+def frames_between(
+    path: str | Path, start: float, end: float, height: int | None = None
+) -> Iterator[Frame]:
+    """Yield what is shown from `start` to `end`, times counted from `start`.
+
+    The first picture is the one on view at `start`. Raises ValueError as `iter_frames` does.
+    """
+    held: Frame | None = None
+    for time, image in iter_frames(path, height=height):
+        if time >= end - 1e-6:
+            break
+        if time <= start + 1e-6:
+            held = Frame(0.0, image)  # on view at the start, unless a later one is
+            continue
+        if held is not None:
+            yield held
+            held = None
+        yield Frame(time - start, image)
+    if held is not None:
+        yield held
+
+
 def _timed(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
     """Yield decoded pictures with strictly rising times that start at 0.0."""
     rate = stream.average_rate or stream.guessed_rate or Fraction(30)

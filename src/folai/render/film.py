@@ -5,7 +5,6 @@ A frame is centred on its presentation time, so what it shows and when it counts
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.render.scene import Scene
-
-TIME_BASE = Fraction(1, 90_000)  # s; divides 24, 25, 30000/1001, 30 and 60 fps exactly
+from folai.writing import written_whole
 
 
 def render_frames(
@@ -44,7 +42,7 @@ def render_frames(
 
 
 def write_clip(
-    scene: Scene, path: str | os.PathLike[str], *, fps: float | Fraction = 30.0,
+    scene: Scene, path: str | Path, *, fps: float | Fraction = 30.0,
     times: Sequence[float] | None = None, size: tuple[int, int] = (344, 256), crf: int = 23,
     shutter: float = 0.5, exposures: int = 4,
 ) -> None:  # fmt: skip
@@ -53,9 +51,7 @@ def write_clip(
     Frame i is presented at i / fps, or times[i], to the nearest 1/90000 s. The size must be even.
     The file appears under its name only when it is whole.
     """
-    import av
-
-    from folai.media import x264_options
+    from folai.media import write_pictures
 
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"size must be even for H.264, got {size}")
@@ -63,21 +59,8 @@ def write_clip(
     frames = render_frames(
         scene, fps=float(fps), size=size, times=times, shutter=shutter, exposures=exposures
     )
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with av.open(str(partial), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=rate, options=x264_options(crf))
-            stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
-            stream.time_base = stream.codec_context.time_base = TIME_BASE
-            for time, image in frames:
-                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                frame.pts, frame.time_base = round(Fraction(time) / TIME_BASE), TIME_BASE
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial:
+        write_pictures(partial, frames, crf=crf, rate=rate)
 
 
 def _frame_times(duration: float, fps: float, times: Sequence[float] | None) -> list[float]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from folai.evaluate.report.page import picture_uri
-from folai.media import x264_options
-from folai.video import iter_frames
-
-TIME_BASE = Fraction(1, 90_000)  # s
+from folai.media import write_pictures
+from folai.video import frames_between, iter_frames
 
 
 def frame_strip(path: Path, duration: float, *, count: int = 9, height: int = 64) -> str:
@@ -32,29 +29,8 @@ def frame_strip(path: Path, duration: float, *, count: int = 9, height: int = 64
 
 def small_video(path: Path, start: float, duration: float, *, height: int = 180) -> str:
     """A URI of `duration` seconds from `start` on: H.264 without sound, times as they are."""
-    import av
-
     with tempfile.TemporaryDirectory(prefix="folai-") as folder:
         made = Path(folder) / "clip.mp4"
-        with av.open(made, "w") as container:
-            stream = None
-            for frame in iter_frames(path, height=height):
-                if frame.time < start - 1e-6:
-                    continue
-                if frame.time >= start + duration:
-                    break
-                image = np.ascontiguousarray(frame.image[: height // 2 * 2])
-                image = image[:, : image.shape[1] // 2 * 2]
-                if stream is None:
-                    stream = container.add_stream("libx264", rate=30, options=x264_options(30))
-                    stream.width, stream.height = image.shape[1], image.shape[0]
-                    stream.pix_fmt = "yuv420p"
-                    stream.time_base = stream.codec_context.time_base = TIME_BASE
-                picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-                picture.time_base = TIME_BASE
-                picture.pts = round(Fraction(frame.time - start) / TIME_BASE)
-                container.mux(stream.encode(picture))
-            if stream is None:
-                raise ValueError(f"{path}: shows no picture from {start} s on")
-            container.mux(stream.encode())
+        if not write_pictures(made, frames_between(path, start, start + duration, height), crf=30):
+            raise ValueError(f"{path}: shows no picture from {start:g} s on")
         return f"data:video/mp4;base64,{base64.b64encode(made.read_bytes()).decode()}"
