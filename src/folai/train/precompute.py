@@ -37,6 +37,7 @@ from folai.video import Frame, iter_frames, probe
 from folai.writing import written_whole
 
 Array = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]
 
 TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do
@@ -113,16 +114,13 @@ def load_clips(listings: list[Listing], cache: Path) -> Iterator[Clip]:
     cache.mkdir(parents=True, exist_ok=True)
     for listing in listings:
         stored = cache / f"{_key(listing.path)}.npz"
-        arrays = _restore(stored)
-        if arrays is None:
-            arrays = _measure(listing.path)
-            _store(arrays, stored)
+        arrays = _kept(stored, functools.partial(_measure, listing.path))
         pictures = Pictures(arrays["edges"], arrays["cells"])
         fps = probe(listing.path).fps
         yield Clip(listing.name, fps, pictures, arrays["rms"], listing.annotated)
 
 
-def _measure(path: Path) -> dict[str, NDArray[Any]]:
+def _measure(path: Path) -> Arrays:
     pictures = read_pictures(path)
     return {"edges": pictures.edges, "cells": pictures.cells, "rms": true_rms(path)}
 
@@ -134,21 +132,25 @@ def load_guises(
     (`folai.train.guises`): the guises of these numbers, of which there are as many as one likes.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    stored = {number: cache / f"{_key(listing.path)}-{number}.npz" for number in numbers}
-    found = {number: _restore(path) for number, path in stored.items()}
-    missing = [number for number, arrays in found.items() if arrays is None]
-    if missing:
-        taken, action = _taken(listing.path), Action(pictures)
+
+    @functools.cache
+    def taken_by_all() -> tuple[Array, Action, tuple[float, ...]]:
         rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
-    for number in missing:
+        return _taken(listing.path), Action(pictures), rates
+
+    def film(number: int) -> Arrays:
+        taken, action, rates = taken_by_all()
         rng = np.random.default_rng([zlib.crc32(listing.name.encode()), number])
         guise = random_guise(rng, rates, action)
         seen = seen_as(guise, _on_time(listing.path, taken), rng)
-        made: dict[str, NDArray[Any]] = {"edges": seen.edges, "cells": seen.cells}
-        _store(made, stored[number])
-        found[number] = made
-    kept = (arrays for arrays in found.values() if arrays is not None)
-    return [Pictures(arrays["edges"], arrays["cells"]) for arrays in kept]
+        return {"edges": seen.edges, "cells": seen.cells}
+
+    guises = []
+    for number in numbers:
+        stored = cache / f"{_key(listing.path)}-{number}.npz"
+        arrays = _kept(stored, functools.partial(film, number))
+        guises.append(Pictures(arrays["edges"], arrays["cells"]))
+    return guises
 
 
 def _taken(path: Path) -> Array:
@@ -168,12 +170,17 @@ def _on_time(path: Path, taken: Array) -> Iterator[Frame]:
     return (Frame(float(time), frame.image) for time, frame in zip(taken, frames, strict=True))
 
 
-def _store(arrays: dict[str, NDArray[Any]], stored: Path) -> None:
-    with written_whole(stored) as temporary:
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]
+def _kept(stored: Path, make: Callable[[], Arrays]) -> Arrays:
+    """What was stored; where nothing was, it is made, and stored."""
+    arrays = _restore(stored)
+    if arrays is None:
+        arrays = make()
+        with written_whole(stored) as temporary:
+            np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    return arrays
 
 
-def _restore(stored: Path) -> dict[str, NDArray[Any]] | None:
+def _restore(stored: Path) -> Arrays | None:
     """What was stored; None if nothing was, or if the file is damaged, by a full disk for one."""
     try:
         with np.load(stored) as data:
@@ -224,17 +231,14 @@ def load_rendered(
     for seed in range(first, first + num_scenes(minutes)):
         name = f"rendered-{seed:05d}"
         stored = cache / f"{name}-{_code_key(render)}.npz"
-        arrays = _restore(stored)
-        if arrays is None:
-            if seed % 50 == 0:
-                log(f"rendering from clip {seed}")
-            arrays = _render(seed)
-            _store(arrays, stored)
+        if seed % 50 == 0 and not stored.is_file():
+            log(f"rendering from clip {seed}")
+        arrays = _kept(stored, functools.partial(_render, seed))
         views = [Pictures(arrays[f"edges{i}"], arrays[f"cells{i}"]) for i in range(3)]
         yield name, views, arrays["rms"], arrays["onsets"]
 
 
-def _render(seed: int) -> dict[str, NDArray[Any]]:
+def _render(seed: int) -> Arrays:
     """Films a random scene as two cameras would, and takes down what sounds."""
     rng = np.random.default_rng([seed, 1])
     scene = random_scene(seed, duration=RENDERED_SECONDS)
@@ -249,7 +253,7 @@ def _render(seed: int) -> dict[str, NDArray[Any]]:
     plain = Pictures.join(iter_pictures(frames))
     action = Action(plain)
     starts = [start for start, _ in scene.strokes]
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: Arrays = {
         "rms": _as_recorded(scene, rng),
         "onsets": np.sort(np.concatenate([scene.onsets, starts])),
         "edges0": plain.edges,
