@@ -1,4 +1,5 @@
-"""Media files opened and taken apart: streams, packets, frames and the two ends of the clock.
+"""Media files opened and taken apart: streams, packets, frames and the two ends of the clock; and
+pictures written as H.264.
 
 What pictures (`video.py`) and sound (`audio.py`) share. PyAV alone.
 """

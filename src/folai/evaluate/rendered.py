@@ -27,7 +27,7 @@ from folai.render import Scene, random_scene, write_clip
 
 Floats = NDArray[np.float64]
 
-FIRST_SEED = 1_000_000  # of rendered clips for scoring; training stays below 100 000
+FIRST_SEED = 1_000_000  # of rendered clips for scoring; training has those below SCENES
 FRAME_RATES = {"24": 24.0, "25": 25.0, "29.97": 30000 / 1001, "30": 30.0, "60": 60.0}
 VARIABLE = "variable"  # frame rate: intervals of 1/48 to 1/20 s at random
 _APART = 1000.0  # seconds between clips whose onsets are pooled: none matches across

@@ -15,13 +15,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from folai.audio import read_audio
+from folai.media import TIME_BASE
 from folai.mux import mux
 from folai.video import iter_frames, probe
 from folai.writing import written_whole
 
 LINES = 720  # of the picture, at most
 BETWEEN_KEYFRAMES = 15  # pictures: what a jump has to decode
-TICKS = 90_000  # a second; the times of the pictures are rounded to that
 LONGEST_SOUND = 1200.0  # seconds; of a longer clip the proxy is silent, to bound the memory
 
 
@@ -36,7 +36,8 @@ def write_proxy(path: Path, out: Path, progress: Callable[[float], None]) -> str
             for frame in iter_frames(path, height=height):
                 picture = VideoFrame.from_ndarray(frame.image, format="rgb24")
                 picture = picture.reformat(width, height, format="yuv420p")
-                picture.pts, picture.time_base = round(frame.time * TICKS), Fraction(1, TICKS)
+                picture.pts = round(Fraction(frame.time) / TIME_BASE)
+                picture.time_base = TIME_BASE
                 target.mux(stream.encode(picture))
                 progress(min(0.99, frame.time / info.duration))
             target.mux(stream.encode(None))
@@ -51,7 +52,7 @@ def _add_stream(target: av.container.OutputContainer, width: int, height: int) -
     stream = target.add_stream(codec, rate=30)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+    stream.time_base = stream.codec_context.time_base = TIME_BASE
     stream.gop_size = BETWEEN_KEYFRAMES
     if codec == "libx264":
         # Without pictures that refer to later ones, the stream begins at 0 and jumps are cheap.
