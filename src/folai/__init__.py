@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from folai.pipeline import FoleyResult, GenerateOptions, generate, predict_envelope
     from folai.plot import plot_envelope
     from folai.preview import lay
+    from folai.train.adapt import adapt_mapper
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ __all__ = [
     "FoleyResult",
     "GenerateOptions",
     "__version__",
+    "adapt_mapper",
     "generate",
     "lay",
     "plot_envelope",
@@ -33,6 +35,7 @@ _HOMES = {
     "Envelope": "folai.envelope",
     "FoleyResult": "folai.pipeline",
     "GenerateOptions": "folai.pipeline",
+    "adapt_mapper": "folai.train.adapt",
     "generate": "folai.pipeline",
     "lay": "folai.preview",
     "plot_envelope": "folai.plot",

@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_envelope(commands)
     _add_edit(commands)
+    _add_adapt(commands)
     _add_demo(commands)
     add_studio(commands)
     add_command(
@@ -138,6 +139,15 @@ def _add_edit(commands: Any) -> None:
             help=about,
         )
 
+    command.add_argument(
+        "--paste",
+        action=_AddPaste,
+        nargs=3,
+        metavar=("ENV", "START", "END"),
+        dest="edits",
+        help="from START to END seconds what another envelope has there",
+    )
+
 
 class _AddEdit(argparse.Action):
     """Keeps the edits in the order given: a gain before a gate is not a gain after it."""
@@ -146,6 +156,52 @@ class _AddEdit(argparse.Action):
         self, parser: object, parsed: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
         parsed.edits = [*parsed.edits, (EDITS[str(option)][0], values)]
+
+
+class _AddPaste(argparse.Action):
+    """The same of --paste, whose envelope is read when the edits are made."""
+
+    def __call__(
+        self, parser: object, parsed: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        try:
+            start, end = map(float, values[1:])
+        except ValueError:
+            raise argparse.ArgumentError(self, "START and END are seconds") from None
+        parsed.edits = [*parsed.edits, ("paste", (Path(values[0]), start, end))]
+
+
+def _add_adapt(commands: Any) -> None:
+    command = add_command(
+        commands,
+        "adapt",
+        "Teach the mapper a clip: from a part whose envelope you have put right it learns the "
+        "rest, and other clips of the same people and things.",
+        "folai adapt clip.mp4 edited.json --to 10 -o mine.safetensors",
+    )
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    command.add_argument(
+        "envelope", type=Path, metavar="ENV", help=".json, .csv or a sound file, as long as VIDEO"
+    )
+    command.add_argument(
+        "--from", dest="start", type=float, metavar="S", default=0.0, help="right from S seconds"
+    )
+    command.add_argument(
+        "--to", dest="end", type=float, metavar="S", help="to S seconds (default: VIDEO's end)"
+    )
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar="WEIGHTS",
+        required=True,
+        help=".safetensors, for --weights of `folai envelope` and `folai generate`",
+    )
+    command.add_argument(
+        "--steps", type=int, metavar="N", default=30, help="of learning (default: %(default)s)"
+    )
+    command.add_argument("--seed", type=int, metavar="N", default=0)
+    command.add_argument("--weights", type=Path, metavar="FILE", help="what learns")
 
 
 def _add_demo(commands: Any) -> None:

@@ -17,7 +17,8 @@ from folai.arguments import make_parser
 from folai.engines import DEFAULT_SOUND
 from folai.evaluations import EVALUATIONS
 from folai.materials import MATERIALS
-from folai.stable_arguments import generate_options, training_options
+from folai.stable_arguments import generate_options
+from folai.trainings import TRAININGS
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
@@ -118,6 +119,8 @@ def _edit(parsed: Namespace) -> None:
     check_envelope_name(parsed.out)
     envelope = Envelope.load(parsed.envelope)
     for method, values in parsed.edits:
+        if method == "paste":  # names a file
+            values = (Envelope.load(values[0]), *values[1:])
         envelope = getattr(envelope, method)(*values)
     envelope.save(parsed.out)
     _report(
@@ -128,6 +131,33 @@ def _edit(parsed: Namespace) -> None:
         duration=envelope.duration,
         frame_rate=envelope.frame_rate,
         onsets=envelope.onsets.tolist(),
+    )
+
+
+def _adapt(parsed: Namespace) -> None:
+    from folai.train.adapt import AdaptOptions, adapt_mapper
+
+    began = time.perf_counter()
+    options = AdaptOptions(steps=parsed.steps, seed=parsed.seed)
+    with _progress(parsed) as progress:
+        learned = adapt_mapper(
+            parsed.video,
+            parsed.envelope,
+            parsed.out,
+            start=parsed.start,
+            end=parsed.end,
+            options=options,
+            weights=parsed.weights,
+            progress=progress,
+        )
+    _report(
+        parsed,
+        f"{parsed.out}: has learned {learned:.2f} s of {parsed.video}",
+        video=parsed.video,
+        envelope=parsed.envelope,
+        output=parsed.out,
+        learned=learned,
+        seconds=time.perf_counter() - began,
     )
 
 
@@ -149,110 +179,11 @@ def _demo(parsed: Namespace) -> None:
     _report(parsed, f"{report.table()}\n{files}", **report.to_dict())
 
 
-def _train(parsed: Namespace, train: Callable[..., Path], options: Any) -> None:
-    weights = train(options, _silent if parsed.quiet or parsed.json else print)
-    _report(parsed, f"{weights}: trained for {options.steps} steps", output=weights)
-
-
-def _train_mapper(parsed: Namespace) -> None:
-    from folai.checkpoints import MAPPER
-    from folai.train.rms_mapper import TrainOptions, train_mapper
-
-    options = TrainOptions(
-        data=parsed.data,
-        out=parsed.out,
-        cache=parsed.cache,
-        rendered_minutes=parsed.rendered,
-        rendered_share=parsed.share,
-        guises=parsed.guises,
-        first_guise=parsed.first_guise,
-        first_scene=parsed.first_scene,
-        steps=parsed.steps,
-        batch_size=parsed.batch_size,
-        size=parsed.size,
-        inputs=parsed.inputs,
-        learning_rate=parsed.learning_rate,
-        init=MAPPER if parsed.init == Path("shipped") else parsed.init,
-        fold=parsed.fold,
-        seed=parsed.seed,
-        threads=parsed.threads,
-    )
-    _train(parsed, train_mapper, options)
-
-
-def _train_autoencoder(parsed: Namespace) -> None:
-    from folai.train.autoencoder import AutoencoderOptions, train_autoencoder
-
-    options = AutoencoderOptions(
-        data=tuple(parsed.data),
-        out=parsed.out,
-        cache=parsed.cache,
-        steps=parsed.steps,
-        batch_size=parsed.batch_size,
-        seed=parsed.seed,
-        threads=parsed.threads,
-    )
-    _train(parsed, train_autoencoder, options)
-
-
-def _train_foley(parsed: Namespace) -> None:
-    from folai.checkpoints import AUTOENCODER
-    from folai.train.foley import TrainOptions, train_foley
-
-    options = TrainOptions(
-        data=tuple(parsed.data),
-        out=parsed.out,
-        cache=parsed.cache,
-        autoencoder=parsed.autoencoder or AUTOENCODER,
-        steps=parsed.steps,
-        batch_seconds=parsed.batch_seconds,
-        seed=parsed.seed,
-        threads=parsed.threads,
-    )
-    _train(parsed, train_foley, options)
-
-
-def _train_control(parsed: Namespace) -> None:
-    if parsed.model not in (None, "small"):
-        from folai.train.stable_control import StableOptions, train_stable_control
-
-        return _train(parsed, train_stable_control, StableOptions(**training_options(parsed)))
-    from folai.checkpoints import AUTOENCODER, FOLEY
-    from folai.train.control import TrainOptions, train_control
-
-    options = TrainOptions(
-        data=tuple(parsed.data),
-        base=parsed.base or FOLEY,
-        out=parsed.out,
-        cache=parsed.cache,
-        autoencoder=parsed.autoencoder or AUTOENCODER,
-        steps=parsed.steps or TrainOptions.steps,
-        batch_seconds=parsed.batch_seconds,
-        seed=parsed.seed,
-        threads=parsed.threads,
-    )
-    _train(parsed, train_control, options)
-
-
 def _models(parsed: Namespace) -> None:
     from folai.stable.hub import list_models, models_table
 
     found = list_models()
     _report(parsed, models_table(found), models=found)
-
-
-def _join_mappers(parsed: Namespace) -> None:
-    from folai.checkpoints import join_mappers
-
-    join_mappers(parsed.weights, parsed.out)
-    _report(parsed, f"{parsed.out}: joins {len(parsed.weights)} mappers", output=parsed.out)
-
-
-def _average_mappers(parsed: Namespace) -> None:
-    from folai.checkpoints import average_mappers
-
-    average_mappers(parsed.weights, parsed.out)
-    _report(parsed, f"{parsed.out}: the mean of {len(parsed.weights)} mappers", output=parsed.out)
 
 
 def _studio(parsed: Namespace) -> None:
@@ -292,6 +223,11 @@ def _tell_link(parsed: Namespace, link: str) -> None:
         webbrowser.open(link)
 
 
+def _training(parsed: Namespace) -> None:
+    outcome = TRAININGS[parsed.command](parsed, _silent if parsed.quiet or parsed.json else print)
+    _report(parsed, outcome.text, **outcome.facts)
+
+
 def _evaluation(parsed: Namespace) -> int:
     with _progress(parsed) as progress:
         outcome = EVALUATIONS[parsed.command](parsed, progress)
@@ -303,15 +239,11 @@ COMMANDS: dict[str, Callable[[Namespace], int | None]] = {
     "generate": _generate,
     "envelope": _envelope,
     "edit": _edit,
+    "adapt": _adapt,
     "demo": _demo,
     "studio": _studio,
     "models": _models,
-    "train mapper": _train_mapper,
-    "train join": _join_mappers,
-    "train average": _average_mappers,
-    "train foley": _train_foley,
-    "train control": _train_control,
-    "train autoencoder": _train_autoencoder,
+    **dict.fromkeys(TRAININGS, _training),
     **dict.fromkeys(EVALUATIONS, _evaluation),
 }
 

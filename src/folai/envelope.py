@@ -37,19 +37,9 @@ from folai.rms import (
 )
 
 __all__ = [
-    "FRAME_RATE",
-    "MU",
-    "NUM_BINS",
-    "WINDOW",
-    "Envelope",
-    "bin_positions",
-    "centred_rms",
-    "find_onsets",
-    "from_bins",
-    "gaussian_smooth",
-    "soft_targets",
-    "to_bins",
-]
+    "FRAME_RATE", "MU", "NUM_BINS", "WINDOW", "Envelope", "bin_positions",
+    "centred_rms", "find_onsets", "from_bins", "gaussian_smooth", "soft_targets", "to_bins",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -250,8 +240,16 @@ class Envelope:
 
     def mute(self, start: float, end: float, fade: float = 0.01) -> Envelope:
         """Silence, and no onsets, between start and end seconds."""
-        kept = self.onsets[(self.onsets < start) | (self.onsets > end)]
-        return self._with(self.values * (1 - self._region(start, end, fade)), kept)
+        silence = self._with(np.zeros(self.num_frames), np.zeros(0))
+        return self.paste(silence, start, end, fade)
+
+    def paste(self, other: Envelope, start: float, end: float, fade: float = 0.01) -> Envelope:
+        """Between start and end seconds what another envelope has there, its onsets too."""
+        share = self._region(start, end, fade)
+        own = self.onsets[(self.onsets < start) | (self.onsets > end)]
+        pasted = other.onsets[(other.onsets >= start) & (other.onsets <= min(end, self.duration))]
+        values = self.values * (1 - share) + other.at(self.times) * share
+        return self._with(values, np.sort(np.append(own, pasted)))
 
     # Edits of single hits
 

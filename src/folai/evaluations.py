@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from folai.tables import read_table
 
 if TYPE_CHECKING:
+    from folai.evaluate.adapted import AdaptedReport
     from folai.evaluate.mapper import MapperReport
     from folai.evaluate.rendered import RenderedReport
 
@@ -117,23 +118,23 @@ def run_experiments(parsed: Namespace, progress: Progress | None) -> Outcome:
 
 
 def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:
+    from folai.evaluate.adapted import evaluate_adapted
     from folai.evaluate.mapper import evaluate_mapper
     from folai.evaluate.rendered import evaluate_rendered
 
     if (parsed.data is None) == (parsed.rendered is None):
         raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
-    report: MapperReport | RenderedReport
+    if parsed.adapt is not None and parsed.data is None:
+        raise ValueError("--adapt learns from real clips; give --data DIR")
+    real = (parsed.data, parsed.split, parsed.weights)
+    kept: dict[str, Any] = {"fold": parsed.fold, "cache": parsed.cache}
+    report: MapperReport | RenderedReport | AdaptedReport
     if parsed.data is None:
         report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
+    elif parsed.adapt is not None:
+        report = evaluate_adapted(*real, parsed.adapt, progress, **kept)
     else:
-        report = evaluate_mapper(
-            parsed.data,
-            parsed.split,
-            parsed.weights,
-            progress,
-            fold=parsed.fold,
-            cache=parsed.cache,
-        )
+        report = evaluate_mapper(*real, progress, **kept)
     return Outcome(report.table(), report.to_dict())
 
 

@@ -174,6 +174,12 @@ def add_evaluate(commands: Any) -> None:
     command.add_argument(
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )
+    command.add_argument(
+        "--adapt",
+        type=float,
+        metavar="S",
+        help="teach the first S seconds of each clip, and score the rest, before and after",
+    )
     command.add_argument("--weights", type=Path, metavar="FILE", help="other weights")
     command.add_argument(
         "--cache",

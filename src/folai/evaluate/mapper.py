@@ -142,26 +142,41 @@ def evaluate_mapper(
     video); without one, in a temporary folder. One clip at a time is in memory.
     Raises ValueError for a folder or weights that will not do, and if no clip can be read.
     """
+    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
+    unread: dict[str, str] = {}
+    scores = [
+        score_clip(clip, predict_envelope([clip.pictures], models), offset)
+        for clip, offset in aligned_clips(data, split, unread, progress, fold=fold, cache=cache)
+    ]
+    if not scores:
+        raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
+    return MapperReport(tuple(scores), unread)
+
+
+def aligned_clips(
+    data: Path,
+    split: str | None,
+    unread: dict[str, str],
+    progress: Progress | None = None,
+    *,
+    fold: Fold | None = None,
+    cache: Path | None = None,
+) -> Iterator[tuple[Clip, float]]:
+    """The clips to score, one at a time, each with the seconds by which its sound is late; why the
+    others cannot be scored goes into `unread`. The rest as `evaluate_mapper`."""
     listings = list_clips(data, split)
     if fold is not None:
         _, listings = fold.apart(listings)
     beside = beside_those(data, listings)
-    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
-    unread: dict[str, str] = {}
     told = Steps(progress, 2 * len(listings) + len(beside))
     with folder_or_temporary(cache) as folder:
         offsets = estimate_offsets(
             chain(_readable(listings, folder, unread, told), _readable(beside, folder, {}, told))
         )
         listings = [listing for listing in listings if listing.name in offsets]
-        scores = [
-            score_clip(clip, predict_envelope([clip.pictures], models), offsets[clip.name])
-            for clip in _readable(listings, folder, unread, told)
-        ]
-    if not scores:
-        raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
+        for clip in _readable(listings, folder, unread, told):
+            yield clip, offsets[clip.name]
     told.finish()
-    return MapperReport(tuple(scores), unread)
 
 
 def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
@@ -173,23 +188,25 @@ def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
     return [listing for listing in others if listing.path.parent in folders]
 
 
-def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:
-    """Figures of one clip's predicted envelope, given how late its sound is (seconds)."""
-    predicted, true = _curves(clip, envelope, offset)
+def score_clip(clip: Clip, envelope: Envelope, offset: float, since: float = 0.0) -> ClipScore:
+    """Figures of one clip's predicted envelope, given how late its sound is (seconds); of what
+    comes after `since` seconds alone."""
+    predicted, true = _curves(clip, envelope, offset, since)
     correlation = envelope_correlation(predicted, true)
-    truth, onsets, (first, last) = _true_onsets(clip, offset)
-    told = envelope.onsets[(envelope.onsets >= first) & (envelope.onsets <= last)]
+    truth, onsets, (first, last) = true_onsets(clip, offset)
+    onsets, everywhere = (times[times >= since] for times in (onsets, envelope.onsets))
+    told = everywhere[(everywhere >= first) & (everywhere <= last)]
     scores = onset_scores(told, onsets, TOLERANCE)
     known = 1.0 if len(onsets) else math.nan
     return ClipScore(
         correlation=correlation.at_zero,
         best=correlation.best,
         lag=correlation.lag,
-        uncorrected=envelope_correlation(*_curves(clip, envelope, 0.0)).at_zero,
+        uncorrected=envelope_correlation(*_curves(clip, envelope, 0.0, since)).at_zero,
         precision=known * scores.precision,
         recall=known * scores.recall,
         f1=known * scores.f1,
-        f1_all=known * onset_scores(envelope.onsets, onsets, TOLERANCE).f1,
+        f1_all=known * onset_scores(everywhere, onsets, TOLERANCE).f1,
         l1=l1_over_silence(predicted, true),
         offset=offset,
         truth=truth,
@@ -197,17 +214,17 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float) -> ClipScore:
     )
 
 
-def _curves(clip: Clip, envelope: Envelope, offset: float) -> tuple[Floats, Floats]:
+def _curves(clip: Clip, envelope: Envelope, offset: float, since: float) -> tuple[Floats, Floats]:
     """(predicted, true) RMS at 125 Hz on the picture's clock, where there is picture and sound."""
     heard = (len(clip.rms) - 1) / TRUTH_RATE  # when the last value of the sound is
     last = min(envelope.times[-1], heard - offset)
-    times = np.arange(math.ceil(max(0.0, -offset) * RMS_RATE), math.floor(last * RMS_RATE) + 1)
-    times = times / RMS_RATE
+    first = max(since, -offset)
+    times = np.arange(math.ceil(first * RMS_RATE), math.floor(last * RMS_RATE) + 1) / RMS_RATE
     true = np.interp((times + offset) * TRUTH_RATE, np.arange(len(clip.rms)), clip.rms)
     return envelope.at(times), true
 
 
-def _true_onsets(clip: Clip, offset: float) -> tuple[str, Floats, tuple[float, float]]:
+def true_onsets(clip: Clip, offset: float) -> tuple[str, Floats, tuple[float, float]]:
     """Where they are from, when they are on the picture's clock (those outside it left out), and
     from when to when, on the same clock, nothing but them sounds."""
     if clip.annotated is not None:

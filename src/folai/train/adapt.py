@@ -1,0 +1,234 @@
+"""Teaches a trained mapper one clip: from a part whose envelope somebody has put right, it learns
+how the rest of the clip, and others of the same people and things, sound.
+
+    folai adapt clip.mp4 corrected.json --to 10 -o mine.safetensors
+    folai envelope clip.mp4 -o env.json --weights mine.safetensors
+
+Clips differ by more than any one model can know: what is a contact there, how loud it is, how long
+it rings. A few seconds of a clip tell. All weights learn, for a few dozen steps, with the losses
+and the augmentation of the training (`folai.train.rms_mapper`); batch norms keep its statistics.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from folai import checkpoints
+from folai.audio import peak_normalise, read_audio, to_mono
+from folai.envelope import FRAME_RATE, Envelope
+from folai.features import MAX_FPS, Pictures, iter_pictures
+from folai.flow import FLOW_SIZE
+from folai.mapper import motion_strength, usual_speed
+from folai.models.rms_mapper import RMSMapper
+from folai.train.dataset import Example, augmented, batches
+from folai.train.precompute import TRUTH_RATE
+from folai.train.rms_mapper import TrainOptions, loss_terms
+from folai.video import iter_frames, probe
+from folai.writing import check_writable
+
+SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
+_BEYOND = 20.0  # seconds that are read past a lesson: dropped frames show in the long run
+
+
+@dataclass(frozen=True)
+class AdaptOptions:
+    """How to learn. Chosen on recordings held out of training. Raises ValueError out of range."""
+
+    steps: int = 30
+    learning_rate: float = 3e-4  # at most: up over five steps, then down to 0
+    batch_size: int = 3  # windows
+    window: int = 120  # steps of the timeline, 4 s
+    share: float = 0.7  # of the weights' change that is kept
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "window"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share is {self.share:g}; give more than 0, up to 1")
+
+
+def adapt_mapper(
+    video: str | Path,
+    corrected: Envelope | str | Path,
+    out: str | Path,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    options: AdaptOptions = AdaptOptions(),
+    weights: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> float:
+    """Teach the mapper what `video` sounds like from `start` to `end` seconds (None: to its end),
+    and write what it has become to `out`, as weights. Returns the seconds that were learned.
+
+    corrected: an envelope as long as the clip, right in that part, or a file of one; a file with
+    sound is measured at peak 1. weights: what learns; None: what ships with folai.
+    Raises ValueError, before any work, as `read_lesson`, and for weights and outputs that will not
+    do.
+    """
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise ValueError(f"{out}: weights are .safetensors files; give such a name")
+    source = checkpoints.MAPPER if weights is None else Path(weights)
+    files = [given for given in (video, corrected, source) if isinstance(given, str | Path)]
+    for path in (out, out.with_suffix(".json")):
+        check_writable(path, inputs=(*files, source.with_suffix(".json")))
+    models = checkpoints.load_mapper(source)
+    lesson = read_lesson(video, corrected, start, end)
+    learned = lesson.views[0]
+    notes = {"adapted": {**asdict(options), "start": start, "end": end}}
+    checkpoints.save_mapper(taught(models, [lesson], options, progress), out, notes)
+    return float(learned.edges[-1] - learned.edges[0])
+
+
+def read_lesson(
+    video: str | Path,
+    corrected: Envelope | str | Path,
+    start: float = 0.0,
+    end: float | None = None,
+) -> Example:
+    """What `video` shows from `start` to `end` seconds (None: to its end), and how it sounds.
+
+    Raises ValueError for a part that lies outside the clip, lasts less than SHORTEST or more than
+    LONGEST, or is silent, for an envelope that is not as long as the clip, and for a bad clip.
+    """
+    duration = probe(video).duration
+    corrected = _envelope(corrected, duration)
+    end = duration if end is None else end
+    if not 0 <= start < end <= duration + 1 / corrected.frame_rate:
+        raise ValueError(
+            f"{video}: lasts {duration:.2f} s; {start:g} to {end:g} s is no part of it"
+        )
+    if not SHORTEST <= end - start <= LONGEST:
+        asked = f"give {SHORTEST:g} to {LONGEST:g} s to learn from"
+        raise ValueError(f"{start:g} to {end:g} s are {end - start:g} s; {asked}")
+    times = np.arange(int(corrected.duration * TRUTH_RATE) + 1) / TRUTH_RATE
+    rms = corrected.at(times).astype(np.float32)
+    if not rms[(times >= start) & (times <= end)].any():
+        raise ValueError(f"from {start:g} to {end:g} s the envelope is silent: nothing to learn")
+    frames = takewhile(
+        lambda frame: frame.time < end + _BEYOND,
+        iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS),
+    )
+    parts = [part_between(block, start, end) for block in iter_pictures(frames)]
+    seen = Pictures.join([part for part in parts if part.num_steps])
+    marked = bool(((corrected.onsets >= start) & (corrected.onsets <= end)).any())
+    return lesson_of(str(video), seen, rms, corrected.onsets if marked else None)
+
+
+def _envelope(given: Envelope | str | Path, duration: float) -> Envelope:
+    """The corrected envelope, as long as the clip."""
+    if isinstance(given, Envelope):
+        given.require_match(None, duration)
+        return given
+    if Path(given).suffix.lower() in (".json", ".csv"):
+        return Envelope.load(given, duration=duration)
+    wav, sample_rate = read_audio(given)
+    measured = Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
+    if measured.duration < duration - 1.0:
+        lasts = f"its sound lasts {measured.duration:.2f} s, the clip {duration:.2f} s"
+        raise ValueError(f"{given}: {lasts}; give sound as long as the clip")
+    return measured.resample(FRAME_RATE, duration)
+
+
+def part_between(pictures: Pictures, start: float, end: float) -> Pictures:
+    """The steps that lie within `start` to `end` seconds."""
+    first = int(np.searchsorted(pictures.edges, start - 1e-6))
+    last = int(np.searchsorted(pictures.edges, end + 1e-6, side="right")) - 1
+    return pictures.part(first, max(first, last))
+
+
+def lesson_of(
+    name: str,
+    pictures: Pictures,
+    rms: NDArray[np.float32],
+    onsets: NDArray[np.float64] | None,
+    offset: float = 0.0,
+) -> Example:
+    """What a model is taught of a clip: its pictures, RMS at TRUTH_RATE and onsets in seconds.
+
+    Sound and onsets may be those of the whole clip, and late by `offset` seconds; without onsets
+    (None) none are taught, not that there are none.
+    """
+    return Example(
+        name=name,
+        views=(pictures,),
+        speeds=(usual_speed(motion_strength(pictures)),),
+        rms=rms,
+        onsets=onsets,
+        offset=offset,
+    )
+
+
+def taught(
+    models: Sequence[RMSMapper],
+    lessons: Sequence[Example],
+    options: AdaptOptions = AdaptOptions(),
+    progress: Callable[[float], None] | None = None,
+) -> list[RMSMapper]:
+    """Copies of the models that have learned the lessons, ready to predict with.
+
+    They end between what they were and what learning makes of them, which knows the lessons nearly
+    as well and more of all else (Wortsman et al., arXiv 2109.01903).
+    progress: is told what share is done; what it raises stops the work.
+    """
+    learned = [copy.deepcopy(model) for model in models]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)  # of dropout
+        for number, model in enumerate(learned):
+            for step in _steps_of_learning(model, lessons, options):
+                if progress is not None:
+                    progress((number + step / options.steps) / len(models))
+    for before, after in zip(models, learned, strict=True):
+        _draw_back(after, before, 1 - options.share)
+    return learned
+
+
+def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
+    """Moves the weights of a model a share of the way to what they were."""
+    with torch.no_grad():
+        for now, was in zip(model.parameters(), before.parameters(), strict=True):
+            now.lerp_(was, share)
+
+
+def _steps_of_learning(
+    model: RMSMapper, lessons: Sequence[Example], options: AdaptOptions
+) -> Iterator[int]:
+    """Trains the model, and counts the steps; after the last it is ready to predict with."""
+    for part in model.eval().modules():
+        if isinstance(part, nn.Dropout):
+            part.train()
+    losses = TrainOptions()
+    optimiser = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.0)
+    rng = np.random.default_rng(options.seed)
+    longest = max(lesson.views[0].num_steps for lesson in lessons)
+    window = min(options.window, longest)
+    feed = batches(list(lessons), options.batch_size, window, model.config.upsample, rng)
+    for step in range(1, options.steps + 1):
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * schedule(step, options.steps)
+        batch = augmented(next(feed), rng)
+        bins, onset = model(batch.cells, batch.spans)
+        loss = torch.stack(loss_terms(bins, onset, batch, losses, model.config)).sum()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        yield step
+    model.eval()
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: up over five steps, then evenly down to next to nothing."""
+    return min(1.0, step / 5) * (1 - (step - 1) / steps)
