@@ -15,6 +15,7 @@ from folai.studio.failures import Missing, Overloaded
 from folai.studio.project import Project, new_id
 from folai.studio.schema import a_list, an_object, integer, number, text
 from folai.studio.shapes import (
+    ADAPT,
     ENVELOPE,
     ENVELOPE_EDIT,
     ID,
@@ -96,6 +97,15 @@ class ProjectsApi:
             ),
             Endpoint(
                 "POST", f"{one}/predict", self.predict, "Predict again", status=202, reply=JOB
+            ),
+            Endpoint(
+                "POST",
+                f"{one}/adapt",
+                self.adapt,
+                "Learn from a part of an envelope, and predict again",
+                status=202,
+                body=ADAPT,
+                reply=JOB,
             ),
             Endpoint(
                 "POST", f"{one}/proxy", self.proxy, "Make a version to play", status=202, reply=JOB
@@ -226,6 +236,12 @@ class ProjectsApi:
         project = self._project(call)
         self._require_idle(project, "predict")
         return self.studio.predict(project).as_json()
+
+    def adapt(self, call: Call) -> Reply:
+        project, body = self._project(call), call.body
+        self._require_idle(project, "adapt")
+        envelope = self.studio.envelope(project, body["envelope"])
+        return self.studio.adapt(project, envelope, body["start"], body["end"]).as_json()
 
     def proxy(self, call: Call) -> Reply:
         project = self._project(call)

@@ -193,6 +193,28 @@ def predict(path: str, out: str) -> None:
     write_npz(Path(out), predict_envelope(path, progress=_seldom()))
 
 
+def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:
+    """Predict again, having learned a part of the envelope `taught`, which is left as it is."""
+    from folai.pipeline import predict_envelope
+    from folai.studio.envelopes import read_npz, write_npz
+    from folai.train.adapt import adapt_mapper
+
+    envelope, told = read_npz(Path(taught)), _seldom()
+    learning = 0.8  # of the time
+    adapt_mapper(
+        path,
+        envelope,
+        weights,
+        start=start,
+        end=end,
+        progress=lambda share: told(learning * share),
+    )
+    predicted = predict_envelope(
+        path, weights=weights, progress=lambda share: told(learning + (1 - learning) * share)
+    )
+    write_npz(Path(out), predicted.paste(envelope, start, end))
+
+
 def make_proxy(path: str, out: str) -> str:
     from folai.studio.proxy import write_proxy
 
@@ -238,19 +260,21 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sound": read_sound,
     "curve": read_curve,
     "predict": predict,
+    "adapt": adapt,
     "proxy": make_proxy,
     "finish": finish_clip,
     "check": check_finished,
     "pictures": show_pictures,
 }
 
-IN_THE_BACKGROUND = ("predict", "proxy")
+IN_THE_BACKGROUND = ("predict", "adapt", "proxy")
 
 LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),
     "sound": (2048, 120),
     "curve": (2048, 60),
     "predict": (4096, None),  # as long as it goes on, see `children.py`
+    "adapt": (6144, None),
     "proxy": (3072, None),
     "finish": (6144, None),
     "check": (2048, 60),

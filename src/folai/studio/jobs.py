@@ -19,7 +19,13 @@ KEPT = 500  # finished jobs that are remembered
 SELDOM = 0.2  # seconds between two reports of the same job's progress
 
 # Which queue a kind of job waits in: a long prediction does not hold up a sound.
-QUEUES = {"generate": "sound", "predict": "watch", "proxy": "convert", "export": "export"}
+QUEUES = {
+    "generate": "sound",
+    "predict": "watch",
+    "adapt": "watch",
+    "proxy": "convert",
+    "export": "export",
+}
 
 Work = Callable[["Job"], None]
 

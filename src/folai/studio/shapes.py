@@ -116,6 +116,7 @@ GENERATE = an_object(
     name=or_null(NAME),
     region=or_null(REGION),
 )
+ADAPT = an_object("envelope start end", envelope=ANY_ENVELOPE, start=TIME, end=TIME)
 PREVIEW = an_object(
     envelope=ANY_ENVELOPE, sound=SOUND, start=or_null(TIME), end=or_null(TIME), part=BOOLEAN
 )
@@ -137,7 +138,7 @@ JOB = an_object(
     "id project kind state progress message takes created",
     id=ID,
     project=ID,
-    kind=one_of("generate", "predict", "proxy", "export"),
+    kind=one_of("generate", "predict", "adapt", "proxy", "export"),
     state=one_of("queued", "running", "done", "failed", "cancelled"),
     progress=number(0, 1),
     left=or_null(number(0)),

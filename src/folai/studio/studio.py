@@ -164,15 +164,37 @@ class Studio:
             out = project.media / f".{job.id}.npz"
             try:
                 self._watch(job, project, "predict", out)
-                found = envelopes.read_npz(out)
+                self._keep_prediction(project, out)
             finally:
                 out.unlink(missing_ok=True)
-            name = project.add_envelope(envelopes.fitted(found, project.duration))
-            with project.change() as document:
-                document["prediction"] = name
-            self.tell(project, "prediction")
 
         return self.jobs.add("predict", project.id, work)
+
+    def adapt(self, project: Project, envelope: Envelope, start: float, end: float) -> Job:
+        """A job that predicts again, having learned how the envelope is from start to end seconds;
+        there the prediction is that envelope itself."""
+        end = min(end, project.duration)
+
+        def work(job: Job) -> None:
+            taught = project.media / f".{job.id}.taught.npz"
+            out, weights = (project.media / f".{job.id}.{kind}" for kind in ("npz", "safetensors"))
+            try:
+                envelopes.write_npz(taught, envelope)
+                more = {"taught": str(taught), "weights": str(weights), "start": start, "end": end}
+                self._watch(job, project, "adapt", out, more)
+                self._keep_prediction(project, out)
+            finally:
+                for left in (taught, out, weights, weights.with_suffix(".json")):
+                    left.unlink(missing_ok=True)
+
+        return self.jobs.add("adapt", project.id, work)
+
+    def _keep_prediction(self, project: Project, found: Path) -> None:
+        envelope = envelopes.fitted(envelopes.read_npz(found), project.duration)
+        name = project.add_envelope(envelope)
+        with project.change() as document:
+            document["prediction"] = name
+        self.tell(project, "prediction")
 
     def make_proxy(self, project: Project) -> Job:
         def work(job: Job) -> None:
@@ -187,10 +209,12 @@ class Studio:
         self.tell(project, "video")
         return job
 
-    def _watch(self, job: Job, project: Project, what: str, out: Path) -> None:
+    def _watch(
+        self, job: Job, project: Project, what: str, out: Path, more: dict[str, Any] | None = None
+    ) -> None:
         run_child(
             what,
-            {"path": str(project.clip_path), "out": str(out)},
+            {"path": str(project.clip_path), "out": str(out), **(more or {})},
             names={project.clip_path: project["clip"]["file"]},
             patience=STALLED,
             progress=job.advance_quietly,

@@ -47,7 +47,7 @@ export function editingCommands(studio, transport) {
     { id: "softer", title: "Hit, region or curve at the playhead softer", keys: ["Alt+↓"], hold: true, run: () => scale(studio, -STEP_DB), enabled: has },
     { id: "smooth", title: "Smooth the region", keys: ["S"], run: () => onRegion(studio, "smooth", smoothRegion), enabled: marked },
     { id: "mute", title: "Mute the region", keys: ["M"], run: () => onRegion(studio, "mute", muteRegion), enabled: marked },
-    { id: "ghost", title: "Back to the prediction, in the region or everywhere", keys: ["G"], run: () => toGhost(studio), enabled: () => has() && studio.ghost !== null },
+    { id: "ghost", title: "Back to the prediction, in the region or everywhere", keys: ["G"], run: () => toGhost(studio, studio.region), enabled: () => has() && studio.ghost !== null },
     { id: "snap-hits", title: "Hits of the region onto what snapping says", keys: ["Shift+N"], run: () => snapAll(studio), enabled: () => marked() && studio.snap !== "off" },
     { id: "copy", title: "Copy the region", keys: ["Ctrl+C"], run: () => copy(studio), enabled: () => studio.region !== null && Boolean(studio.curve) },
     { id: "cut", title: "Cut the region", keys: ["Ctrl+X"], run: () => cut(studio), enabled: marked },
@@ -160,9 +160,9 @@ function scale(studio, db) {
   }
 }
 
-/** @param {Studio} studio */
-function toGhost(studio) {
-  const { curve, ghost, region, duration } = studio;
+/** @param {Studio} studio @param {import("../envelope/curve.js").Region | null} region null: everywhere */
+export function toGhost(studio, region) {
+  const { curve, ghost, duration } = studio;
   if (!curve || !ghost) return;
   studio.edit((own) => restoreRegion(own, ghost.curve, region ?? { start: 0, end: duration }), "back to the prediction");
 }

@@ -1,6 +1,7 @@
 /** Making takes: start, progress, cancel; and what other jobs have to say. */
 
 import { call, sendJson } from "../net/api.js";
+import { toGhost } from "../commands/editing.js";
 import { currentTake } from "./takes.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -8,7 +9,7 @@ import { currentTake } from "./takes.js";
 
 const FADE = 0.05; // seconds over which a part made anew is cross-faded
 /** @type {Record<string, string>} */
-const DOING = { generate: "Generating", predict: "Watching the picture", proxy: "Converting the video", export: "Exporting" };
+const DOING = { generate: "Generating", predict: "Watching the picture", adapt: "Learning", proxy: "Converting the video", export: "Exporting" };
 
 export class Jobs {
   /**
@@ -36,6 +37,14 @@ export class Jobs {
         run: () => this.generate(true),
         enabled: () => can() && this.studio.region !== null && currentTake(this.studio) !== undefined,
       },
+      {
+        id: "learn",
+        title: "Learn from the region: predict anew, as it is there",
+        keys: ["Shift+G"],
+        group: "Envelope",
+        run: () => this.adapt(),
+        enabled: () => can() && this.studio.region !== null && !this.#watching(),
+      },
       { id: "cancel", title: "Cancel", keys: ["Ctrl+."], group, run: () => this.cancel(), enabled: () => this.#running().length > 0 },
     ];
   }
@@ -54,6 +63,20 @@ export class Jobs {
       this.learn(await sendJson("POST", `projects/${studio.project.id}/generate`, json));
     } catch (error) {
       messages.fail(error, "generate");
+    }
+  }
+
+  /** The mapper learns how the envelope is in the region, which a person has put right. */
+  async adapt() {
+    const { studio, saver, messages } = this;
+    if (!studio.layer || !studio.region) return;
+    messages.clear("job-adapt");
+    try {
+      await saver.flush();
+      const json = { envelope: studio.layer.envelope, ...studio.region };
+      this.learn(await sendJson("POST", `projects/${studio.project.id}/adapt`, json));
+    } catch (error) {
+      messages.fail(error, "job-adapt");
     }
   }
 
@@ -77,6 +100,11 @@ export class Jobs {
       messages.show(`job-${job.kind}`, job.message, { actions: again });
     }
     if (job.state === "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
+    if (job.state === "done" && job.kind === "adapt") {
+      const text = "The prediction has learned from the region. It stands behind the curve until you take it over.";
+      const run = () => (messages.clear("job-adapt"), toGhost(studio, null));
+      messages.show("job-adapt", text, { tone: "plain", actions: [{ label: "Take over", run }] });
+    }
     studio.emit("jobs");
     studio.emit("job", job);
   }
@@ -92,9 +120,15 @@ export class Jobs {
 
   /** Generations that are not over, the one at work first. */
   #running() {
-    const jobs = [...this.studio.jobs.values()].filter((job) => job.kind === "generate");
+    const jobs = [...this.studio.jobs.values()].filter((job) => job.kind === "generate" || job.kind === "adapt");
     const open = jobs.filter((job) => job.state === "running" || job.state === "queued");
     return open.sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
+  }
+
+  /** What is being done to the prediction. */
+  #watching() {
+    const open = [...this.studio.jobs.values()].filter((job) => ["queued", "running"].includes(job.state));
+    return open.find((job) => job.kind === "predict" || job.kind === "adapt");
   }
 
   draw() {
@@ -106,9 +140,9 @@ export class Jobs {
       byId("job-share").value = first.progress;
       byId("job-text").textContent = jobText(first) + (running.length > 1 ? ` · ${running.length - 1} more wait` : "");
     }
-    const predicting = [...this.studio.jobs.values()].find((job) => job.kind === "predict" && ["queued", "running"].includes(job.state));
+    const watching = this.#watching();
     const note = byId("timeline-note");
-    const text = predicting ? jobText(predicting) : "";
+    const text = watching ? jobText(watching) : "";
     if (note.textContent !== text) note.textContent = text;
   }
 }
