@@ -125,8 +125,10 @@ def test_what_is_thrown_in_the_progress_stops_it(model):
     def stop(share):
         raise KeyboardInterrupt
 
+    usual = torch.get_num_threads()
     with pytest.raises(KeyboardInterrupt):
-        taught([model], [lesson], AdaptOptions(steps=2), stop)
+        taught([model], [lesson], AdaptOptions(steps=2, threads=usual + 1), stop)
+    assert torch.get_num_threads() == usual
 
 
 def test_a_lesson_is_the_part_that_was_named(clip):

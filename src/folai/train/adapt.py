@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -49,9 +50,10 @@ class AdaptOptions:
     window: int = 120  # steps of the timeline, 4 s
     share: float = 0.7  # of the weights' change that is kept
     seed: int = 0
+    threads: int = 1  # more of them gain little, and wait for one another where cores are busy
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "window"):
+        for name in ("steps", "batch_size", "window", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
         if not 0 < self.share <= 1:
@@ -184,7 +186,7 @@ def taught(
     progress: is told what share is done; what it raises stops the work.
     """
     learned = [copy.deepcopy(model) for model in models]
-    with torch.random.fork_rng(devices=[]):
+    with _threads(options.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)  # of dropout
         for number, model in enumerate(learned):
             for step in _steps_of_learning(model, lessons, options):
@@ -193,6 +195,17 @@ def taught(
     for before, after in zip(models, learned, strict=True):
         _draw_back(after, before, 1 - options.share)
     return learned
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch computes with so many meanwhile."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
