@@ -132,12 +132,12 @@ def join_mappers(paths: Sequence[Path], out: Path) -> None:
     They may differ in size. Raises ValueError where one cannot be read or predicts other bins or
     at another rate than the first.
     """
-    models = [model for path in paths for model in load_mapper(path)]
+    sets = [load_weights(path, "mapper") for path in paths]
+    models = [model for weights in sets for model in _mappers_of(weights)]
     for name in ("upsample", "num_bins", "mu"):
         if len({getattr(model.config, name) for model in models}) > 1:
             raise ValueError(f"{out}: the mappers to join differ in {name}; train them alike")
-    notes = [_read_card(path, "mapper")["notes"] for path in paths]
-    save_mapper(models, out, {"joined": notes})
+    save_mapper(models, out, {"joined": [weights.notes for weights in sets]})
 
 
 def average_mappers(paths: Sequence[Path], out: Path) -> None:
@@ -149,17 +149,17 @@ def average_mappers(paths: Sequence[Path], out: Path) -> None:
     """
     import torch
 
-    sets = [load_mapper(path) for path in paths]
-    configs = [[model.config for model in models] for models in sets]
+    sets = [load_weights(path, "mapper") for path in paths]
+    mappers = [_mappers_of(weights) for weights in sets]
+    configs = [[model.config for model in models] for models in mappers]
     if any(config != configs[0] for config in configs):
         raise ValueError(f"{out}: the mappers to average differ in size; join them instead")
-    for models in zip(*sets, strict=True):
+    for models in zip(*mappers, strict=True):
         states = [model.state_dict() for model in models]
         for name, mean in states[0].items():
             if mean.is_floating_point():
                 mean.copy_(torch.stack([state[name] for state in states]).mean(0))
-    notes = [_read_card(path, "mapper")["notes"] for path in paths]
-    save_mapper(sets[0], out, {"averaged": notes})
+    save_mapper(mappers[0], out, {"averaged": [weights.notes for weights in sets]})
 
 
 def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
@@ -167,9 +167,12 @@ def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
 
     Raises ValueError where a file is missing, damaged, of another version or not a mapper.
     """
+    return _mappers_of(load_weights(path, "mapper"))
+
+
+def _mappers_of(weights: Weights) -> list[RMSMapper]:
     from folai.models.rms_mapper import MapperConfig, RMSMapper
 
-    weights = load_weights(path, "mapper")
     count = len({name.split(".")[0] for name in weights.tensors})
     told = weights.config.get("models", [weights.config] * count)  # one for all, in older files
     try:
