@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from folai import pipeline
+from folai.arguments import make_parser
 from folai.audio import write_wav
 from folai.checkpoints import MAPPER, load_mapper, save_mapper
 from folai.cli import main
@@ -201,6 +202,11 @@ def test_adapt_then_envelope(at_work, capsys):
     assert main(shlex.split("envelope clip.mp4 -o new.json --weights mine.safetensors")) == 0
     assert main(shlex.split("envelope clip.mp4 -o old.json --weights tiny.safetensors")) == 0
     assert Envelope.load("new.json") != Envelope.load("old.json")
+
+
+def test_the_command_learns_by_default_as_its_options_say():
+    parsed = make_parser().parse_args(["adapt", "clip.mp4", "env.json", "-o", "mine.safetensors"])
+    assert AdaptOptions(steps=parsed.steps, seed=parsed.seed) == AdaptOptions()
 
 
 @pytest.mark.parametrize(

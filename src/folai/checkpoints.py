@@ -162,12 +162,12 @@ def average_mappers(paths: Sequence[Path], out: Path) -> None:
     save_mapper(mappers[0], out, {"averaged": [weights.notes for weights in sets]})
 
 
-def load_mapper(path: Path = MAPPER) -> list[RMSMapper]:
-    """The models of a set of weights, ready to run on the CPU.
+def load_mapper(path: str | Path | None = None) -> list[RMSMapper]:
+    """The models of a set of weights (None: those that ship), ready to run on the CPU.
 
     Raises ValueError where a file is missing, damaged, of another version or not a mapper.
     """
-    return _mappers_of(load_weights(path, "mapper"))
+    return _mappers_of(load_weights(MAPPER if path is None else Path(path), "mapper"))
 
 
 def _mappers_of(weights: Weights) -> list[RMSMapper]:

@@ -288,9 +288,13 @@ def measure_envelope(video: str | Path) -> Envelope:
 
     Raises ValueError for a clip without sound.
     """
-    wav, sample_rate = read_audio(video)
-    measured = Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
-    return measured.resample(FRAME_RATE, probe(video).duration)
+    return measure_sound(video).resample(FRAME_RATE, probe(video).duration)
+
+
+def measure_sound(path: str | Path) -> Envelope:
+    """The same of any file with sound, as long as that is. Raises ValueError as `read_audio`."""
+    wav, sample_rate = read_audio(path)
+    return Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
 
 
 def _files(*given: object) -> tuple[str | Path, ...]:
@@ -302,7 +306,7 @@ def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], E
     """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
     from folai import checkpoints, mapper
 
-    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else Path(weights))
+    models = checkpoints.load_mapper(weights)
     return lambda blocks: mapper.predict_envelope(blocks, models)
 
 

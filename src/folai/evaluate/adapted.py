@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from folai import checkpoints
-from folai.evaluate.mapper import ClipScore, MapperReport, aligned_clips, score_clip, true_onsets
+from folai.evaluate.mapper import (
+    ClipScore,
+    MapperReport,
+    aligned_clips,
+    report_of,
+    score_clip,
+    true_onsets,
+)
 from folai.evaluate.reporting import Progress
 from folai.mapper import predict_envelope
 from folai.models.rms_mapper import RMSMapper
@@ -61,7 +68,7 @@ def evaluate_adapted(
     seconds of it are left out. Raises ValueError as `evaluate_mapper`."""
     if not seconds > 0:
         raise ValueError(f"adapt is {seconds:g} s; give the seconds to learn from, such as 10")
-    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
+    models = checkpoints.load_mapper(weights)
     unread: dict[str, str] = {}
     before: list[ClipScore] = []
     after: list[ClipScore] = []
@@ -73,11 +80,8 @@ def evaluate_adapted(
         for scores, mappers in ((before, models), (after, learned)):
             envelope = predict_envelope([clip.pictures], mappers)
             scores.append(score_clip(clip, envelope, offset, since=seconds))
-    if not after:
-        raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
-    return AdaptedReport(
-        seconds, MapperReport(tuple(before), unread), MapperReport(tuple(after), unread)
-    )
+    reports = (report_of(data, scores, unread) for scores in (before, after))
+    return AdaptedReport(seconds, *reports)
 
 
 def _taught_beginning(

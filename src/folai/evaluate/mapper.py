@@ -142,12 +142,17 @@ def evaluate_mapper(
     video); without one, in a temporary folder. One clip at a time is in memory.
     Raises ValueError for a folder or weights that will not do, and if no clip can be read.
     """
-    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
+    models = checkpoints.load_mapper(weights)
     unread: dict[str, str] = {}
     scores = [
         score_clip(clip, predict_envelope([clip.pictures], models), offset)
         for clip, offset in aligned_clips(data, split, unread, progress, fold=fold, cache=cache)
     ]
+    return report_of(data, scores, unread)
+
+
+def report_of(data: Path, scores: Sequence[ClipScore], unread: dict[str, str]) -> MapperReport:
+    """Raises ValueError where there is no score, with the first reason."""
     if not scores:
         raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
     return MapperReport(tuple(scores), unread)

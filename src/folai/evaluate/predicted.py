@@ -28,7 +28,7 @@ def predicted_tasks(
     """
     wanted = {task.recording for task in tasks}
     listings = [listing for listing in list_clips(data) if listing.name in wanted]
-    models = checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
+    models = checkpoints.load_mapper(weights)
     offsets = estimate_offsets(load_clips([*listings, *beside_those(data, listings)], cache))
     envelopes = {
         clip.name: predict_envelope([clip.pictures], models) for clip in load_clips(listings, cache)

@@ -99,7 +99,7 @@ def evaluate_rendered(
     """
     if num_clips < 1:
         raise ValueError(f"number of rendered clips is {num_clips}; give 1 or more")
-    checkpoints.load_mapper(checkpoints.MAPPER if weights is None else weights)
+    checkpoints.load_mapper(weights)
     labels = (*FRAME_RATES, VARIABLE)
     found: dict[str, list[_Found]] = {label: [] for label in labels[:num_clips]}
     told = Steps(progress, num_clips)

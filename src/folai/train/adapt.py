@@ -24,15 +24,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from folai import checkpoints
-from folai.audio import peak_normalise, read_audio, to_mono
 from folai.envelope import FRAME_RATE, Envelope
 from folai.features import MAX_FPS, Pictures, iter_pictures
 from folai.flow import FLOW_SIZE
-from folai.mapper import motion_strength, usual_speed
 from folai.models.rms_mapper import RMSMapper
+from folai.pipeline import measure_sound
 from folai.train.dataset import Example, augmented, batches
 from folai.train.precompute import TRUTH_RATE
-from folai.train.rms_mapper import TrainOptions, loss_terms
+from folai.train.rms_mapper import TrainOptions, loss_terms, usual_speeds
 from folai.video import iter_frames, probe
 from folai.writing import check_writable
 
@@ -115,9 +114,8 @@ def read_lesson(
     if not SHORTEST <= end - start <= LONGEST:
         asked = f"give {SHORTEST:g} to {LONGEST:g} s to learn from"
         raise ValueError(f"{start:g} to {end:g} s are {end - start:g} s; {asked}")
-    times = np.arange(int(corrected.duration * TRUTH_RATE) + 1) / TRUTH_RATE
-    rms = corrected.at(times).astype(np.float32)
-    if not rms[(times >= start) & (times <= end)].any():
+    fine = corrected.resample(TRUTH_RATE)
+    if not fine.values[(fine.times >= start) & (fine.times <= end)].any():
         raise ValueError(f"from {start:g} to {end:g} s the envelope is silent: nothing to learn")
     frames = takewhile(
         lambda frame: frame.time < end + _BEYOND,
@@ -126,7 +124,7 @@ def read_lesson(
     parts = [part_between(block, start, end) for block in iter_pictures(frames)]
     seen = Pictures.join([part for part in parts if part.num_steps])
     marked = bool(((corrected.onsets >= start) & (corrected.onsets <= end)).any())
-    return lesson_of(str(video), seen, rms, corrected.onsets if marked else None)
+    return lesson_of(str(video), seen, fine.values, corrected.onsets if marked else None)
 
 
 def _envelope(given: Envelope | str | Path, duration: float) -> Envelope:
@@ -136,8 +134,7 @@ def _envelope(given: Envelope | str | Path, duration: float) -> Envelope:
         return given
     if Path(given).suffix.lower() in (".json", ".csv"):
         return Envelope.load(given, duration=duration)
-    wav, sample_rate = read_audio(given)
-    measured = Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
+    measured = measure_sound(given)
     if measured.duration < duration - 1.0:
         lasts = f"its sound lasts {measured.duration:.2f} s, the clip {duration:.2f} s"
         raise ValueError(f"{given}: {lasts}; give sound as long as the clip")
@@ -166,7 +163,7 @@ def lesson_of(
     return Example(
         name=name,
         views=(pictures,),
-        speeds=(usual_speed(motion_strength(pictures)),),
+        speeds=usual_speeds([pictures]),
         rms=rms,
         onsets=onsets,
         offset=offset,

@@ -167,7 +167,7 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
     cache = options.cache or options.out / "cache"
     recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
     rendered = [
-        Example(name, tuple(views), _speeds(views), rms, onsets, 0.0, exact=True)
+        Example(name, tuple(views), usual_speeds(views), rms, onsets, 0.0, exact=True)
         for name, views, rms, onsets in load_rendered(
             options.rendered_minutes, cache, log, first=options.first_scene
         )
@@ -196,7 +196,9 @@ def _recorded(
         views = [clip.pictures, *load_guises(listing, clip.pictures, numbers, cache)]
         rms, offset = without_floor(clip.rms), offsets[clip.name]
         span = annotated_span(onsets)
-        examples.append(Example(clip.name, tuple(views), _speeds(views), rms, onsets, offset, span))
+        examples.append(
+            Example(clip.name, tuple(views), usual_speeds(views), rms, onsets, offset, span)
+        )
     return examples
 
 
@@ -209,7 +211,8 @@ def without_floor(rms: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(np.maximum(rms**2 - floor**2, 0.0)), np.float32)
 
 
-def _speeds(views: list[Pictures]) -> tuple[float, ...]:
+def usual_speeds(views: list[Pictures]) -> tuple[float, ...]:
+    """The unit of the flow of each (`folai.mapper.usual_speed`)."""
     return tuple(usual_speed(motion_strength(view)) for view in views)
 
 

@@ -51,33 +51,25 @@ export class Jobs {
 
   /** @param {boolean} regionOnly */
   async generate(regionOnly) {
-    const { studio, saver, messages } = this;
+    const { studio, saver } = this;
     const layer = studio.layer;
     if (!layer) return;
-    messages.clear("generate");
     const take = currentTake(studio);
     const region = regionOnly && studio.region && take ? { take: take.id, ...studio.region, fade: FADE } : null;
-    try {
+    await this.#ask("generate", "generate", async () => {
       await saver.flush();
-      const json = { layer: layer.id, envelope: layer.envelope, sound: layer.sound, name: null, region };
-      this.learn(await sendJson("POST", `projects/${studio.project.id}/generate`, json));
-    } catch (error) {
-      messages.fail(error, "generate");
-    }
+      return { layer: layer.id, envelope: layer.envelope, sound: layer.sound, name: null, region };
+    });
   }
 
   /** The mapper learns how the envelope is in the region, which a person has put right. */
   async adapt() {
-    const { studio, saver, messages } = this;
-    if (!studio.layer || !studio.region) return;
-    messages.clear("job-adapt");
-    try {
-      await saver.flush();
-      const json = { envelope: studio.layer.envelope, ...studio.region };
-      this.learn(await sendJson("POST", `projects/${studio.project.id}/adapt`, json));
-    } catch (error) {
-      messages.fail(error, "job-adapt");
-    }
+    const { layer, region } = this.studio;
+    if (!layer || !region) return;
+    await this.#ask("adapt", "job-adapt", async () => {
+      await this.saver.flush();
+      return { envelope: layer.envelope, ...region };
+    });
   }
 
   async cancel() {
@@ -96,7 +88,7 @@ export class Jobs {
     if (job.project !== studio.project?.id) return;
     if (!studio.know(job)) return;
     if (job.state === "failed") {
-      const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#predict() }] : [];
+      const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#ask("predict", "job-predict") }] : [];
       messages.show(`job-${job.kind}`, job.message, { actions: again });
     }
     if (job.state === "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
@@ -109,26 +101,33 @@ export class Jobs {
     studio.emit("job", job);
   }
 
-  async #predict() {
-    this.messages.clear("job-predict");
+  /**
+   * Asks the server for a job. @param {string} what @param {string} key of the message if it fails
+   * @param {() => Promise<any>} [body]
+   */
+  async #ask(what, key, body = async () => ({})) {
+    this.messages.clear(key);
     try {
-      this.learn(await sendJson("POST", `projects/${this.studio.project.id}/predict`));
+      this.learn(await sendJson("POST", `projects/${this.studio.project.id}/${what}`, await body()));
     } catch (error) {
-      this.messages.fail(error, "job-predict");
+      this.messages.fail(error, key);
     }
   }
 
-  /** Generations that are not over, the one at work first. */
+  /** Jobs of these kinds that are not over. @param {string[]} kinds */
+  #open(...kinds) {
+    const open = [...this.studio.jobs.values()].filter((job) => job.state === "running" || job.state === "queued");
+    return open.filter((job) => kinds.includes(job.kind));
+  }
+
+  /** What can be cancelled, the one at work first. */
   #running() {
-    const jobs = [...this.studio.jobs.values()].filter((job) => job.kind === "generate" || job.kind === "adapt");
-    const open = jobs.filter((job) => job.state === "running" || job.state === "queued");
-    return open.sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
+    return this.#open("generate", "adapt").sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
   }
 
   /** What is being done to the prediction. */
   #watching() {
-    const open = [...this.studio.jobs.values()].filter((job) => ["queued", "running"].includes(job.state));
-    return open.find((job) => job.kind === "predict" || job.kind === "adapt");
+    return this.#open("predict", "adapt")[0];
   }
 
   draw() {
