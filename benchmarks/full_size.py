@@ -24,12 +24,12 @@ from pathlib import Path
 
 import torch
 
+from folai.diffusion.sampling import draw_noise
 from folai.models.oobleck import OobleckConfig
 from folai.models.stable_dit import StableDiTConfig
-from folai.sampling import draw_noise
 from folai.stable.config import StableConfig
 from folai.stable.files import StableBase, load_base, save_base
-from folai.stable.run import DECODED_AT_ONCE, DTYPES, Run, StableAudio
+from folai.stable.model import DECODED_AT_ONCE, DTYPES, Run, StableAudio
 
 PROMPT_TOKENS = 128
 

@@ -18,21 +18,21 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from folai.audio import resample
 from folai.checkpoints import load_autoencoder
-from folai.conditioning import LEVEL
+from folai.data.sounds import SAMPLE_RATE, load_sounds
+from folai.data.stable_material import lay_window
+from folai.diffusion.conditioning import LEVEL
 from folai.envelope import Envelope
+from folai.envelope.rms import FRAME_RATE, centred_rms
+from folai.media.audio import resample
 from folai.models.oobleck import OobleckConfig
 from folai.models.seconds import Seconds, SecondsConfig
 from folai.models.stable_dit import StableDiT, StableDiTConfig
-from folai.preview import lay
-from folai.rms import FRAME_RATE, centred_rms
+from folai.preview.lay import lay
 from folai.stable.config import StableConfig
 from folai.stable.files import load_control
-from folai.stable.run import StableAudio
-from folai.train.sounds import SAMPLE_RATE, load_sounds
-from folai.train.stable_control import StableOptions, train_stable_control
-from folai.train.stable_material import lay_window
+from folai.stable.model import StableAudio
+from folai.train.full_size import StableOptions, train_stable_control
 
 SECONDS = 2.0
 CONFIG = StableConfig(

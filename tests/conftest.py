@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from folai.audio import write_wav
+from folai.media.audio import write_wav
 from folai.render import Scene, random_scene, write_clip
 
 ROOT = Path(__file__).parents[1]

@@ -10,17 +10,18 @@ import pytest
 import torch
 
 from folai import pipeline
-from folai.arguments import make_parser
-from folai.audio import write_wav
 from folai.checkpoints import MAPPER, load_mapper, save_mapper
 from folai.cli import main
+from folai.cli.arguments import make_parser
+from folai.data.precompute import TRUTH_RATE, Clip
 from folai.envelope import Envelope
 from folai.evaluate import adapted
-from folai.evaluate.mapper import score_clip
-from folai.features import CHANNELS, GRID, Pictures
-from folai.mapper import predict_envelope
+from folai.evaluate.mapper.clips import score_clip
+from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.predict import predict_envelope
+from folai.media.audio import write_wav
+from folai.media.mux import mux
 from folai.models.rms_mapper import MapperConfig, RMSMapper
-from folai.mux import mux
 from folai.train.adapt import (
     AdaptOptions,
     adapt_mapper,
@@ -29,7 +30,6 @@ from folai.train.adapt import (
     read_lesson,
     taught,
 )
-from folai.train.precompute import TRUTH_RATE, Clip
 
 TINY = MapperConfig(channels=(8, 8), dim=16, hidden=8, num_layers=1, num_bins=16)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from folai.features import CHANNELS, GRID, Pictures, iter_pictures
+from folai.data.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, stopping
+from folai.data.precompute import TRUTH_RATE, Clip
+from folai.envelope.rms import centred_rms
+from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures
+from folai.media.clip import Frame
 from folai.render import random_scene, render_frames
-from folai.rms import centred_rms
-from folai.train.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, stopping
-from folai.train.precompute import TRUTH_RATE, Clip
-from folai.video import Frame
 
 
 def clip_of(pictures, rms, offset, name="clip", fps=30.0):

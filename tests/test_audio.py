@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from folai.audio import (
+from folai.media.audio import (
     fit_length,
     mix,
     peak_normalise,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from folai.cadence import taken_times
+from folai.media.cadence import taken_times
 
 NTSC = 30000 / 1001
 

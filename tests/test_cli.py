@@ -13,9 +13,9 @@ import pytest
 import soundfile
 
 from folai import Envelope
-from folai.arguments import make_parser
-from folai.audio import write_wav
 from folai.cli import COMMANDS, main
+from folai.cli.arguments import make_parser
+from folai.media.audio import write_wav
 
 RATE = 44100  # Hz
 COMMAND_NAMES = [*(name.split() for name in COMMANDS)]

@@ -7,9 +7,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from folai.audio import read_audio
 from folai.cli import main
-from folai.datasets.layouts import (
+from folai.data.layouts import (
     Contact,
     greatest_hits,
     hashed_split,
@@ -18,13 +17,14 @@ from folai.datasets.layouts import (
     stick_prompt,
     walking_the_maps,
 )
-from folai.datasets.prepare import PrepareOptions, prepare
+from folai.data.precompute import list_clips
+from folai.data.prepare import PrepareOptions, prepare
+from folai.data.sounds import load_sounds
 from folai.envelope import Envelope
-from folai.mux import mux
-from folai.preview import lay
-from folai.train.precompute import list_clips
-from folai.train.sounds import load_sounds
-from folai.video import iter_frames, probe
+from folai.media.audio import read_audio
+from folai.media.clip import iter_frames, probe
+from folai.media.mux import mux
+from folai.preview.lay import lay
 
 TIMES = "0.5 wood hit static\n1.5 metal scratch None\n2.1 None None None\n"
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from folai.evaluate.embeddings import (
+from folai.evaluate.sounds.embeddings import (
     BLOCK,
     HOP_LENGTH,
     NUM_BANDS,
@@ -16,8 +16,8 @@ from folai.evaluate.embeddings import (
     log_mel,
     mel_filters,
 )
-from folai.evaluate.metrics import cosine
-from folai.impacts import Impactor
+from folai.metrics.figures import cosine
+from folai.preview.impacts import Impactor
 
 NAMES = ["log-mel", *(["aisfx"] if find_spec("aisfx") else [])]
 
@@ -79,7 +79,7 @@ def test_bad_input_is_named():
 
 
 def test_an_absent_package_is_named(monkeypatch):
-    monkeypatch.setattr("folai.evaluate.embeddings.find_spec", lambda name: None)
+    monkeypatch.setattr("folai.evaluate.sounds.embeddings.find_spec", lambda name: None)
     assert load_embedder().name == "log-mel"
     with pytest.raises(ImportError, match="pip install --no-deps aisfx"):
         load_embedder("aisfx")

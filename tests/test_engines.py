@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from folai import Envelope, GenerateOptions, generate
-from folai.audio import read_audio, write_wav
 from folai.cli import main
+from folai.diffusion.foley import FoleyConfig, save_base, save_control
+from folai.diffusion.vocabulary import ALL, find_words
 from folai.engines import choose_engine, prompt_of_sound
-from folai.foley import FoleyConfig, save_base, save_control
-from folai.materials import MATERIALS
+from folai.media.audio import read_audio, write_wav
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
-from folai.vocabulary import ALL, find_words
+from folai.preview.materials import MATERIALS
 
 RATE = 44100  # Hz
 

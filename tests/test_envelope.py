@@ -459,9 +459,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 
 def test_import_needs_numpy_only() -> None:
     heavy = {"torch", "scipy", "cv2", "av", "matplotlib"}
-    code = (
-        f"import sys, folai.envelope, folai.evaluate.metrics; print({heavy!r} & {{*sys.modules}})"
-    )
+    code = f"import sys, folai.envelope, folai.metrics.figures; print({heavy!r} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -471,7 +469,7 @@ def test_import_needs_numpy_only() -> None:
 
 def test_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the plot extra is not installed")
-    from folai.plot import plot_envelope
+    from folai.envelope.plot import plot_envelope
 
     envelope = hits(0.5, 1.5)
     frames = [(i / 10, np.full((36, 64, 3), 8 * i, np.uint8)) for i in range(30)]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from folai.audio import write_wav
 from folai.checkpoints import save_autoencoder
 from folai.cli import main
-from folai.evaluate.autoencoder import cut, displacement, log_mel_difference, opus
+from folai.data.sounds import SAMPLE_RATE, Sound
+from folai.evaluate.foley.reconstruction import cut, displacement, log_mel_difference, opus
+from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
-from folai.train.sounds import SAMPLE_RATE, Sound
 
 RNG = np.random.default_rng(0)
 NOISE = (0.1 * RNG.standard_normal(SAMPLE_RATE)).astype(np.float32)

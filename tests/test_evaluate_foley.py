@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 import torch
 
-from folai.audio import write_wav
 from folai.checkpoints import AUTOENCODER, save_mapper
 from folai.cli import main
+from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
+from folai.diffusion.foley import CONTROL, FoleyConfig, save_base, save_control
+from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
 from folai.evaluate import predicted
-from folai.evaluate.foley import FoleyOptions, evaluate_foley
-from folai.evaluate.labels import agreement, examples, label_tasks, learn
-from folai.evaluate.scoring import own_nearest
-from folai.evaluate.speed import measure_speed
-from folai.evaluate.systems import System, baselines, pink_noise
-from folai.evaluate.tasks import Task, cut_tasks, partners
-from folai.foley import CONTROL, FoleyConfig, save_base, save_control
-from folai.impacts import Impactor
+from folai.evaluate.foley.comparison import FoleyOptions, evaluate_foley
+from folai.evaluate.foley.labels import agreement, examples, label_tasks, learn
+from folai.evaluate.foley.scoring import own_nearest
+from folai.evaluate.foley.speed import measure_speed
+from folai.evaluate.foley.systems import System, baselines, pink_noise
+from folai.evaluate.foley.tasks import Task, cut_tasks, partners
+from folai.media.audio import write_wav
+from folai.media.mux import mux
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
 from folai.models.rms_mapper import MapperConfig, RMSMapper
-from folai.mux import mux
-from folai.preview import lay
+from folai.preview.impacts import Impactor
+from folai.preview.lay import lay
 from folai.render import random_scene, write_clip
-from folai.train.sounds import SAMPLE_RATE, Sound, load_sounds
-from folai.vocabulary import ALL
 
 SECONDS = 4.0
 FIGURES = ("correlation", "own", "own_reference", "label")

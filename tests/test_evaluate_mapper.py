@@ -8,21 +8,21 @@ import torch
 
 from folai import pipeline
 from folai.checkpoints import save_mapper
+from folai.data.precompute import TRUTH_RATE, Clip
 from folai.envelope import Envelope
-from folai.evaluate.mapper import MapperReport, evaluate_mapper, score_clip
-from folai.evaluate.rendered import (
+from folai.evaluate.mapper.clips import MapperReport, evaluate_mapper, score_clip
+from folai.evaluate.mapper.rendered import (
     FIRST_SEED,
     apart,
     evaluate_rendered,
     frame_times,
     sounding_scenes,
 )
-from folai.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.media.clip import probe
+from folai.media.mux import mux
 from folai.models.rms_mapper import MapperConfig, RMSMapper
-from folai.mux import mux
 from folai.render import random_scene, write_clip
-from folai.train.precompute import TRUTH_RATE, Clip
-from folai.video import probe
 
 SMALL = (86, 64)
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from folai.cli import main
-from folai.evaluate.run import read_config
-from folai.mux import mux
-from folai.preview import lay
+from folai.evaluate.config import read_config
+from folai.media.mux import mux
+from folai.preview.lay import lay
 
 CONFIG = """
 title = "Two systems"

@@ -6,16 +6,16 @@ import re
 import numpy as np
 import pytest
 
-from folai.audio import write_wav
 from folai.cli import main
 from folai.envelope import Envelope
 from folai.evaluate import measure as measuring
-from folai.evaluate.measure import MeasureOptions, compare, measure
-from folai.evaluate.pairs import Pair, pair_folders, system_names
-from folai.evaluate.sets import Embedded, score_set
-from folai.evaluate.sound import SoundOptions, evaluate_sound
-from folai.evaluate.sound_sections import sound_sections
-from folai.preview import lay
+from folai.evaluate.sounds.folders import SoundOptions, evaluate_sound
+from folai.evaluate.sounds.measure import MeasureOptions, compare, measure
+from folai.evaluate.sounds.pairs import Pair, pair_folders, system_names
+from folai.evaluate.sounds.sections import sound_sections
+from folai.evaluate.sounds.sets import Embedded, score_set
+from folai.media.audio import write_wav
+from folai.preview.lay import lay
 
 RATE, SECONDS = 44100, 2.5
 LOG_MEL = SoundOptions(embeddings=("log-mel",), workers=1)
@@ -199,7 +199,7 @@ def test_the_cache_goes_by_what_is_in_the_files(folders, tmp_path, monkeypatch):
 
 
 def test_workers_change_no_digit(folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("folai.evaluate.sound.INLINE", 1)
+    monkeypatch.setattr("folai.evaluate.sounds.folders.INLINE", 1)
     options = SoundOptions(embeddings=("log-mel",), workers=2, cache=tmp_path)
     _, inline = evaluated(folders, "late", "noise")
     told = []

@@ -9,8 +9,8 @@ from folai.checkpoints import AUTOENCODER
 from folai.cli import main
 from folai.envelope import Envelope
 from folai.evaluate.experiments import denoising, sounding
+from folai.evaluate.experiments.chosen import EXPERIMENTS, run_experiments
 from folai.evaluate.experiments.distances import flattened
-from folai.evaluate.experiments.run import EXPERIMENTS, run_experiments
 from folai.evaluate.experiments.setting import ExperimentOptions, Setting
 from folai.evaluate.experiments.sounding import SPOILT
 from test_evaluate_foley import folder, mapper, weights  # noqa: F401  # fixtures

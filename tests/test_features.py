@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.features import CHANNELS, GRID, Pictures, iter_pictures, read_pictures
+from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures, read_pictures
+from folai.media.clip import Frame
 from folai.render import random_scene, write_clip
-from folai.video import Frame
 
 SPEED = 0.6  # picture heights per second
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.flow import FLOW_SIZE, FlowEstimator, camera_motion, remove_camera
+from folai.mapper.flow import FLOW_SIZE, FlowEstimator, camera_motion, remove_camera
 
 WIDTH, HEIGHT = FLOW_SIZE
 

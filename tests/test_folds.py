@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from folai.cli import main
-from folai.train.folds import Fold, sitting
-from folai.train.precompute import Listing
+from folai.data.folds import Fold, sitting
+from folai.data.precompute import Listing
 
 
 def listings(*names: str) -> list[Listing]:

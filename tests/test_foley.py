@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from folai.conditioning import LEVEL, reference_latents
-from folai.envelope import Envelope
-from folai.foley import Foley, FoleyConfig, finished, load_foley, save_base, save_control
-from folai.longform import make_windows, sample_windows
-from folai.models.autoencoder import Autoencoder, AutoencoderConfig
-from folai.models.conditioner import Conditioner, ConditionerConfig
-from folai.models.controlnet import ControlConfig, ControlNet
-from folai.models.dit import DiT, DiTConfig
-from folai.rms import centred_rms
-from folai.sampling import (
+from folai.diffusion.conditioning import LEVEL, reference_latents
+from folai.diffusion.foley import Foley, FoleyConfig, finished, load_foley, save_base, save_control
+from folai.diffusion.longform import make_windows, sample_windows
+from folai.diffusion.sampling import (
     OBJECTIVES,
     SAMPLERS,
     alpha_sigma,
@@ -25,7 +19,13 @@ from folai.sampling import (
     to_clean,
     training_error,
 )
-from folai.vocabulary import ALL
+from folai.diffusion.vocabulary import ALL
+from folai.envelope import Envelope
+from folai.envelope.rms import centred_rms
+from folai.models.autoencoder import Autoencoder, AutoencoderConfig
+from folai.models.conditioner import Conditioner, ConditionerConfig
+from folai.models.controlnet import ControlConfig, ControlNet
+from folai.models.dit import DiT, DiTConfig
 
 RATE = 44100  # Hz
 BANDS = 16

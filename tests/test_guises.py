@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.features import CHANNELS, GRID, Pictures
-from folai.flow import FLOW_SIZE
-from folai.train.guises import random_guise
-from folai.train.views import SHOWN, Action, View, placed, random_view
-from folai.video import Frame
+from folai.data.guises import random_guise
+from folai.data.views import SHOWN, Action, View, placed, random_view
+from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.flow import FLOW_SIZE
+from folai.media.clip import Frame
 
 WHOLE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from folai.impacts import MATERIALS, Impactor, impact, texture
+from folai.preview.impacts import MATERIALS, Impactor, impact, texture
 
 RATE = 44100
 
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_sound_and_leaves_the_global_state():
 
 def test_modes_sound_where_they_are_said_to():
     """The matrix product of tables against the plain sum of damped sines."""
-    from folai.impacts import _decaying_tones
+    from folai.preview.impacts import _decaying_tones
 
     f, d, a = np.array([220.0, 3300.0]), np.array([5.0, 40.0]), np.array([1.0, 0.5])
     wav = _decaying_tones(f, d, a, 0.3, RATE)

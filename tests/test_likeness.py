@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from folai.likeness import colours, loudness_of, match_bands
+from folai.diffusion.likeness import colours, loudness_of, match_bands
 
 BANDS = 24
 

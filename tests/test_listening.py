@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from folai.cli import main
-from folai.evaluate.listening import Heard, anchor, evaluate_listening, make_test
-from folai.evaluate.metrics import wilson_interval
+from folai.evaluate.sounds.listening import Heard, anchor, evaluate_listening, make_test
+from folai.metrics.figures import wilson_interval
 
 RATE = 16000
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from folai.envelope import FRAME_RATE
-from folai.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
-from folai.mapper import (
+from folai.envelope.rms import from_bins, gaussian_smooth
+from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
+from folai.mapper.predict import (
     FAINTEST,
     MARGIN,
     ONSET_GAP,
@@ -23,7 +24,6 @@ from folai.mapper import (
     usual_speed,
 )
 from folai.models.rms_mapper import MapperConfig, RMSMapper
-from folai.rms import from_bins, gaussian_smooth
 
 TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from folai.evaluate.metrics import (
+from folai.metrics.figures import (
     OnsetScores,
     bootstrap_interval,
     cosine,

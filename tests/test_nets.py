@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from folai.evaluate.embeddings import SAMPLE_RATE, load_embedder
-from folai.evaluate.nets.frontend import windows
-from folai.evaluate.nets.htsat import HTSAT
-from folai.evaluate.nets.ms_clap import Projection
-from folai.evaluate.nets.panns import Cnn14
+from folai.evaluate.sounds.embeddings import SAMPLE_RATE, load_embedder
+from folai.evaluate.sounds.nets.frontend import windows
+from folai.evaluate.sounds.nets.htsat import HTSAT
+from folai.evaluate.sounds.nets.ms_clap import Projection
+from folai.evaluate.sounds.nets.panns import Cnn14
 
 TINY = (8, 8, 8, 8, 16, 16)
 

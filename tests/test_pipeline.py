@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from folai import Envelope, GenerateOptions, generate, predict_envelope
-from folai.audio import read_audio, write_wav
+from folai.media.audio import read_audio, write_wav
+from folai.media.clip import probe
 from folai.pipeline import measure_envelope
-from folai.video import probe
 
 RATE = 44100  # Hz
 Preview = partial(GenerateOptions, engine="preview")

@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from folai.mux import mux
-from folai.render import random_scene, write_clip
-from folai.train import precompute
-from folai.train.precompute import (
+from folai.data.precompute import (
     TRUTH_RATE,
     list_clips,
     load_clips,
@@ -14,6 +11,9 @@ from folai.train.precompute import (
     load_rendered,
     true_rms,
 )
+from folai.media.mux import mux
+from folai.render import random_scene, write_clip
+from folai.train import precompute
 
 CLIPS = "path,split,notes\na.mp4,train,\nsub/b.mp4,val,\nc.mp4,train,loud\n"
 ONSETS = "path,time_seconds,material\na.mp4,0.4,wood\na.mp4,0.2,None\nsub/b.mp4,0.1,wood\n"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from folai.envelope import Envelope
-from folai.events import cut_events
-from folai.impacts import MATERIALS
-from folai.preview import SAMPLE_RATE, lay
-from folai.rms import centred_rms
+from folai.envelope.rms import centred_rms
+from folai.preview.events import cut_events
+from folai.preview.impacts import MATERIALS
+from folai.preview.lay import SAMPLE_RATE, lay
 
 RATE = SAMPLE_RATE
 TIMES = np.array([0.3, 0.75, 1.1, 1.62, 2.05, 2.5])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from folai.arguments import make_parser
 from folai.cli import main
-from folai.materials import MATERIALS
+from folai.cli.arguments import make_parser
+from folai.preview.materials import MATERIALS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from folai.audio import write_wav
-from folai.train.sounds import (
+from folai.data.sounds import (
     SAMPLE_RATE,
     Sound,
     load_sounds,
@@ -16,6 +15,7 @@ from folai.train.sounds import (
     pick_weights,
     pick_window,
 )
+from folai.media.audio import write_wav
 
 INDEX = "file,start_seconds,seconds,label,split,origin\n"
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from folai import Envelope, GenerateOptions, generate
-from folai.audio import read_audio
 from folai.cli import main
 from folai.engines import sound_of_prompt, wanted_prompt
+from folai.media.audio import read_audio
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.files import save_base, save_control
+from folai.stable.model import load_stable
 from folai.stable.play import StableSampling
-from folai.stable.run import load_stable
 from stable_models import TINY, random_base, save_text_model
 
 RATE = 44100
@@ -121,7 +121,7 @@ def test_models_are_listed(capsys):
 
 
 def test_train_at_full_size_from_the_command_line(model, tmp_path, capsys):
-    from folai.audio import write_wav
+    from folai.media.audio import write_wav
 
     table = "file,start_seconds,seconds,label,split,origin\nhit.wav,0,0.5,hit/wood,train,us\n"
     (tmp_path / "index.csv").write_text(table)

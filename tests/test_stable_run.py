@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from folai import Envelope
-from folai.conditioning import LEVEL
-from folai.models.stable_control import StableControlConfig, StableControlNet
-from folai.sampling import (
+from folai.diffusion.conditioning import LEVEL
+from folai.diffusion.sampling import (
     draw_noise,
     exponential_times,
     logistic_times,
@@ -18,9 +17,10 @@ from folai.sampling import (
     sample_dpmpp_2m_sde,
     sample_pingpong,
 )
+from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.control import NO_CONTROL, control_wave, encode_control
 from folai.stable.files import load_base, save_base, save_control
-from folai.stable.run import Run, StableAudio, load_stable
+from folai.stable.model import Run, StableAudio, load_stable
 from folai.stable.text import load_clap, load_t5
 from stable_models import TINY, random_base, save_clap, save_text_model
 

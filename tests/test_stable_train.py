@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from folai import Envelope
-from folai.audio import write_wav
+from folai.data.stable_material import encode_material
+from folai.media.audio import write_wav
 from folai.stable.files import load_base, load_control, save_base
-from folai.stable.run import StableAudio, load_stable
-from folai.train.stable_control import StableOptions, Trained, train_stable_control
-from folai.train.stable_material import encode_material
+from folai.stable.model import StableAudio, load_stable
+from folai.train.full_size import StableOptions, Trained, train_stable_control
 from stable_models import TINY, random_base, save_text_model
 
 RATE = 44100
@@ -112,7 +112,7 @@ def test_only_the_controlnet_is_trained_and_a_run_goes_on(sounds, stable, tmp_pa
 def test_the_loss_of_an_untrained_controlnet_is_that_of_the_base(sounds, stable, tmp_path):
     options = StableOptions(data=(sounds,), out=tmp_path, steps=1, **SMALL_RUN)
     trained = Trained(stable, options, 0.5)
-    from folai.train.stable_control import Loop
+    from folai.train.full_size import Loop
 
     material = encode_material((sounds,), stable.autoencoder, tmp_path, seconds=0.5, count=4)
     loop = Loop(options, stable, material, None, trained, trained, 0, 1)
@@ -171,8 +171,8 @@ TWO_PROCESSES = """
     import torch
     sys.path.insert(0, {tests!r})
     from stable_models import random_base
-    from folai.stable.run import StableAudio
-    from folai.train.stable_control import StableOptions, train_stable_control
+    from folai.stable.model import StableAudio
+    from folai.train.full_size import StableOptions, train_stable_control
 
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)

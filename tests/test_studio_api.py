@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from folai import Envelope, lay
-from folai.audio import read_audio
-from folai.preview import lay_kit, make_kit
+from folai.media.audio import read_audio
+from folai.preview.lay import lay_kit, make_kit
 from folai.studio.envelopes import to_json
 from folai.studio.sounds import wav_bytes
 from studio_clients import finish

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from folai import Envelope
-from folai.audio import read_audio, write_wav
-from folai.mux import mux
+from folai.media.audio import read_audio, write_wav
+from folai.media.mux import mux
 from folai.studio.broadcast import timecode_seconds, write_broadcast_wave
 from folai.studio.envelopes import to_json
 from folai.studio.midi import midi_file

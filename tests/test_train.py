@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from folai.checkpoints import MAPPER, join_mappers, load_mapper
-from folai.features import CHANNELS, GRID, Pictures
-from folai.mapper import frame_times
+from folai.data.dataset import Batch, Example, augmented, batches, truth_at
+from folai.envelope.rms import soft_targets
+from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.predict import frame_times
 from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
-from folai.rms import soft_targets
 from folai.train import rms_mapper as training
-from folai.train.dataset import Batch, Example, augmented, batches, truth_at
-from folai.train.rms_mapper import (
+from folai.train.mapper import (
     TrainOptions,
     first_model,
     load_examples,

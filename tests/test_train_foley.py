@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from folai.audio import write_wav
 from folai.checkpoints import save_autoencoder
-from folai.conditioning import LEVEL
-from folai.foley import FoleyConfig, load_base, load_control
+from folai.data.material import MODELLED, SAMPLES, Material, load_material
+from folai.data.sequences import Sequences
+from folai.data.sounds import load_sounds
+from folai.diffusion.conditioning import LEVEL
+from folai.diffusion.foley import FoleyConfig, load_base, load_control
+from folai.diffusion.vocabulary import ALL
+from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
 from folai.train import control, foley
-from folai.train.material import MODELLED, SAMPLES, Material, load_material
-from folai.train.sequences import Sequences
-from folai.train.sounds import load_sounds
-from folai.vocabulary import ALL
 
 RATE = 44100  # Hz
 BANDS = 16

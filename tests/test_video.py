@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from folai.audio import read_audio, write_wav
-from folai.media import write_pictures
-from folai.mux import OUTPUTS, check_output, mux
-from folai.video import Frame, frames_between, iter_frames, probe, resample_frames
+from folai.media.audio import read_audio, write_wav
+from folai.media.clip import Frame, frames_between, iter_frames, probe, resample_frames
+from folai.media.files import write_pictures
+from folai.media.mux import OUTPUTS, check_output, mux
 
 SIZE = (64, 48)  # width, height
 RATE = 44100  # Hz
@@ -323,7 +323,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("folai.mux._encoded", fail)
+    monkeypatch.setattr("folai.media.mux._encoded", fail)
     with pytest.raises(ValueError, match=r"out\.mkv: cannot be written \(No space left"):
         mux(clip, clicks([0.0], 1.0), RATE, out)
     assert out.read_text() == "precious"

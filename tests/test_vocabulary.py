@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from folai.materials import MATERIALS
-from folai.vocabulary import ALL, MAX_WORDS, find_words, numbers_of, words_of_label
+from folai.diffusion.vocabulary import ALL, MAX_WORDS, find_words, numbers_of, words_of_label
+from folai.preview.materials import MATERIALS
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from folai.envelope import Envelope
+    from folai.envelope.plot import plot_envelope
     from folai.pipeline import FoleyResult, GenerateOptions, generate, predict_envelope
-    from folai.plot import plot_envelope
-    from folai.preview import lay
+    from folai.preview.lay import lay
     from folai.train.adapt import adapt_mapper
 
 __version__ = "0.1.0"
@@ -37,8 +37,8 @@ _HOMES = {
     "GenerateOptions": "folai.pipeline",
     "adapt_mapper": "folai.train.adapt",
     "generate": "folai.pipeline",
-    "lay": "folai.preview",
-    "plot_envelope": "folai.plot",
+    "lay": "folai.preview.lay",
+    "plot_envelope": "folai.envelope.plot",
     "predict_envelope": "folai.pipeline",
 }
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.audio import read_audio
 from folai.envelope import Envelope
-from folai.evaluate.metrics import onset_distances
-from folai.mux import finished_name
+from folai.envelope.plot import check_plot, plot_envelope
+from folai.media.audio import read_audio
+from folai.media.clip import iter_frames, probe
+from folai.media.mux import finished_name
+from folai.metrics.figures import onset_distances
 from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, read_reference
-from folai.plot import check_plot, plot_envelope
 from folai.render import demo_scene, write_clip
-from folai.video import iter_frames, probe
 from folai.writing import make_folder
 
 Times = NDArray[np.float64]  # seconds

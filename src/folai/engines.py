@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.audio import fit_length, resample
+from folai.diffusion.vocabulary import find_words
 from folai.envelope import Envelope
-from folai.materials import MATERIALS
-from folai.preview import lay
-from folai.vocabulary import find_words
+from folai.media.audio import fit_length, resample
+from folai.preview.lay import lay
+from folai.preview.materials import MATERIALS
 
 if TYPE_CHECKING:
-    from folai.foley import Foley
-    from folai.stable.run import StableAudio
+    from folai.diffusion.foley import Foley
+    from folai.stable.model import StableAudio
 
 ENGINES = ("diffusion", "preview")
 DEFAULT_SOUND = "wood"
@@ -66,7 +66,7 @@ Wav = NDArray[np.float32]
 class Sampling:
     """How the trained model is used. Raises ValueError for what is out of range."""
 
-    prompt: str | None = None  # words of `folai.vocabulary`
+    prompt: str | None = None  # words of `folai.diffusion.vocabulary`
     negative_prompt: str | None = None  # what the sound must not be like
     num_steps: int = 12
     cfg_scale: float = 4.0  # of guidance toward reference and prompt; 1: none

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.audio import fit_length, peak_normalise, read_audio, to_mono
 from folai.engines import (
     Sampling,
     check_engine,
@@ -27,12 +26,13 @@ from folai.engines import (
     wanted_prompt,
 )
 from folai.envelope import FRAME_RATE, Envelope
-from folai.events import cut_events
-from folai.features import MAX_FPS, Pictures, iter_pictures
-from folai.flow import FLOW_SIZE
-from folai.media import open_media
-from folai.mux import check_output, mux
-from folai.video import Frame, iter_frames, probe
+from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
+from folai.mapper.flow import FLOW_SIZE
+from folai.media.audio import fit_length, peak_normalise, read_audio, to_mono
+from folai.media.clip import Frame, iter_frames, probe
+from folai.media.files import open_media
+from folai.media.mux import check_output, mux
+from folai.preview.events import cut_events
 from folai.writing import check_writable
 
 Progress = Callable[[float], None]  # is told what share of the clip has been seen, 0 to 1
@@ -43,7 +43,7 @@ class GenerateOptions:
     """How a clip gets its sound. Raises ValueError for what cannot be meant."""
 
     reference: str | Path | NDArray[Any] | None = None  # a file, or [T] or [C, T] at sample_rate
-    prompt: str | None = None  # in words of `folai.vocabulary`, beside a reference or without one
+    prompt: str | None = None  # in words of `folai.diffusion.vocabulary`, alone or beside a sound
     negative_prompt: str | None = None  # what the sound must not be like
     sound: str | None = None  # a built-in material, where there is neither
     engine: str | None = None  # "diffusion" or "preview"; None: see `folai.engines.choose_engine`
@@ -141,7 +141,7 @@ def generate(
     *,
     progress: Progress | None = None,
 ) -> FoleyResult:
-    """Give a clip its sound, and write the finished clip to `out` (see `folai.mux.OUTPUTS`).
+    """Give a clip its sound, and write the finished clip to `out` (see `folai.media.mux.OUTPUTS`).
 
     More than one take go to `out`, `out.take2`... before the suffix. Raises ValueError, before any
     work, for a clip, reference, envelope or output that will not do.
@@ -221,7 +221,7 @@ def _player(
     }
     if engine == "preview":
         return lambda envelope: play_preview(envelope, **shared), engine
-    from folai.foley import load_foley
+    from folai.diffusion.foley import load_foley
 
     foley = load_foley() if weights is None else load_foley(weights)
     return (
@@ -235,8 +235,8 @@ def _player(
 def _full_size_player(
     options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
 ) -> Callable[[Envelope], list[NDArray[np.float32]]]:
+    from folai.stable.model import load_stable
     from folai.stable.play import StableSampling, play_stable
-    from folai.stable.run import load_stable
 
     prompt = wanted_prompt(options.prompt, options.reference, options.sound)
     stable = load_stable(
@@ -304,10 +304,11 @@ def _files(*given: object) -> tuple[str | Path, ...]:
 
 def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], Envelope]:
     """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
-    from folai import checkpoints, mapper
+    from folai import checkpoints
+    from folai.mapper import predict
 
     models = checkpoints.load_mapper(weights)
-    return lambda blocks: mapper.predict_envelope(blocks, models)
+    return lambda blocks: predict.predict_envelope(blocks, models)
 
 
 def _held(envelope: Envelope, seconds: float = 0.1) -> Envelope:

@@ -7,7 +7,7 @@ import pytest
 from clips import write_sound_only, write_unplayable_clip
 from driving import bring, leave, open_studio, saved, start_server, stop_server, wait_until
 
-from folai.audio import write_wav
+from folai.media.audio import write_wav
 
 
 @pytest.fixture

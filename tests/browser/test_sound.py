@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from driving import open_studio, saved, script, wait_until
 
-from folai.audio import write_wav
+from folai.media.audio import write_wav
 
 DROP = script("drop")
 PEN = script("pen")

@@ -10,7 +10,6 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from folai.audio import fit_length, resample
 from folai.engines import (
     Sampling,
     Wav,
@@ -18,9 +17,10 @@ from folai.engines import (
     sound_of_prompt,
 )
 from folai.envelope import Envelope
+from folai.media.audio import fit_length, resample
 
 if TYPE_CHECKING:
-    from folai.stable.run import StableAudio
+    from folai.stable.model import StableAudio
 
 REIMAGINED = 0.5  # how far the preview's sound is, where nothing is said and no ControlNet is there
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.audio import resample, to_mono
+from folai.media.audio import resample, to_mono
 
 CLAP_RATE = 48_000  # Hz
 

@@ -75,7 +75,7 @@ def check_format(path: str) -> None:
     """Raise ValueError for a file that is not a plain container of pictures and sound."""
     import av
 
-    from folai.media import open_media
+    from folai.media.files import open_media
     from folai.writing import one_line
 
     if not Path(path).is_file() or Path(path).stat().st_size == 0:
@@ -95,8 +95,8 @@ def probe_clip(path: str, times: str) -> dict[str, Any]:
     """What a clip is; the times of its pictures go to the file `times` as float64."""
     import numpy as np
 
-    from folai.media import open_media, packets_of, require_video
-    from folai.video import probe
+    from folai.media.clip import probe
+    from folai.media.files import open_media, packets_of, require_video
     from folai.writing import written_whole
 
     check_format(path)
@@ -147,8 +147,8 @@ def _plays_in_browsers(container: str, codec: str, pixels: str | None, start: fl
 
 def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[str, Any]:
     """Any sound as a WAV file with one or two channels, and what it was."""
-    from folai.audio import read_audio, resample, to_mono, write_wav
-    from folai.events import cut_events
+    from folai.media.audio import read_audio, resample, to_mono, write_wav
+    from folai.preview.events import cut_events
 
     check_format(path)
     wav, rate = read_audio(path)
@@ -223,15 +223,15 @@ def make_proxy(path: str, out: str) -> str:
 
 def finish_clip(path: str, sound: str, out: str, mix_db: float | None) -> None:
     """The clip with the WAV file `sound`, at `out`."""
-    from folai.audio import read_audio
-    from folai.mux import mux
+    from folai.media.audio import read_audio
+    from folai.media.mux import mux
 
     mux(path, *read_audio(sound), out, mix_db=mix_db)
 
 
 def check_finished(path: str, out: str) -> None:
     """Raise ValueError unless the clip can be written to a file with the suffix of `out`."""
-    from folai.mux import check_output
+    from folai.media.mux import check_output
 
     check_output(out, source=path)
 

@@ -74,7 +74,7 @@ class _Orders:
 def _load() -> None:
     """What takes seconds, before it is asked for."""
     try:
-        import folai.foley  # noqa: F401
+        import folai.diffusion.foley  # noqa: F401
 
         say(ready=True)
     except Exception as error:
@@ -112,7 +112,7 @@ def _make(
     order: dict[str, Any], progress: Callable[[float], None]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Writes the takes as the WAV files of the order's `out`: (number, facts) of each in turn."""
-    from folai.audio import read_audio, write_wav
+    from folai.media.audio import read_audio, write_wav
     from folai.pipeline import GenerateOptions, play_envelope
     from folai.studio.envelopes import read_npz
 

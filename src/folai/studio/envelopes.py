@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from folai.envelope import FRAME_RATE, Envelope
-from folai.rms import count_frames
+from folai.envelope.rms import count_frames
 from folai.writing import written_whole
 
 LOUDEST = 8.0  # RMS, +18 dB re full scale: beyond it something is broken

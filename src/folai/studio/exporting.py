@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from folai.envelope import Envelope
-from folai.mux import finished_name
+from folai.media.mux import finished_name
 from folai.studio.broadcast import timecode_seconds, write_broadcast_wave
 from folai.studio.children import run_child
 from folai.studio.jobs import Job

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from folai.audio import fit_length, read_audio
+from folai.diffusion.vocabulary import find_words
 from folai.engines import DEFAULT_SOUND, choose_engine, sound_of_prompt
 from folai.envelope import FRAME_RATE, Envelope
-from folai.preview import Kit, lay_kit, make_kit
+from folai.media.audio import fit_length, read_audio
+from folai.preview.lay import Kit, lay_kit, make_kit
 from folai.studio import envelopes
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
 from folai.studio.sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
 from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
-from folai.vocabulary import find_words
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview

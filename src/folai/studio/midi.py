@@ -12,7 +12,7 @@ import struct
 import numpy as np
 
 from folai.envelope import Envelope
-from folai.rms import WINDOW, bin_positions
+from folai.envelope.rms import WINDOW, bin_positions
 
 TICKS_PER_QUARTER, QUARTERS_PER_SECOND = 500, 2
 TICKS_PER_SECOND = TICKS_PER_QUARTER * QUARTERS_PER_SECOND

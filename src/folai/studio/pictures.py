@@ -20,8 +20,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from folai.media import frame_time, open_media, require_video
-from folai.video import ROUNDING
+from folai.media.clip import ROUNDING
+from folai.media.files import frame_time, open_media, require_video
 from folai.writing import one_line
 
 SPARSE = 2.0  # seconds between the pictures of a strip from which on keyframes will do

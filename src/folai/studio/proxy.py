@@ -14,10 +14,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from folai.audio import read_audio
-from folai.media import TIME_BASE
-from folai.mux import mux
-from folai.video import iter_frames, probe
+from folai.media.audio import read_audio
+from folai.media.clip import iter_frames, probe
+from folai.media.files import TIME_BASE
+from folai.media.mux import mux
 from folai.writing import written_whole
 
 LINES = 720  # of the picture, at most

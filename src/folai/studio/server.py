@@ -18,17 +18,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from folai.cli.studio import LOCAL, PORT
+from folai.diffusion.vocabulary import MAX_WORDS, WORDS
 from folai.engines import ENGINES
-from folai.materials import MATERIALS
+from folai.preview.materials import MATERIALS
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
-from folai.studio.arguments import LOCAL, PORT
 from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.shapes import ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
-from folai.vocabulary import MAX_WORDS, WORDS
 
 AFTER = 1.5  # seconds after the start until the rest is loaded: the page comes first
 STATIC = Path(__file__).parent / "static"

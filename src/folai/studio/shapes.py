@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from folai.engines import ENGINES, Sampling
-from folai.materials import MATERIALS
+from folai.preview.materials import MATERIALS
 from folai.studio.envelopes import EDITS
 from folai.studio.schema import (
     BOOLEAN,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.audio import resample
+from folai.media.audio import resample
 from folai.writing import one_line, written_whole
 
 Wav = NDArray[np.float32]

@@ -6,7 +6,7 @@ how the rest of the clip, and others of the same people and things, sound.
 
 Clips differ by more than any one model can know: what is a contact there, how loud it is, how long
 it rings. A few seconds of a clip tell. All weights learn, for a few dozen steps, with the losses
-and the augmentation of the training (`folai.train.rms_mapper`); batch norms keep its statistics.
+and the augmentation of the training (`folai.train.mapper`); batch norms keep its statistics.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from folai import checkpoints
+from folai.data.dataset import Example, augmented, batches
+from folai.data.precompute import TRUTH_RATE
 from folai.envelope import FRAME_RATE, Envelope
-from folai.features import MAX_FPS, Pictures, iter_pictures
-from folai.flow import FLOW_SIZE
+from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
+from folai.mapper.flow import FLOW_SIZE
+from folai.media.clip import iter_frames, probe
 from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import measure_sound
-from folai.train.dataset import Example, augmented, batches
-from folai.train.precompute import TRUTH_RATE
-from folai.train.rms_mapper import TrainOptions, loss_terms, usual_speeds
-from folai.video import iter_frames, probe
+from folai.train.mapper import TrainOptions, loss_terms, usual_speeds
 from folai.writing import check_writable
 
 SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from folai.audio import fit_length
 from folai.engines import Sampling
 from folai.evaluate.experiments.setting import Setting, Wav, short_name
 from folai.evaluate.experiments.sounding import make_section, players, run
+from folai.evaluate.foley.tasks import Task
 from folai.evaluate.report import charts
 from folai.evaluate.report.sections import Chart, Gallery, Section
-from folai.evaluate.tasks import Task
+from folai.media.audio import fit_length
 
 SHOWN = 6  # of the steps
 NUMBERS = (1, 2, 4, 8, 12, 24)  # of steps

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import checkpoints
+from folai.data.precompute import Clip
 from folai.envelope import Envelope
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
-from folai.evaluate.mapper import ClipScore, score_clip
+from folai.evaluate.mapper.clips import ClipScore, score_clip
 from folai.evaluate.report import charts
 from folai.evaluate.report.page import picture_uri
 from folai.evaluate.report.sections import Chart, Gallery, Section, Table, cells
-from folai.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
-from folai.mapper import predict_envelope
-from folai.train.precompute import Clip
-from folai.video import iter_frames
+from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
+from folai.mapper.predict import predict_envelope
+from folai.media.clip import iter_frames
 
 if TYPE_CHECKING:
     from folai.models.rms_mapper import RMSMapper

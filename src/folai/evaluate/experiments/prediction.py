@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from folai.data.alignment import refine_onsets
+from folai.data.precompute import TRUTH_RATE
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
-from folai.evaluate.mapper import TOLERANCE
-from folai.evaluate.metrics import bootstrap_interval, match_onsets
+from folai.evaluate.mapper.clips import TOLERANCE
 from folai.evaluate.report import charts
 from folai.evaluate.report.pictures import frame_strip
 from folai.evaluate.report.sections import Chart, Gallery, Part, Section, Table, cells
+from folai.metrics.figures import bootstrap_interval, match_onsets
 from folai.tables import read_table
-from folai.train.alignment import refine_onsets
-from folai.train.precompute import TRUTH_RATE
 
 SHOWN, SECONDS = 8, 12.0  # clips in the page, and how much of each
 RATE = 125.0  # Hz of the curves in the page

@@ -19,21 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import checkpoints
-from folai.audio import fit_length
+from folai.data.alignment import estimate_offsets
+from folai.data.precompute import Clip, Listing, list_clips, load_clips
+from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.envelope import Envelope
-from folai.evaluate.embeddings import Embedder, load_embedder
-from folai.evaluate.mapper import ClipScore, beside_those, score_clip
-from folai.evaluate.measure import MeasureOptions, PieceScore, score_piece
-from folai.evaluate.predicted import part_of
-from folai.evaluate.tasks import Task, cut_tasks, labelled_runs
-from folai.mapper import predict_envelope
-from folai.train.alignment import estimate_offsets
-from folai.train.precompute import Clip, Listing, list_clips, load_clips
-from folai.train.sounds import SAMPLE_RATE, Sound, load_sounds
+from folai.evaluate.foley.predicted import part_of
+from folai.evaluate.foley.tasks import Task, cut_tasks, labelled_runs
+from folai.evaluate.mapper.clips import ClipScore, beside_those, score_clip
+from folai.evaluate.sounds.embeddings import Embedder, load_embedder
+from folai.evaluate.sounds.measure import MeasureOptions, PieceScore, score_piece
+from folai.mapper.predict import predict_envelope
+from folai.media.audio import fit_length
 from folai.writing import written_whole
 
 if TYPE_CHECKING:
-    from folai.foley import Foley
+    from folai.diffusion.foley import Foley
     from folai.models.rms_mapper import RMSMapper
 
 Wav = NDArray[np.float32]
@@ -101,7 +101,7 @@ class Setting:
 
     @cached_property
     def foley(self) -> Foley:
-        from folai.foley import load_foley
+        from folai.diffusion.foley import load_foley
 
         return load_foley(self.options.weights or checkpoints.FOLEY)
 
@@ -202,7 +202,7 @@ class Setting:
     @cached_property
     def _weights_key(self) -> str:
         """Changes with the sound model's weights and with the code that runs it."""
-        from folai import conditioning, foley, likeness, longform, sampling
+        from folai.diffusion import conditioning, foley, likeness, longform, sampling
 
         path = self.options.weights or checkpoints.FOLEY
         cards = (path, path.with_name(checkpoints.CONTROL.name), checkpoints.AUTOENCODER)

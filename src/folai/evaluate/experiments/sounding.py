@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from folai.data.sounds import Sound, load_sounds
 from folai.envelope import Envelope
 from folai.evaluate.experiments.setting import SAMPLE_RATE, Setting, Wav, mean, short_name
-from folai.evaluate.measure import PieceScore
-from folai.evaluate.metrics import RMS_RATE, rms_curve
+from folai.evaluate.foley.tasks import Task
 from folai.evaluate.report import charts
 from folai.evaluate.report.sections import Chart, Gallery, Player, Section, Table, cells
-from folai.evaluate.sets import SetScore, score_set
-from folai.evaluate.tasks import Task
-from folai.train.sounds import Sound, load_sounds
+from folai.evaluate.sounds.measure import PieceScore
+from folai.evaluate.sounds.sets import SetScore, score_set
+from folai.metrics.figures import RMS_RATE, rms_curve
 
 SHOWN = 3  # tasks in the page
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of control
@@ -240,7 +240,7 @@ def run(setting: Setting, plays: Mapping[str, Play]) -> list[Way]:
 
 def judge(setting: Setting, name: str, sounds: dict[str, Wav]) -> Way:
     """Score the sounds of tasks, by their names, against the truth."""
-    from folai.evaluate.sets import Embedded
+    from folai.evaluate.sounds.sets import Embedded
 
     tasks = [task for task in setting.tasks if task.name in sounds]
     clips = [
@@ -295,7 +295,7 @@ def galleries(tasks: Sequence[Task], ways: Sequence[Way]) -> list[Gallery]:
 
 def players(sounds: Mapping[str, Wav]) -> tuple[Player, ...]:
     """A player for each; the first is the truth, whose envelope stands behind the others'."""
-    from folai.audio import peak_normalise, resample
+    from folai.media.audio import peak_normalise, resample
 
     curves = {}
     for name, wav in sounds.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from folai.evaluate.report.page import write_page
 from folai.evaluate.report.sections import Section
-from folai.evaluate.reporting import jsonable
+from folai.reporting import jsonable
 from folai.writing import check_writable, make_folder, written_whole
 
 PAGE, FACTS = "report.html", "report.json"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import __version__
-from folai.evaluate.figures import spectrogram_db
+from folai.evaluate.foley.spectrograms import spectrogram_db
 from folai.evaluate.report.sections import Chart, Gallery, Part, Player, Section, Table
 from folai.writing import written_whole
 

@@ -1,0 +1,1 @@
+"""Clips and recordings as training and evaluation read them."""

@@ -1,0 +1,164 @@
+"""Clips -> augmented training windows of cells, envelope bins and onsets.
+
+Our clips are few, so each is shown in many guises: as other cameras would have filmed it
+(`folai.data.guises`), and each time it is drawn mirrored, shifted, sped up or slowed down, partly
+hidden, with one of its two inputs missing. The truth is read at the times of the picture's own
+steps, so no augmentation can move sound against picture. Windows are cut as they lie in memory;
+what is done to them is done to whole batches, on whatever device trains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from folai.data.precompute import TRUTH_RATE
+from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS, Pictures
+from folai.mapper.predict import frame_times
+
+Array = NDArray[np.float64]
+EVERYWHERE = (-math.inf, math.inf)
+_ONSET_WIDTH = 0.016  # seconds; sigma of the bump that marks an onset in the target
+_AT_START = 0.08  # how often a window is a clip's first: nothing tells there what came before
+_UNSEEN = 3  # steps at a window's start in which onsets are not taught, where it is cut from a clip
+_FLOW = len(FLOW_CHANNELS)
+_MIRRORED = [
+    CHANNELS.index({"right": "left", "left": "right"}.get(name, name)) for name in CHANNELS
+]
+_SIDEWAYS = [CHANNELS.index("mean_x"), CHANNELS.index("moving_x")]
+_CHANGES = slice(_FLOW, _FLOW + RGB_CHANNELS.index("red"))  # how much the picture changed
+_COLOURS = slice(CHANNELS.index("red"), CHANNELS.index("blue") + 1)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip with its truth, on the clock of the picture."""
+
+    name: str
+    views: tuple[Pictures, ...]  # the clip itself first, then its guises
+    speeds: tuple[float, ...]  # usual one of each, picture heights per second: its flow's unit
+    rms: NDArray[np.float32]  # [N] at TRUTH_RATE
+    onsets: Array | None  # seconds, on the sound's clock as `rms` is; None where nobody knows
+    offset: float  # seconds by which the sound is late; it is read that much later
+    annotated: tuple[float, float] = EVERYWHERE  # when onsets are known, on the sound's clock
+    weight: float = 1.0  # how often it is drawn
+    exact: bool = False  # rendered: the offset is known to be 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of `T` steps and their truth at `T * upsample` envelope frames."""
+
+    cells: Tensor  # [B, T, C, rows, columns], flow in heights per second; augmented, in `speed`
+    speed: Tensor  # [B] the clip's usual one, heights per second
+    spans: Tensor  # [B, T] seconds
+    rms: Tensor  # [B, T * upsample]
+    onset: Tensor  # [B, T * upsample] in [0, 1]
+    valid: Tensor  # [B, T * upsample] 1 where there is truth, 0 in padding
+    known: Tensor  # [B, T * upsample] the same, 0 also where onsets are not known
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    @staticmethod
+    def stack(windows: list[Batch]) -> Batch:
+        return Batch(
+            *(torch.stack([getattr(w, field.name) for w in windows]) for field in fields(Batch))
+        )
+
+
+def truth_at(example: Example, times: Array) -> tuple[Array, Array]:
+    """(RMS, onset probability) of the sound that belongs to the picture at `times`, each [N]."""
+    heard = times + example.offset
+    rms = np.interp(heard * TRUTH_RATE, np.arange(len(example.rms)), example.rms)
+    distance = np.full(len(heard), np.inf)
+    if example.onsets is not None and len(example.onsets):
+        nearest = np.searchsorted(example.onsets, heard).clip(0, len(example.onsets) - 1)
+        before = (nearest - 1).clip(0)
+        distance = np.minimum(
+            np.abs(example.onsets[nearest] - heard), np.abs(example.onsets[before] - heard)
+        )
+    return rms, np.exp(-0.5 * (distance / _ONSET_WIDTH) ** 2)
+
+
+def batches(
+    examples: list[Example], size: int, steps: int, upsample: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Batches of random windows as they were measured (`augmented` makes them ready), for ever;
+    heavily weighted clips come up more often."""
+    mass = np.array([example.weight for example in examples])
+    while True:
+        chosen = rng.choice(len(examples), size, p=mass / mass.sum())
+        yield Batch.stack([_window(examples[i], steps, upsample, rng) for i in chosen])
+
+
+def _window(example: Example, steps: int, upsample: int, rng: np.random.Generator) -> Batch:
+    view = int(rng.integers(len(example.views)))
+    pictures = example.views[view]
+    last = max(0, pictures.num_steps - steps)
+    first = 0 if rng.random() < _AT_START else int(rng.integers(last + 1))
+    part = pictures.part(first, first + steps)
+    times = frame_times(part.edges, upsample)
+    rms, onset = truth_at(example, times)
+    known = np.full_like(rms, example.onsets is not None)
+    begin, end = example.annotated
+    known *= (times + example.offset >= begin) & (times + example.offset <= end)
+    if first > 0:  # what was seen before the window belongs to what sounds where it begins
+        known[: _UNSEEN * upsample] = 0.0
+    truth = torch.from_numpy(np.stack([rms, onset, np.ones_like(rms), known])).float()
+    cells = _pad(torch.from_numpy(np.array(part.cells)), steps)
+    spans = _pad(torch.from_numpy(np.diff(part.edges)).float(), steps)
+    spans = torch.where(spans > 0, spans, 1 / 30)
+    speed = torch.tensor(example.speeds[view])
+    return Batch(cells, speed, spans, *_pad(truth.T, steps * upsample).T)
+
+
+def _pad(x: Tensor, length: int) -> Tensor:
+    """Zeros after `x` [T, ...] up to `length`."""
+    missing = length - len(x)
+    return x if missing == 0 else torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
+
+
+def augmented(batch: Batch, rng: np.random.Generator) -> Batch:
+    """The same events otherwise, each window in its own way; cells in float32, flow in `speed`."""
+    cells, size = batch.cells.float(), len(batch.cells)
+
+    def some(share: float) -> list[int]:
+        return [int(index) for index in np.flatnonzero(rng.random(size) < share)]
+
+    def factors(logarithms: Array) -> Tensor:
+        return torch.from_numpy(np.exp(logarithms)).to(batch.speed)
+
+    for index in some(0.5):
+        mirrored = cells[index].flip(-1)[:, _MIRRORED]
+        mirrored[:, _SIDEWAYS] *= -1
+        cells[index] = mirrored
+    spans = batch.spans * factors(rng.uniform(-0.25, 0.25, size))[:, None]  # slower or faster
+    unit = batch.speed * factors(rng.normal(0, 0.25, size))  # the usual speed may be off by some
+    cells[:, :, :_FLOW] /= unit[:, None, None, None, None]
+    for index in some(0.3):
+        down, right = (int(shift) for shift in rng.integers(-3, 4, 2))
+        cells[index] = torch.roll(cells[index], (down, right), (2, 3))
+    for index in some(0.3):
+        _still_patch(cells[index], rng)
+    for index in some(0.3):
+        cells[index, :, _COLOURS] = cells[index, :, _COLOURS].mean(1, keepdim=True)
+    for index, missing in enumerate(rng.random(size)):
+        if missing < 0.06:
+            cells[index, :, :_FLOW] = 0
+        elif missing < 0.12:
+            cells[index, :, _CHANGES] = 0
+    return replace(batch, cells=cells, spans=spans)
+
+
+def _still_patch(cells: Tensor, rng: np.random.Generator) -> None:
+    """Something that does not move stands in front of part of the picture."""
+    rows, columns = (int(rng.integers(2, 1 + size // 2)) for size in GRID)
+    top, left = int(rng.integers(GRID[0] - rows + 1)), int(rng.integers(GRID[1] - columns + 1))
+    cells[:, : _CHANGES.stop, top : top + rows, left : left + columns] = 0

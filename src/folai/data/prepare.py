@@ -1,0 +1,303 @@
+"""Recordings -> clips, envelopes, onsets, prompts and a manifest, in a folder that training reads.
+
+    DST/clips/NAME.mp4          the recording as it is, or a piece of it with its sound
+    DST/envelopes/NAME.json     measured from its sound at peak 1
+    DST/clips.csv, onsets.csv   what `folai train` and `folai evaluate` read
+    DST/manifest.json           counts, beside those published; what was skipped, and why
+    DST/shards/SPLIT-00000.tar  the same as WebDataset samples, if asked for
+
+A recording is done when its file in DST/records is there, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import multiprocessing
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from folai.data.cutting import write_piece
+from folai.data.layouts import LAYOUTS, Contact, Layout, Recording, stick_prompt
+from folai.data.shards import write_shards
+from folai.envelope import FRAME_RATE, Envelope
+from folai.media.audio import peak_normalise, read_audio, to_mono
+from folai.media.clip import probe
+from folai.reporting import Progress, Steps
+from folai.writing import written_whole
+
+_VERSION = 1  # raise when what is written changes
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """What is made. Raises ValueError for what is out of range."""
+
+    kind: str  # of LAYOUTS
+    source: Path
+    out: Path
+    splits: Path | None = None  # folder of the split files; None: `source`
+    piece: float | None = None  # seconds of pieces; None: whole recordings, copied
+    height: int | None = None  # of the pictures; None: as they are
+    shards: int | None = None  # samples a shard; None: no shards
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in LAYOUTS:
+            raise ValueError(f"data set is {self.kind!r}; use one of {', '.join(LAYOUTS)}")
+        if self.piece is not None and not (math.isfinite(self.piece) and self.piece >= 1):
+            raise ValueError(f"piece is {self.piece} s; give 1 or more")
+        for name, least in (("height", 32), ("shards", 1), ("workers", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} is {value}; give {least} or more")
+        if self.out.resolve() == self.source.resolve():
+            raise ValueError(f"{self.out}: is the source itself; choose another folder")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One clip that was made: a row of clips.csv."""
+
+    path: str  # inside the folder
+    split: str
+    dataset: str
+    action: str  # what is done in it, such as "wood hit x2"
+    seconds: float
+    fps: float
+    prompt: str
+    recording: str
+    start: float  # seconds into the recording
+    contacts: tuple[Contact, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    dataset: str
+    out: Path
+    pieces: tuple[Piece, ...]
+    found: dict[str, int]  # recordings by split
+    expected: dict[str, int]  # as published; empty where nobody says
+    skipped: dict[str, str]
+    broken: dict[str, str]  # recordings that could not be read
+    shards: tuple[str, ...] = field(default=())
+
+    def table(self) -> str:
+        made: dict[str, list[Piece]] = {split: [] for split in self.found}
+        for piece in self.pieces:
+            made.setdefault(piece.split, []).append(piece)
+        lines = [f"{'split':<12}{'recordings':>11}{'published':>11}{'clips':>7}{'minutes':>9}"]
+        for split, pieces in made.items():
+            minutes = sum(piece.seconds for piece in pieces) / 60
+            published = str(self.expected.get(split, "-"))
+            first = f"{split:<12}{self.found.get(split, 0):11}{published:>11}"
+            lines.append(f"{first}{len(pieces):7}{minutes:9.1f}")
+        differs = [s for s, n in self.expected.items() if self.found.get(s, 0) != n]
+        if differs:
+            lines.append(f"not the published number of recordings: {', '.join(differs)}")
+        for what, told in (("skipped", self.skipped), ("could not be read", self.broken)):
+            lines += [f"{what}: {name}: {reason}" for name, reason in _shortened(told)]
+        return "\n".join([*lines, str(self.out / "manifest.json")])
+
+    def to_dict(self) -> dict[str, Any]:
+        clips: dict[str, int] = {}
+        for piece in self.pieces:
+            clips[piece.split] = clips.get(piece.split, 0) + 1
+        return {
+            "dataset": self.dataset,
+            "recordings": self.found,
+            "published": self.expected,
+            "clips": clips,
+            "skipped": self.skipped,
+            "broken": self.broken,
+            "shards": list(self.shards),
+        }
+
+
+def prepare(options: PrepareOptions, progress: Progress | None = None) -> PrepareReport:
+    """Make what is missing in `options.out`.
+
+    A recording that cannot be read is in `broken`, and the rest goes on. Raises ValueError for a
+    source that is not laid out as its kind says, and where nothing can be made of it.
+    """
+    layout = LAYOUTS[options.kind](options.source, options.splits)
+    for name in ("clips", "envelopes", "records"):
+        (options.out / name).mkdir(parents=True, exist_ok=True)
+    told = Steps(progress, max(1, len(layout.recordings)))
+    pieces: list[Piece] = []
+    broken: dict[str, str] = {}
+    for recording, made, reason in _each(layout, options):
+        pieces += made
+        if reason:
+            broken[recording.name] = reason
+        told.step()
+    if not pieces:
+        reason = next(iter({**broken, **layout.skipped}.values()), "it is empty")
+        raise ValueError(f"{options.source}: nothing can be made of it: {reason}")
+    _write_tables(options.out, pieces)
+    shards: tuple[str, ...] = ()
+    if options.shards is not None:
+        shards = write_shards(options.out, pieces, options.shards)
+    report = PrepareReport(
+        layout.dataset,
+        options.out,
+        tuple(pieces),
+        layout.counts,
+        layout.expected,
+        layout.skipped,
+        broken,
+        shards,
+    )
+    with written_whole(options.out / "manifest.json") as partial_path:
+        facts = report.to_dict() | {"piece": options.piece, "height": options.height}
+        partial_path.write_text(json.dumps(facts, indent=1) + "\n")
+    told.finish()
+    return report
+
+
+def _each(
+    layout: Layout, options: PrepareOptions
+) -> Iterator[tuple[Recording, list[Piece], str | None]]:
+    run = partial(_prepare_one, dataset=layout.dataset, options=options)
+    if options.workers == 1:
+        for recording in layout.recordings:
+            yield (recording, *run(recording))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
+        results = pool.map(run, layout.recordings)
+        for recording, (pieces, reason) in zip(layout.recordings, results, strict=True):
+            yield recording, pieces, reason
+
+
+def _prepare_one(
+    recording: Recording, dataset: str, options: PrepareOptions
+) -> tuple[list[Piece], str | None]:
+    """(clips of a recording, why there are none): from its record where it is done."""
+    record = options.out / "records" / f"{recording.name}.json"
+    try:
+        status = recording.video.stat()
+        told = [recording.split, recording.prompt, options.piece, options.height, _VERSION]
+        stamp = json.dumps([status.st_size, status.st_mtime_ns, *told])
+        known = _recorded(record, stamp, options.out)
+        if known is not None:
+            return known, None
+        pieces = list(_make(recording, dataset, options))
+    except (ValueError, OSError) as error:
+        return [], " ".join(str(error).split())
+    with written_whole(record) as partial_path:
+        partial_path.write_text(
+            json.dumps({"stamp": stamp, "pieces": [asdict(piece) for piece in pieces]})
+        )
+    return pieces, None
+
+
+def _recorded(record: Path, stamp: str, out: Path) -> list[Piece] | None:
+    try:
+        told = json.loads(record.read_text())
+        pieces = [_piece(**piece) for piece in told["pieces"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    whole = all((out / p.path).is_file() and _envelope(out, p).is_file() for p in pieces)
+    return pieces if told["stamp"] == stamp and whole else None
+
+
+def _piece(contacts: list[dict[str, Any]] | None, **told: Any) -> Piece:
+    known = None if contacts is None else tuple(Contact(**contact) for contact in contacts)
+    return Piece(**told, contacts=known)
+
+
+def _make(recording: Recording, dataset: str, options: PrepareOptions) -> Iterator[Piece]:
+    info = probe(recording.video)
+    whole, sample_rate = read_audio(recording.video)
+    wav = peak_normalise(to_mono(whole))
+    if not wav.any():
+        raise ValueError(f"{recording.video.name}: its sound is silent")
+    size = options.piece
+    count = 1 if size is None else int(info.duration / size + 1e-6)
+    if not count:
+        raise ValueError(f"{recording.video.name}: shorter than a piece of {size:g} s")
+    for index in range(count):
+        start = 0.0 if size is None else index * size
+        seconds = info.duration if size is None else size
+        name = recording.name if size is None else f"{recording.name}_{index:03d}"
+        contacts = None
+        if recording.contacts is not None:
+            within = (c for c in recording.contacts if start <= c.time < start + seconds)
+            contacts = tuple(replace(c, time=round(c.time - start, 6)) for c in within)
+        suffix = recording.video.suffix if size is None and options.height is None else ".mp4"
+        piece = Piece(
+            path=f"clips/{name}{suffix}",
+            split=recording.split,
+            dataset=recording.group or dataset,
+            action=_counted(contacts or ()),
+            seconds=round(seconds, 3),
+            fps=round(info.fps, 3),
+            prompt=recording.prompt or stick_prompt(contacts or ()) or "",
+            recording=recording.name,
+            start=start,
+            contacts=contacts,
+        )
+        heard = slice(round(start * sample_rate), round((start + seconds) * sample_rate))
+        target = options.out / piece.path
+        if size is None and options.height is None:
+            with written_whole(target) as partial_path:
+                shutil.copyfile(recording.video, partial_path)
+        else:
+            sound = whole[:, heard]
+            write_piece(recording.video, start, seconds, sound, sample_rate, target, options.height)
+        envelope = Envelope.from_audio(wav[:, heard], sample_rate, frame_rate=FRAME_RATE)
+        envelope.save(_envelope(options.out, piece))
+        yield piece
+
+
+def _envelope(out: Path, piece: Piece) -> Path:
+    return out / "envelopes" / f"{Path(piece.path).stem}.json"
+
+
+def _counted(contacts: Sequence[Contact]) -> str:
+    """Such as "wood hit x3; metal scratch x1"."""
+    told: dict[str, int] = {}
+    for contact in contacts:
+        if "None" not in (contact.material, contact.action):
+            name = f"{contact.material} {contact.action}"
+            told[name] = told.get(name, 0) + 1
+    ordered = sorted(told.items(), key=lambda pair: -pair[1])
+    return "; ".join(f"{name} x{count}" for name, count in ordered)
+
+
+def _write_tables(out: Path, pieces: Sequence[Piece]) -> None:
+    columns = [name for name in Piece.__dataclass_fields__ if name != "contacts"]
+    _write_csv(
+        out / "clips.csv", columns, [[getattr(piece, name) for name in columns] for piece in pieces]
+    )
+    rows = [
+        [piece.path, contact.time, contact.material, contact.action, contact.reaction]
+        for piece in pieces
+        for contact in piece.contacts or ()
+    ]
+    if any(piece.contacts is not None for piece in pieces):
+        names = ["path", "time_seconds", "material", "action", "reaction"]
+        _write_csv(out / "onsets.csv", names, rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    held = io.StringIO()
+    writer = csv.writer(held, lineterminator="\n")
+    writer.writerows([columns, *rows])
+    with written_whole(path) as partial_path:
+        partial_path.write_text(held.getvalue(), encoding="utf-8")
+
+
+def _shortened(told: dict[str, str], most: int = 20) -> Iterator[tuple[str, str]]:
+    """The first few, and how many more of each reason there are."""
+    yield from list(told.items())[:most]
+    if len(told) > most:
+        yield f"{len(told) - most} more", "see manifest.json"

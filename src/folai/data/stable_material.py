@@ -1,0 +1,152 @@
+"""Recordings -> what Stable Audio Open is trained on: windows, encoded once and mapped from disk.
+
+A window is a piece of a long recording, or short ones of one label laid after another with pauses.
+Beside its latents stand those of its envelope, CLAP's embedding of what sounds in it, and its label
+as a prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds, pick_weights, pick_window
+from folai.diffusion.conditioning import LEVEL
+from folai.envelope import Envelope
+from folai.envelope.rms import FRAME_RATE, centred_rms
+from folai.media.audio import resample
+from folai.stable.control import Codec, encode, encode_control
+from folai.stable.text import Clap
+from folai.writing import written_whole
+
+LONGEST_PAUSE = 0.8  # seconds between short recordings
+_VERSION = 1  # raise when what is stored changes
+
+
+@dataclass(frozen=True)
+class StableMaterial:
+    """N windows: latents and control [N, C, F] fp16, mapped; clap [N, 512] or None; prompts."""
+
+    latents: NDArray[np.float16]
+    control: NDArray[np.float16]
+    clap: NDArray[np.float32] | None
+    prompts: tuple[str, ...]
+    no_control: NDArray[np.float32]  # [C, F]
+    seconds: float
+
+
+def encode_material(
+    folders: tuple[Path, ...],
+    codec: Codec,
+    cache: Path,
+    *,
+    seconds: float,
+    count: int,
+    clap: Clap | None = None,
+    seed: int = 0,
+    split: str = "train",
+    log: Callable[[str], None] = print,
+) -> StableMaterial:
+    """`count` windows of the folders' sounds, from `cache` where they were encoded before.
+
+    Raises ValueError where a folder has no sounds.
+    """
+    sounds = load_sounds(folders, cache / "sounds", split)
+    num_frames = max(1, round(seconds * codec.config.frame_rate))
+    facts = [_VERSION, [str(f.resolve()) for f in folders], split, len(sounds), num_frames, count]
+    facts += [seed, clap is not None, _fingerprint(codec)]
+    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    stored = cache / f"windows-{name}"
+    if not (stored / "prompts.json").is_file():
+        _encode(sounds, codec, stored, num_frames, count, clap, seed, log)
+    hears = stored / "clap.npy"
+    no_control = encode_control(codec, None, num_frames)[0].float().numpy()
+    return StableMaterial(
+        np.load(stored / "latents.npy", mmap_mode="r"),
+        np.load(stored / "control.npy", mmap_mode="r"),
+        np.load(hears) if hears.is_file() else None,
+        tuple(json.loads((stored / "prompts.json").read_text())),
+        no_control,
+        num_frames / codec.config.frame_rate,
+    )
+
+
+def _encode(
+    sounds: list[Sound],
+    codec: Codec,
+    stored: Path,
+    num_frames: int,
+    count: int,
+    clap: Clap | None,
+    seed: int,
+    log: Callable[[str], None],
+) -> None:
+    """Writes the arrays, the prompts last: they tell that all is there."""
+    stored.mkdir(parents=True, exist_ok=True)
+    rate = codec.config.sample_rate
+    num_samples = -(-num_frames * codec.hop_length * SAMPLE_RATE // rate)
+    shape = (count, codec.latent_channels, num_frames)
+    latents, control = np.empty(shape, np.float16), np.empty(shape, np.float16)
+    heard, prompts = np.empty((count, 512), np.float32), []
+    weights = pick_weights(sounds)
+    pools: dict[str, list[Sound]] = {}
+    for sound in sounds:
+        pools.setdefault(sound.label, []).append(sound)
+    for index in range(count):
+        rng = np.random.default_rng([seed, index])
+        first = sounds[rng.choice(len(sounds), p=weights)]
+        wav = resample(lay_window(first, pools[first.label], num_samples, rng), SAMPLE_RATE, rate)
+        wav = wav[:, : num_frames * codec.hop_length]
+        wav = wav * np.float32(LEVEL / max(float(centred_rms(wav, rate, 250.0).max()), 1e-4))
+        envelope = Envelope(centred_rms(wav, rate), FRAME_RATE)
+        latents[index] = encode(codec, wav)[0, :, :num_frames].float()
+        control[index] = encode_control(codec, envelope, num_frames)[0].float()
+        if clap is not None:
+            heard[index] = clap.hear(wav, rate)[0]
+        prompts.append(first.label.replace("/", " ").replace("_", " "))
+        if (index + 1) % 500 == 0 or index + 1 == count:
+            log(f"{index + 1} of {count} windows encoded")
+    arrays = {"latents": latents, "control": control}
+    for name, array in (arrays | ({"clap": heard} if clap is not None else {})).items():
+        with written_whole(stored / f"{name}.npy") as temporary:
+            np.save(temporary, array)
+    with written_whole(stored / "prompts.json") as temporary:
+        temporary.write_text(json.dumps(prompts))
+
+
+def lay_window(
+    first: Sound, pool: list[Sound], num_samples: int, rng: Generator
+) -> NDArray[np.float32]:
+    """[1, T] at SAMPLE_RATE: a piece of `first`, or it and others of its pool one after another."""
+    if len(first.samples) >= num_samples:
+        return pick_window(first, num_samples, rng)[None]
+    wav = np.zeros(num_samples, np.float32)
+    place, sound = int(rng.integers(0, num_samples // 4 + 1)), first
+    while place < num_samples:
+        piece = sound.wav[: num_samples - place] * np.float32(10 ** (rng.uniform(-12, 0) / 20))
+        loudest = max(float(np.abs(piece).max()), 1e-4)
+        wav[place : place + len(piece)] += 0.3 * piece / loudest * np.float32(rng.uniform(0.2, 1))
+        place += len(piece) + int(rng.uniform(0, LONGEST_PAUSE) * SAMPLE_RATE)
+        sound = pool[rng.integers(len(pool))]
+    return wav[None]
+
+
+def _fingerprint(codec: Codec) -> str:
+    """Of its weights: a cache of another autoencoder is of no use."""
+    tensors = codec.state_dict().values()
+    sums = [f"{tuple(t.shape)}{float(t.float().sum()):.6g}" for t in tensors]
+    return hashlib.sha256(" ".join(sums).encode()).hexdigest()[:12]
+
+
+def example_seed(*numbers: int) -> torch.Generator:
+    """A generator on the CPU that depends on these numbers alone."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> 1))

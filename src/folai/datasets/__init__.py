@@ -1,1 +1,0 @@
-"""Published data sets, and folders of clips, made into what training and evaluation read."""

@@ -1,0 +1,1 @@
+"""The small trained sound model: conditioning, sampling, any length."""

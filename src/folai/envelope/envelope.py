@@ -1,0 +1,396 @@
+"""The envelope: how loud the sound is at each moment, as an object that a person can edit.
+
+`Envelope.values[i]` is the RMS of a window centred at `i / frame_rate` seconds, on the clock that
+starts at the first video frame. It is centred however it came about: measured, predicted or drawn.
+
+    envelope = Envelope.load("clip.json").gain(3.0).remove_hit(1.24).add_hit(2.0, level=0.5)
+    envelope.save("edited.json")
+
+Nothing here changes in place: every edit returns a new Envelope.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from folai.envelope.rms import (
+    FRAME_RATE,
+    MU,
+    NUM_BINS,
+    ONSET_RATE,
+    WINDOW,
+    bin_positions,
+    centred_rms,
+    count_frames,
+    find_onsets,
+    from_bins,
+    gaussian_smooth,
+    hit_power,
+    soft_targets,
+    to_bins,
+)
+
+__all__ = [
+    "FRAME_RATE", "MU", "NUM_BINS", "WINDOW", "Envelope", "bin_positions",
+    "centred_rms", "find_onsets", "from_bins", "gaussian_smooth", "soft_targets", "to_bins",
+]  # fmt: skip
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Envelope:
+    """RMS over time. Arrays are copied on the way in and read-only from then on.
+
+    values: [T] linear RMS >= 0, 1.0 being full scale. frame_rate: Hz.
+    onsets: [N] event times in seconds, sorted, within [0, duration].
+    Raises ValueError where any of that does not hold.
+    """
+
+    values: NDArray[np.float32]
+    frame_rate: float = FRAME_RATE
+    onsets: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float32)
+        onsets = np.array(self.onsets, dtype=np.float64)
+        _check_values(values)
+        rate = self.frame_rate
+        _require(math.isfinite(rate) and rate > 0, f"frame_rate is {rate} Hz: must be above 0")
+        _check_onsets(onsets, len(values) / rate)
+        for array in (values, onsets):
+            array.flags.writeable = False
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "onsets", onsets)
+        object.__setattr__(self, "frame_rate", float(self.frame_rate))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Envelope)
+            and self.frame_rate == other.frame_rate
+            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.onsets, other.onsets)
+        )
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.values)
+
+    @property
+    def duration(self) -> float:
+        """Seconds: num_frames / frame_rate."""
+        return float(self.num_frames / self.frame_rate)
+
+    @property
+    def times(self) -> Floats:
+        """[T] seconds at which each value's window is centred."""
+        return np.arange(self.num_frames) / self.frame_rate
+
+    # Where envelopes come from
+
+    @classmethod
+    def from_audio(
+        cls,
+        wav: ArrayLike,
+        sample_rate: float,
+        *,
+        frame_rate: float = FRAME_RATE,
+        window: float = WINDOW,
+        onsets: Sequence[float] | Floats | None = None,
+    ) -> Envelope:
+        """Measures wav, [T] or [C, T] (the mean power of its channels), zero outside.
+
+        onsets: seconds; None finds them, on a finer curve than detect_onsets() has; () for none.
+        """
+        values = centred_rms(wav, sample_rate, frame_rate, window)
+        if onsets is None:
+            fine = max(frame_rate, ONSET_RATE)
+            onsets = find_onsets(centred_rms(wav, sample_rate, fine, window), fine, window=window)
+            onsets = np.minimum(onsets, len(values) / frame_rate)
+        return cls(values, frame_rate, np.asarray(onsets, dtype=np.float64))
+
+    @classmethod
+    def from_hits(
+        cls,
+        hits: Iterable[tuple[float, float]] | Iterable[float],
+        duration: float,
+        *,
+        frame_rate: float = FRAME_RATE,
+        attack: float = 0.005,
+        decay: float = 0.08,
+    ) -> Envelope:
+        """A hit at each time in seconds, or (time, level) with level its peak RMS; powers add."""
+        pairs = [(*np.atleast_1d(hit).tolist(), 1.0)[:2] for hit in hits]
+        silence = cls(np.zeros(count_frames(duration, frame_rate), np.float32), frame_rate)
+        times, power = silence.times, np.zeros(silence.num_frames)
+        for time, level in pairs:
+            silence._require_inside(time)
+            until = time + WINDOW + attack + 14 * decay  # where it is 120 dB down
+            near = slice(*np.searchsorted(times, [time - WINDOW, until]))
+            power[near] += hit_power(times[near], time, level, attack, decay)
+        onsets = np.sort(np.array([time for time, _ in pairs], dtype=np.float64))
+        return cls(np.sqrt(power).astype(np.float32), frame_rate, onsets)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        frame_rate: float | None = None,
+        duration: float | None = None,
+    ) -> Envelope:
+        """Reads .json, .csv, or a file with sound (sampled at 1000 Hz or less: a control signal).
+
+        frame_rate (Hz) and duration (seconds) are what the file must match, to within one frame;
+        sound has no frame rate of its own and is measured at the one asked for. ValueError else.
+        """
+        from folai.envelope.files import read_envelope
+
+        try:
+            with np.errstate(over="ignore"):  # a value beyond float32 is reported as infinite
+                envelope = read_envelope(Path(path), frame_rate)
+            envelope.require_match(frame_rate, duration)
+        except ValueError as error:
+            named = str(error).startswith(str(path))
+            raise ValueError(str(error) if named else f"{path}: {error}") from error
+        return envelope
+
+    def save(self, path: str | Path) -> None:
+        """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
+        from folai.envelope.files import write_envelope
+
+        write_envelope(self, Path(path))
+
+    # Reading it
+
+    def at(self, times: ArrayLike) -> Floats:
+        """Values at any times in seconds, by linear interpolation; zero outside [0, duration]."""
+        times = np.asarray(times, dtype=np.float64)
+        inside = (times >= 0) & (times <= self.duration)
+        return np.where(inside, np.interp(times, self.times, self.values), 0.0)
+
+    def resample(self, frame_rate: float, duration: float | None = None) -> Envelope:
+        """The same curve at another rate in Hz; cut or filled with silence to duration seconds."""
+        num_frames = count_frames(self.duration if duration is None else duration, frame_rate)
+        values = self.at(np.arange(num_frames) / frame_rate)
+        kept = self.onsets[self.onsets <= num_frames / frame_rate]
+        return Envelope(values.astype(np.float32), frame_rate, kept)
+
+    def require_match(self, frame_rate: float | None, duration: float | None) -> None:
+        """Raises ValueError unless rate in Hz and length in seconds, where given, are these."""
+        fix = "pass --resample, or call Envelope.resample"
+        if frame_rate is not None and abs(frame_rate - self.frame_rate) > 1e-6 * frame_rate:
+            raise ValueError(f"frame rate is {self.frame_rate:g} Hz, not {frame_rate:g}: {fix}")
+        if duration is not None and abs(duration - self.duration) > 1.001 / self.frame_rate:
+            raise ValueError(f"lasts {self.duration:.3f} s, not {duration:.3f} s: {fix}")
+
+    # Edits of the whole curve
+
+    def with_onsets(self, onsets: ArrayLike) -> Envelope:
+        """The same curve with these event times, in seconds and in any order."""
+        return self._with(onsets=np.sort(np.asarray(onsets, dtype=np.float64)))
+
+    def detect_onsets(self) -> Envelope:
+        """The same curve with its onsets found anew."""
+        return self.with_onsets(find_onsets(self.values, self.frame_rate))
+
+    def gain(self, db: float) -> Envelope:
+        """Louder by db decibels."""
+        return self._with(self.values * _from_db(db))
+
+    def shift(self, seconds: float) -> Envelope:
+        """Later by seconds, to a fraction of a frame (negative: earlier); what leaves is lost."""
+        moved = self.onsets + seconds
+        moved = moved[(moved >= 0) & (moved <= self.duration)]
+        return self._with(self.at(self.times - seconds), moved)
+
+    def smooth(self, seconds: float) -> Envelope:
+        """Blurs with a Gaussian of that standard deviation: no delay, and the same mean."""
+        _require(seconds >= 0, f"smooth is {seconds} s: must be 0 or more")
+        return self._with(gaussian_smooth(self.values, seconds * self.frame_rate))
+
+    def gate(self, threshold_db: float) -> Envelope:
+        """Silences what lies below a level in dB relative to full scale, and the onsets there."""
+        values = np.where(self.values < _from_db(threshold_db), 0.0, self.values)
+        return self._with(values, self._onsets_heard(values))
+
+    def sharpen(self, amount: float, *, context: float = 0.15) -> Envelope:
+        """Contrast against the local mean over context seconds; 0: no change, 1: strong.
+
+        The loudest moment keeps its level, so that no edit pushes the curve over full scale.
+        """
+        _require(amount >= 0, f"sharpen is {amount}: must be 0 or more, smooth() softens")
+        mean = gaussian_smooth(self.values, context * self.frame_rate)
+        contrast = self.values / np.maximum(mean, np.finfo(np.float32).tiny)
+        values = self.values * contrast**amount
+        peak = values.max()
+        return self._with(values * (self.values.max() / peak) if peak > 0 else values)
+
+    # Edits of a region
+
+    def scale_region(self, start: float, end: float, db: float, fade: float = 0.01) -> Envelope:
+        """Louder by db between start and end seconds, fading over fade seconds on either side."""
+        return self._with(self.values * (1 + (_from_db(db) - 1) * self._region(start, end, fade)))
+
+    def mute(self, start: float, end: float, fade: float = 0.01) -> Envelope:
+        """Silence, and no onsets, between start and end seconds."""
+        silence = self._with(np.zeros(self.num_frames), np.zeros(0))
+        return self.paste(silence, start, end, fade)
+
+    def paste(self, other: Envelope, start: float, end: float, fade: float = 0.01) -> Envelope:
+        """Between start and end seconds what another envelope has there, its onsets too."""
+        share = self._region(start, end, fade)
+        own = self.onsets[(self.onsets < start) | (self.onsets > end)]
+        pasted = other.onsets[(other.onsets >= start) & (other.onsets <= min(end, self.duration))]
+        values = self.values * (1 - share) + other.at(self.times) * share
+        return self._with(values, np.sort(np.append(own, pasted)))
+
+    # Edits of single hits
+
+    def add_hit(self, time: float, level: float, decay: float = 0.08) -> Envelope:
+        """One more hit at time seconds: peak RMS level, falling to 1/e in decay seconds."""
+        self._require_inside(time)
+        power = self.values.astype(np.float64) ** 2
+        power += hit_power(self.times, time, level, 0.005, decay)
+        return self._with(np.sqrt(power), np.sort(np.append(self.onsets, time)))
+
+    def remove_hit(self, time: float, tolerance: float = 0.05) -> Envelope:
+        """Takes away the onset nearest to time and brings its bump down to what surrounds it."""
+        index = self._nearest_onset(time, tolerance)
+        values = self.values.astype(np.float64)
+        under, base = self._under_bump(values, index)
+        values[under] = base
+        return self._with(values, np.delete(self.onsets, index))
+
+    def move_hit(self, time: float, to: float, tolerance: float = 0.05) -> Envelope:
+        """Moves the hit nearest to time, with its bump, so that it starts at `to` seconds."""
+        self._require_inside(to)
+        return self._moved({self._nearest_onset(time, tolerance): to})
+
+    def snap(self, grid: float | Sequence[float] | Floats, tolerance: float = 0.05) -> Envelope:
+        """Moves each hit within tolerance of a grid time onto it.
+
+        grid: times in seconds, or one interval in seconds counted from 0.
+        """
+        times = self._grid(grid)
+        moves = {}
+        for index, onset in enumerate(self.onsets):
+            nearest = times[np.argmin(np.abs(times - onset))]
+            if abs(nearest - onset) <= tolerance:
+                moves[index] = float(nearest)
+        return self._moved(moves)
+
+    # How the edits work
+
+    def _with(self, values: ArrayLike | None = None, onsets: Floats | None = None) -> Envelope:
+        return Envelope(
+            self.values if values is None else np.asarray(values, dtype=np.float32),
+            self.frame_rate,
+            self.onsets if onsets is None else onsets,
+        )
+
+    def _moved(self, moves: dict[int, float]) -> Envelope:
+        """Lifts the bumps of these onsets off the curve, then lays each down at its new time."""
+        values, onsets = self.values.astype(np.float64), self.onsets.copy()
+        laid = np.zeros(self.num_frames)
+        for index, time in moves.items():
+            under, base = self._under_bump(values, index)
+            bump = values[under] ** 2 - base**2
+            values[under], onsets[index] = base, time
+            place = under.start + (time - self.onsets[index]) * self.frame_rate
+            whole, part = math.floor(place), place - math.floor(place)
+            frames = whole + np.arange(len(bump) + 1)  # each value shared between two frames
+            shared = np.append((1 - part) * bump, 0.0) + np.append(0.0, part * bump)
+            inside = (frames >= 0) & (frames < self.num_frames)
+            laid[frames[inside]] += shared[inside]
+        return self._with(np.sqrt(values**2 + laid), np.sort(onsets))
+
+    def _under_bump(self, values: Floats, index: int) -> tuple[slice, Floats]:
+        """The frames of one onset's bump, and the line between its two feet to put there.
+
+        The left foot is where the window first touches the onset; the right foot is where the
+        curve is back at the left foot's level, or the next hit begins.
+        """
+        onset, reach = self.onsets[index], WINDOW / 2 + 1 / self.frame_rate
+        left = max(math.floor((onset - reach) * self.frame_rate), 0)
+        last = self.num_frames - 1
+        if index + 1 < len(self.onsets):
+            last = min(math.floor((self.onsets[index + 1] - reach) * self.frame_rate), last)
+        last = max(last, left)
+        floor = values[left] if left > 0 else values[: last + 1].min()
+        summit = min(math.ceil((onset + reach) * self.frame_rate), last)
+        low = floor + 0.005 * (values[summit] - floor)
+        back = np.flatnonzero(values[summit : last + 1] <= low)
+        right = summit + int(back[0]) if back.size else last
+        line = np.linspace(floor, min(values[right], floor), right - left + 1)
+        frames = slice(left, right + 1)
+        return frames, np.minimum(values[frames], line)
+
+    def _nearest_onset(self, time: float, tolerance: float) -> int:
+        distances = np.abs(self.onsets - time)
+        if distances.size and distances.min() <= tolerance:
+            return int(np.argmin(distances))
+        near = ", ".join(f"{self.onsets[i]:.3f}" for i in np.argsort(distances)[:3]) or "none"
+        raise ValueError(f"no onset within {tolerance} s of {time} s: choose from: {near}")
+
+    def _onsets_heard(self, values: Floats) -> Floats:
+        """The onsets which still have sound within a window after them."""
+        first = np.floor(self.onsets * self.frame_rate).astype(int)
+        last = np.ceil((self.onsets + WINDOW) * self.frame_rate).astype(int)
+        heard = [values[i : j + 1].any() for i, j in zip(first, last, strict=True)]
+        return np.asarray(self.onsets[np.array(heard, dtype=bool)])
+
+    def _region(self, start: float, end: float, fade: float) -> Floats:
+        """[T] mask: 1 from start to end, 0 beyond fade seconds outside."""
+        _require(0 <= start < end, f"region {start} to {end} s: start must come before end")
+        fade = max(fade, 1e-9)
+        return np.interp(self.times, [start - fade, start, end, end + fade], [0.0, 1.0, 1.0, 0.0])
+
+    def _grid(self, grid: float | Sequence[float] | Floats) -> Floats:
+        if np.ndim(grid) == 0:
+            interval = float(np.asarray(grid))
+            _require(interval > 0, f"grid interval is {interval} s: must be above 0")
+            return interval * np.arange(int(self.duration / interval) + 1, dtype=np.float64)
+        times = np.asarray(grid, dtype=np.float64)
+        times = times[(times >= 0) & (times <= self.duration)]
+        _require(times.size > 0, f"no grid time lies within 0 to {self.duration:g} s")
+        return times
+
+    def _require_inside(self, time: float) -> None:
+        inside = 0 <= time <= self.duration
+        _require(inside, f"time {time} s is outside the envelope, 0 to {self.duration:g} s")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise ValueError(message)
+
+
+def _from_db(db: float) -> float:
+    _require(math.isfinite(db), f"{db} dB: give a finite number, or mute()")
+    return float(10 ** (db / 20))
+
+
+def _check_values(values: NDArray[np.float32]) -> None:
+    _require(values.ndim == 1, f"values have shape {values.shape}: give one RMS a frame, [T]")
+    _require(values.size > 0, "the envelope is empty: give at least one frame")
+    for wrong, what in ((~np.isfinite(values), "NaN or infinite"), (values < 0, "negative")):
+        if wrong.any():
+            frame = int(np.argmax(wrong))
+            fix = "values are linear RMS, 0 or more: repair or re-export them"
+            raise ValueError(f"value {values[frame]:g} at frame {frame} is {what}: {fix}")
+
+
+def _check_onsets(onsets: Floats, duration: float) -> None:
+    _require(onsets.ndim == 1, f"onsets have shape {onsets.shape}: give a list of seconds, [N]")
+    inside = (onsets >= 0) & (onsets <= duration)
+    if not inside.all():
+        wrong = onsets[~inside][0]
+        raise ValueError(f"onset at {wrong:g} s is outside 0 to {duration:g} s: move or remove it")
+    _require(bool(np.all(np.diff(onsets) >= 0)), "onsets are not in order: sort them")

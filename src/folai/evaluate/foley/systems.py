@@ -1,0 +1,118 @@
+"""What is compared: baselines and the trained generator, each from a task to its sound.
+
+noise       pink noise multiplied by the envelope: right in time, of no material
+preview     `folai.preview.lay.lay`: the reference's events, or the built-in sound
+reference   the reference itself, as long as the target: right in material, not in time
+no control  the generator with `control_scale` 0
+folai       the generator
+truth       the target
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.data.sounds import SAMPLE_RATE
+from folai.evaluate.foley.tasks import Task, Wav
+from folai.media.audio import fit_length
+from folai.preview.lay import lay
+
+LOWEST = 40.0  # Hz; below it pink noise is slow swinging, which no envelope can shape
+
+
+@dataclass(frozen=True)
+class System:
+    """`play` gives the sound [T] of a task, as long as its target."""
+
+    name: str
+    play: Callable[[Task], Wav]
+    listens: bool = True  # what it plays depends on the reference
+    reads: bool = True  # it can do with a prompt instead of a reference
+    follows: bool = True  # what it plays depends on the envelope
+
+    def __call__(self, task: Task) -> Wav:
+        """[T]. Raises ValueError for NaN, infinity, or a length that is not the target's."""
+        wav = self.play(task)
+        if wav.shape != task.target.shape or not np.isfinite(wav).all():
+            raise ValueError(f"{self.name}: gave sound {wav.shape} for {task.name}, or not finite")
+        return wav
+
+
+def baselines() -> list[System]:
+    """All but the trained generator; the truth comes last."""
+    return [
+        System("noise", _noise, listens=False),
+        System("preview", _preview),
+        System("reference", _reference, reads=False, follows=False),
+        System("truth", lambda task: task.target, listens=False, follows=False),
+    ]
+
+
+def generators(weights: Path | None, **sampling: Any) -> list[System]:
+    """The trained generator without and with control, and its autoencoder alone.
+
+    `sampling` goes to `Foley.generate`.
+    """
+    from folai.diffusion.foley import load_foley
+    from folai.evaluate.foley.reconstruction import round_trip
+
+    foley = load_foley(weights) if weights else load_foley()
+    decoded = round_trip(foley.autoencoder)
+
+    def play(task: Task, control_scale: float) -> Wav:
+        wav: Any = foley.generate(
+            task.envelope,
+            duration=task.duration,
+            reference=None if task.reference is None else task.reference[None],
+            prompt=task.prompt,
+            control_scale=control_scale,
+            envelope_lock=0.0,
+            seed=task.seed,
+            variations=1,
+            **sampling,
+        )
+        return np.asarray(fit_length(np.asarray(wav)[0], len(task.target))[0])
+
+    return [
+        System(
+            "no control", lambda task: play(task, 0.0), listens=False, reads=False, follows=False
+        ),
+        System("folai", lambda task: play(task, 1.0)),
+        System("decoded", lambda task: decoded(task.target), listens=False, follows=False),
+    ]
+
+
+def pink_noise(num_samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """[T] of RMS 1, 3 dB less an octave from `LOWEST` on, nothing below."""
+    hertz = np.fft.rfftfreq(num_samples, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(rng.standard_normal(num_samples))
+    spectrum *= (hertz >= LOWEST) / np.sqrt(np.maximum(hertz, LOWEST))
+    noise = np.fft.irfft(spectrum, num_samples)
+    return np.asarray(noise / max(float(np.sqrt(np.mean(noise**2))), 1e-12))
+
+
+def _noise(task: Task) -> Wav:
+    noise = pink_noise(len(task.target), np.random.default_rng(task.seed))
+    return np.asarray(noise * task.envelope.at(_times(task)), np.float32)
+
+
+def _preview(task: Task) -> Wav:
+    sound = task.sound if task.reference is None else None
+    wav = lay(task.envelope, reference=task.reference, sound=sound, seed=task.seed)
+    return np.asarray(fit_length(wav, len(task.target))[0])
+
+
+def _reference(task: Task) -> Wav:
+    if task.reference is None:
+        raise ValueError(f"{task.name}: has no reference")
+    return np.resize(task.reference, len(task.target))  # repeated where it is shorter
+
+
+def _times(task: Task) -> NDArray[np.float64]:
+    return np.arange(len(task.target)) / SAMPLE_RATE

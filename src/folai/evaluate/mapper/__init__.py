@@ -1,0 +1,1 @@
+"""The mapper against clips with sound, drawn clips, and taught clips."""

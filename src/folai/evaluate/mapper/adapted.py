@@ -1,0 +1,95 @@
+"""How much a mapper gains by being taught the beginning of each clip (`folai.train.adapt`).
+
+Of every clip it learns the first seconds, with the true envelope and the true onsets, as a person
+would have put them right; what follows is scored, as `folai.evaluate.mapper.clips` defines it,
+with the mapper as it was and with the one that has learned. Every clip is learned from the same
+start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from folai import checkpoints
+from folai.data.folds import Fold
+from folai.data.precompute import Clip
+from folai.evaluate.mapper.clips import (
+    ClipScore,
+    MapperReport,
+    aligned_clips,
+    report_of,
+    score_clip,
+    true_onsets,
+)
+from folai.mapper.predict import predict_envelope
+from folai.models.rms_mapper import RMSMapper
+from folai.reporting import Progress
+from folai.train.adapt import lesson_of, part_between, taught
+from folai.train.mapper import without_floor
+
+LEAST = 4.0  # seconds that must be left to score
+
+
+@dataclass(frozen=True)
+class AdaptedReport:
+    """Scores of what follows the lesson, clip by clip."""
+
+    seconds: float  # that were taught
+    before: MapperReport
+    after: MapperReport
+
+    def table(self) -> str:
+        """Both tables, as `MapperReport` gives them."""
+        what = f"what follows the first {self.seconds:g} s"
+        tables = (f"{what}, as it was:", self.before.table(), f"{what}, having learned these:")
+        return "\n".join([*tables, self.after.table()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {
+            "seconds": self.seconds,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+        }
+
+
+def evaluate_adapted(
+    data: Path,
+    split: str | None,
+    weights: Path | None,
+    seconds: float,
+    progress: Progress | None = None,
+    *,
+    fold: Fold | None = None,
+    cache: Path | None = None,
+) -> AdaptedReport:
+    """Teach the first `seconds` of each clip, and score the rest; clips with less than LEAST
+    seconds of it are left out. Raises ValueError as `evaluate_mapper`."""
+    if not seconds > 0:
+        raise ValueError(f"adapt is {seconds:g} s; give the seconds to learn from, such as 10")
+    models = checkpoints.load_mapper(weights)
+    unread: dict[str, str] = {}
+    before: list[ClipScore] = []
+    after: list[ClipScore] = []
+    for clip, offset in aligned_clips(data, split, unread, progress, fold=fold, cache=cache):
+        if clip.pictures.duration < seconds + LEAST:
+            unread[clip.name] = f"{clip.name}: lasts less than {seconds + LEAST:g} s"
+            continue
+        learned = _taught_beginning(clip, offset, models, seconds)
+        for scores, mappers in ((before, models), (after, learned)):
+            envelope = predict_envelope([clip.pictures], mappers)
+            scores.append(score_clip(clip, envelope, offset, since=seconds))
+    reports = (report_of(data, scores, unread) for scores in (before, after))
+    return AdaptedReport(seconds, *reports)
+
+
+def _taught_beginning(
+    clip: Clip, offset: float, models: list[RMSMapper], seconds: float
+) -> list[RMSMapper]:
+    """The models, having learned how the clip begins."""
+    _, onsets, _ = true_onsets(clip, offset)
+    pictures = part_between(clip.pictures, 0.0, seconds)
+    lesson = lesson_of(clip.name, pictures, without_floor(clip.rms), onsets + offset, offset)
+    return taught(models, [lesson])

@@ -1,7 +1,0 @@
-"""Published networks that turn sound into vectors, rebuilt so that weights as published fit."""
-
-from folai.evaluate.nets.clap import load_clap
-from folai.evaluate.nets.ms_clap import load_ms_clap
-from folai.evaluate.nets.panns import load_panns
-
-__all__ = ["load_clap", "load_ms_clap", "load_panns"]

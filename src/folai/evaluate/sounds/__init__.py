@@ -1,0 +1,1 @@
+"""Folders of sounds against the truth."""

@@ -1,0 +1,1 @@
+"""Pictures to envelope: flow, features and the RMS-Mapper run over any length."""

@@ -1,0 +1,189 @@
+"""Frames -> what the mapper looks at: a coarse grid of cells that describe motion and look.
+
+A step is the time between two neighbouring frames, about 1/30 s. In each of 12 x 16 cells stand
+the mean of the flow, how fast the fastest of it goes to each side, how it changed since the step
+before, how much the picture changed, and its colour. All is measured at a size at which a drumstick
+is two pixels thick, so that it shows in the maxima of a cell of ten pixels. Flow is a velocity in
+picture heights per second, so neither resolution nor frame rate shows in it. The timeline is that
+of the frames themselves, never resampled: putting 25 fps on a 30 Hz grid would smear or repeat
+motion just where a contact has to be seen. `edges` says when each step begins and ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.mapper.flow import FLOW_SIZE, FlowEstimator, camera_motion, follow_camera, remove_camera
+from folai.media.cadence import taken_times
+from folai.media.clip import Frame, iter_frames
+
+GRID = (12, 16)  # rows and columns of cells
+FLOW_CHANNELS = (
+    "mean_x", "mean_y",  # of the velocity, heights per second; x to the right, y down
+    "moving_x", "moving_y",  # the same weighted by speed: of what moves, however small
+    "speed", "top_speed",  # mean and maximum of its size
+    "right", "left", "down", "up",  # the fastest to each side
+    "change", "lost",  # mean size of its change since the step before; most speed lost
+)  # fmt: skip
+RGB_CHANNELS = (
+    "difference", "top_difference", "brighter",  # of grey since the last frame: size, most, signed
+    "red", "green", "blue", "contrast",  # 0 to 1; contrast: mean distance of grey from its blur
+)  # fmt: skip
+CHANNELS = FLOW_CHANNELS + RGB_CHANNELS
+STEP = 1 / 30  # seconds; frames further apart are given several steps
+MAX_FPS = 31.0  # faster video is thinned to this: 60 fps becomes 30
+BLOCK = 1800  # frames examined and handed over together, at least: a minute
+
+_CELL = [np.arange(n) * size // n for n, size in zip(GRID, FLOW_SIZE[::-1], strict=True)]
+_TIMED = len(FLOW_CHANNELS)  # these channels are displacements until the steps' spans are known
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the mapper sees of `T` steps."""
+
+    edges: NDArray[np.float64]  # [T + 1] seconds; step i runs from edges[i] to edges[i + 1]
+    cells: NDArray[np.float16]  # [T, len(CHANNELS), rows, columns], camera motion removed
+
+    @property
+    def num_steps(self) -> int:
+        return len(self.cells)
+
+    @property
+    def duration(self) -> float:
+        return float(self.edges[-1])
+
+    def part(self, first: int, last: int) -> Pictures:
+        """Steps `first` to `last`, the latter not included."""
+        last = min(last, self.num_steps)
+        return Pictures(self.edges[first : last + 1], self.cells[first:last])
+
+    @staticmethod
+    def join(blocks: Iterable[Pictures]) -> Pictures:
+        parts = list(blocks)
+        edges = [part.edges[:-1] for part in parts[:-1]] + [parts[-1].edges]
+        return Pictures(np.concatenate(edges), np.concatenate([part.cells for part in parts]))
+
+
+def read_pictures(path: Path) -> Pictures:
+    """The whole of a video file, in memory (7 kB a step: a minute is 13 MB)."""
+    return Pictures.join(iter_pictures(iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS)))
+
+
+def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictures]:
+    """`frames` in presentation order -> consecutive `Pictures` of `block` frames or more.
+
+    The last has up to twice as many: dropped frames cannot be found in a few that are left over.
+    """
+    describe = _Describer()
+    pending: list[_Pair] = []
+    times: list[float] = []
+    start = 0.0
+    for frame in frames:
+        times.append(frame.time)
+        pair = describe(frame.image)
+        if pair is not None:
+            pending.append(pair)
+        if len(pending) == 2 * block:
+            done = _on_timeline(times[: block + 1], pending[:block], start)
+            yield done
+            start, times, pending = done.duration, times[block:], pending[block:]
+    if pending:
+        yield _on_timeline(times, pending, start)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two neighbouring frames: cells [C, rows, columns], whose flow is still a displacement."""
+
+    cells: NDArray[np.float32]
+    change: float  # mean absolute grey difference
+
+
+class _Describer:
+    """Turns frames, one after the other, into cells; the first only sets out."""
+
+    def __init__(self) -> None:
+        self._estimate = FlowEstimator()
+        self._grey: NDArray[np.uint8] | None = None
+        self._flow: NDArray[np.float32] | None = None
+
+    def __call__(self, image: NDArray[np.uint8]) -> _Pair | None:
+        image = np.asarray(cv2.resize(image, FLOW_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        before, self._grey = self._grey, grey
+        if before is None:
+            return None
+        whole = self._estimate(before, grey)
+        camera = camera_motion(whole)
+        flow = remove_camera(whole, camera) / np.float32(FLOW_SIZE[1])
+        earlier, self._flow = (flow if self._flow is None else self._flow), flow
+        cells = [
+            _motion_cells(flow, earlier),
+            _look_cells(image, grey, follow_camera(before, camera)),
+        ]
+        return _Pair(np.concatenate(cells), float(cv2.absdiff(before, grey).mean()))
+
+
+def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> NDArray[np.float32]:
+    """FLOW_CHANNELS of one displacement field and the one before it, each [2, H, W]."""
+    speed, before, change = (np.hypot(*field) for field in (flow, earlier, flow - earlier))
+    vx, vy, weighted_x, weighted_y, mean, changed = _means(
+        *flow, flow[0] * speed, flow[1] * speed, speed, change
+    )
+    weight = mean + 1e-4  # picture heights: flow noise is no motion
+    top, right, left, down, up, lost = _tops(
+        speed, flow[0], -flow[0], flow[1], -flow[1], before - speed
+    )
+    moving = weighted_x / weight, weighted_y / weight
+    return np.stack([vx, vy, *moving, mean, top, right, left, down, up, changed, lost])
+
+
+def _look_cells(
+    image: NDArray[np.uint8], grey: NDArray[np.uint8], before: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """RGB_CHANNELS of a frame [H, W, 3], its grey, and the grey before it seen from its camera."""
+    now = grey.astype(np.float32) / np.float32(255)
+    signed = now - before.astype(np.float32) / np.float32(255)
+    size = np.abs(signed)
+    contrast = np.abs(now - np.asarray(cv2.blur(now, (9, 9)), np.float32))
+    means = _means(size, signed, contrast)
+    colour = cv2.resize(image, GRID[::-1], interpolation=cv2.INTER_AREA).astype(
+        np.float32
+    ) / np.float32(255)
+    return np.stack([means[0], *_tops(size), means[1], *colour.transpose(2, 0, 1), means[2]])
+
+
+def _means(*planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over each cell of planes [H, W]: [N, rows, columns]."""
+    shrunk = [cv2.resize(plane, GRID[::-1], interpolation=cv2.INTER_AREA) for plane in planes]
+    return np.asarray(np.stack(shrunk), np.float32)
+
+
+def _tops(*planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maximum over each cell of planes [H, W], 0 at least: [N, rows, columns]."""
+    rows = np.maximum.reduceat(np.stack(planes), _CELL[0], axis=1)
+    return np.asarray(np.maximum(np.maximum.reduceat(rows, _CELL[1], axis=2), 0.0), np.float32)
+
+
+def _on_timeline(times: list[float], pairs: list[_Pair], start: float) -> Pictures:
+    """Displacements become velocities, and long pairs become several equal steps.
+
+    `start` is where the block before ended: its last frame is this block's first, and the two
+    blocks may place it a few milliseconds apart.
+    """
+    taken = taken_times(np.array(times), np.array([pair.change for pair in pairs]))
+    taken[0] = start
+    spans = np.diff(taken)
+    counts = np.maximum(1, np.round(spans / STEP)).astype(int)
+    parts = [np.arange(n) / n * span + t for n, span, t in zip(counts, spans, taken, strict=False)]
+    edges = np.concatenate([*parts, taken[-1:]])
+    cells = np.stack([pair.cells for pair in pairs])
+    cells[:, :_TIMED] /= spans[:, None, None, None].astype(np.float32)
+    return Pictures(edges, np.repeat(cells.astype(np.float16), counts, axis=0))

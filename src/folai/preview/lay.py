@@ -1,0 +1,321 @@
+"""Instant sound: events of a reference, or of a struck and scraped model, laid along an envelope.
+
+    wav = lay(envelope, reference=hit)         # [C, T], the reference's own channels
+    wav = lay(envelope, sound="wood")          # [1, T], see folai.preview.materials.MATERIALS
+
+At each onset one event, its attack on the onset to the sample and its level that of the envelope.
+What the envelope asks for beyond the events (scraping, rolling) is filled by granular overlap-add
+(Roads, "Microsound", 2001), and one smooth gain then draws the whole to the envelope.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from folai.envelope import Envelope
+from folai.envelope.rms import WINDOW, centred_rms
+from folai.preview.events import (
+    ATTACK,
+    Event,
+    cut_events,
+    event_level,
+    measure_event,
+    steady_texture,
+)
+from folai.preview.impacts import Impactor
+from folai.preview.materials import MATERIALS
+
+SAMPLE_RATE = 44100  # Hz
+
+Wav = NDArray[np.float32]
+Curve = NDArray[np.float64]
+
+_CEILING = 0.99  # highest sample of the result
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What there is to play: events, a `texture` [C, T] of RMS 1 to take grains from, and how far
+    `detune` an event may be resampled when it comes again (0.03: by 3 %)."""
+
+    events: list[Event]
+    texture: Wav
+    detune: float
+    sample_rate: int  # Hz
+    rng: Generator  # as it was left by the making; each laying starts from a copy
+
+
+@dataclass(frozen=True)
+class _Score:
+    """What is asked for: RMS `asked` [frames] at `rate` Hz, and `onsets` in seconds."""
+
+    asked: Curve
+    onsets: Curve
+    rate: float
+    sample_rate: int
+
+
+def lay(
+    envelope: Envelope,
+    *,
+    reference: ArrayLike | None = None,
+    sound: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    seed: int = 0,
+) -> Wav:
+    """The soundtrack [C, T] that follows `envelope`, T = round(duration * sample_rate).
+
+    `reference` is sound [T] or [C, T] at `sample_rate`; `sound` names a built-in material instead.
+    The envelope's values are RMS re full scale; where that would clip, the whole is scaled down.
+    Anything quieter than the envelope's own floor, or 50 dB below its peak, stays silent.
+
+    Raises ValueError without exactly one of the two, for an unknown name, and for a reference that
+    is shorter than 50 ms, silent or not finite.
+    """
+    kit = make_kit(reference=reference, sound=sound, sample_rate=sample_rate, seed=seed)
+    return lay_kit(envelope, kit)
+
+
+def lay_kit(envelope: Envelope, kit: Kit) -> Wav:
+    """As `lay` with what `kit` was made of: the same sound, and faster when a kit is kept."""
+    rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
+    asked = _gate(envelope.values.astype(np.float64))
+    score = _Score(asked, envelope.onsets, envelope.frame_rate, sample_rate)
+    wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
+    if asked.any() and wav.size:
+        _lay_events(wav, kit, score, rng)
+        _pull(wav, score, lowest=0.001, highest=4.0)
+        _lay_grains(wav, kit.texture, score, rng)
+        _pull(wav, score, lowest=0.25, highest=4.0)
+        wav *= min(1.0, _CEILING / max(float(wav.max()), -float(wav.min()), 1e-9))
+    return wav
+
+
+# What there is to play
+
+
+def make_kit(
+    *,
+    reference: ArrayLike | None = None,
+    sound: str | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    seed: int = 0,
+) -> Kit:
+    """Cuts or computes what `lay` plays, from the same arguments. Raises ValueError as it does."""
+    rng = np.random.default_rng(seed)
+    if (reference is None) == (sound is None):
+        raise ValueError(f"give either a reference or a sound: one of {', '.join(MATERIALS)}")
+    if sound is not None:
+        thing = Impactor.of(sound, sample_rate, rng)
+        blows = [thing.strike(rng, level=level)[None] for level in np.linspace(0.15, 1.0, 8)]
+        texture = thing.scrape(rng, 2.0)[None] / np.float32(0.1)
+        # A model's blows differ already, and its pitch is what makes it one thing.
+        struck = [measure_event(blow, 0, sample_rate) for blow in blows]
+        return Kit(struck, texture, 0.002, sample_rate, rng)
+    assert reference is not None
+    events = cut_events(reference, sample_rate)
+    detune = 0.03 if len(events) < 3 else 0.01
+    return Kit(events, steady_texture(events, sample_rate), detune, sample_rate, rng)
+
+
+# Laying it along the envelope
+
+
+def _gate(values: Curve) -> Curve:
+    """The envelope [T] without its room: silent 50 dB below the peak and at its own floor.
+
+    The floor is the level exceeded 90 % of the time, unless that is within 22 dB of the peak: then
+    it is wanted sound. The gate opens over 6 dB so that decays end softly.
+    """
+    peak = values.max(initial=0.0)
+    floor = min(1.8 * float(np.percentile(values, 10)), 10**-1.1 * peak)
+    threshold = max(floor, 10**-2.5 * peak, 1e-9)
+    opening = np.clip(np.log2(np.maximum(values, 1e-12) / threshold), 0, 1)
+    return np.asarray(values * opening)
+
+
+def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator) -> None:
+    """Adds one event at each onset to `wav`, [C, T]."""
+    spans = _spans(score)
+    loudest = max((peak for _, peak, _ in spans), default=0.0)
+    previous = -1
+    for onset, peak, decay in spans:
+        previous = _choose(kit.events, peak / loudest, decay, previous, rng)
+        event = kit.events[previous]
+        samples, lead = _vary(event, kit, peak / loudest, score.sample_rate, rng)
+        samples *= peak / max(event_level(samples, lead, score.sample_rate), 1e-9)
+        _add(wav, samples, round(onset * score.sample_rate) - lead)
+
+
+def _spans(score: _Score) -> list[tuple[float, float, float]]:
+    """(onset, peak RMS, seconds until 20 dB below or the next onset) of each audible onset."""
+    asked, onsets, rate = score.asked, score.onsets, score.rate
+    spans = []
+    for onset, following in zip(onsets, np.append(onsets, np.inf)[1:], strict=True):
+        first = round(onset * rate)
+        stop = min(following - WINDOW / 2, onset + ATTACK) * rate
+        peak = float(asked[first : max(first + 2, round(stop))].max(initial=0.0))
+        tail = asked[first : first + round(2 * rate)]
+        below = np.flatnonzero(tail[2:] < 0.1 * peak)
+        decay = min((below[0] + 2 if below.size else tail.size) / rate, following - onset)
+        if peak > 0:
+            spans.append((float(onset), peak, max(float(decay), 0.005)))
+    return spans
+
+
+def _choose(
+    events: list[Event], loudness: float, decay: float, previous: int, rng: Generator
+) -> int:
+    """Index of an event of about the right force (rank of its level) and length, never `previous`
+    again while there is another. `loudness` is relative to the loudest onset."""
+    ranks = np.argsort(np.argsort([event.level for event in events])) / max(len(events) - 1, 1)
+    decays = np.array([event.decay for event in events])
+    cost = np.abs(ranks - loudness) + 0.15 * np.abs(np.log2(decays / decay))
+    cost += rng.uniform(0, 0.35, len(events))
+    if len(events) > 1 and previous >= 0:
+        cost[previous] = np.inf
+    return int(np.argmin(cost))
+
+
+def _vary(
+    event: Event, kit: Kit, loudness: float, sample_rate: int, rng: Generator
+) -> tuple[Wav, int]:
+    """The event as a new take, [C, T], and the sample of its onset: other pitch, other colour.
+
+    Both in the spectrum: a shelf that tilts by up to 9 dB from 500 Hz to 8 kHz, darker for a hit
+    softer than the event was, and band-limited resampling by an inverse transform of other length.
+    """
+    from scipy.fft import irfft, rfft  # here: SciPy takes as long to load as a laying
+
+    loudest = max(other.level for other in kit.events)
+    softer_db = 20 * np.log10(max(loudness, 1e-3) * loudest / event.level)
+    tilt_db = np.clip(0.35 * softer_db, -9, 3) + rng.normal(0, 0.8)
+    stretch = 1 + rng.uniform(-kit.detune, kit.detune)
+    padded, length = _fast_lengths(event.samples.shape[1], stretch)
+    spectrum = rfft(event.samples, padded)
+    hertz = np.arange(spectrum.shape[1]) * (sample_rate / padded)
+    octaves = np.log2(np.maximum(hertz, 1) / 500)
+    spectrum *= (10 ** (tilt_db / 20 * np.clip(octaves / 4, 0, 1))).astype(np.float32)
+    samples = irfft(spectrum, length) * np.float32(length / padded)
+    kept = round(event.samples.shape[1] * length / padded)
+    return np.asarray(samples[:, :kept], np.float32), round(event.onset * length / padded)
+
+
+def _fast_lengths(num_samples: int, stretch: float) -> tuple[int, int]:
+    """Two lengths of transforms, the first at least `num_samples`, of which the ratio is `stretch`.
+
+    Both have no prime factor above 7: a transform of any length takes up to ten times as long.
+    """
+    fast = _smooth_numbers()
+    first = fast[np.searchsorted(fast, max(16, num_samples)) :][:16]
+    second = fast[np.searchsorted(fast, first * stretch)]
+    best = int(np.argmin(np.abs(second / first - stretch)))
+    return int(first[best]), int(second[best])
+
+
+@cache
+def _smooth_numbers(limit: int = 1 << 32) -> NDArray[np.int64]:
+    """Every whole number below `limit` without a prime factor above 7, sorted."""
+    numbers = np.ones(1, np.int64)
+    for prime in (2, 3, 5, 7):
+        powers = prime ** np.arange(int(np.log(limit) / np.log(prime)) + 1, dtype=np.int64)
+        numbers = np.outer(numbers, powers).ravel()
+        numbers = numbers[numbers < limit]
+    return np.sort(numbers)
+
+
+def _add(wav: Wav, samples: Wav, start: int) -> None:
+    """Adds `samples` [C, n] to `wav` [C, T] from sample `start`; what lies outside is dropped."""
+    first, stop = max(0, start), min(wav.shape[1], start + samples.shape[1])
+    if first < stop:
+        wav[:, first:stop] += samples[:, first - start : stop - start]
+
+
+def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
+    """Scales `wav` [C, T] toward the asked RMS, smoothly and within the two limits."""
+    measured = centred_rms(wav, score.sample_rate, score.rate)
+    gain = np.clip(score.asked / np.maximum(measured, 1e-9), lowest, highest)
+    gain = np.convolve(np.pad(gain, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    gain = _hold(np.where(score.asked > 0, gain, 0.0), score)
+    frames = np.arange(gain.size)
+    for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
+        part = wav[:, first : first + (1 << 18)]
+        at = (first + np.arange(part.shape[1])) * (score.rate / score.sample_rate)
+        part *= np.interp(at, frames, gain).astype(np.float32)
+
+
+def _hold(curve: Curve, score: _Score) -> Curve:
+    """Leaves attacks whole: [T] with its values near each onset replaced by those further away.
+
+    A centred window rises before the sound does. What plays until the onset keeps the value from
+    before the window touched it, and the attack takes the value where the window has left it.
+    """
+    source = np.arange(curve.size)
+    for onset in score.onsets * score.rate:
+        reach = WINDOW / 2 * score.rate
+        first, middle, last = np.ceil([onset - reach, onset - 0.5, onset + reach]).astype(int)
+        source[max(first, 0) : max(middle, 0)] = max(first - 1, 0)
+        source[max(middle, 0) : last] = min(last, curve.size - 1)
+    return curve[source]
+
+
+def _missing(wav: Wav, score: _Score) -> Curve:
+    """RMS [frames] that is asked for but not there yet, where that lasts longer than 60 ms.
+
+    An opening (the lowest within 60 ms, then the highest of those) takes out what is briefer: the
+    small misfits of attacks, which grains would smear.
+    """
+    measured = centred_rms(wav, score.sample_rate, score.rate).astype(np.float64)
+    power = np.maximum(score.asked**2 - measured**2, 0.0)
+    width = max(3, round(0.06 * score.rate)) | 1
+    lasting = _sliding(_sliding(power, width).min(axis=1), width).max(axis=1)
+    return _hold(_scraping(score) * np.sqrt(np.minimum(lasting, power)), score)
+
+
+def _scraping(score: _Score) -> Curve:
+    """How far each frame may be filled by grains, 0 to 1, [frames].
+
+    The tail of a hit, 14 to 24 dB below the loudest moment of the last 0.4 s, fades to 0: there it
+    is the room that rings on, and nothing scrapes.
+    """
+    history = np.pad(score.asked, (round(0.4 * score.rate), 0))
+    recent = np.lib.stride_tricks.sliding_window_view(
+        history, history.size - score.asked.size + 1
+    ).max(axis=1)
+    below_db = 20 * np.log10(np.maximum(score.asked, 1e-9) / np.maximum(recent, 1e-9))
+    return np.asarray(np.clip((below_db + 24) / 10, 0, 1))
+
+
+def _sliding(curve: Curve, width: int) -> Curve:
+    """The `width` (odd) values around each one, [T, width]."""
+    padded = np.pad(curve, width // 2, mode="edge")
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, width))
+
+
+def _lay_grains(wav: Wav, texture: Wav, score: _Score, rng: Generator) -> None:
+    """Adds grains of 40 to 120 ms from `texture` [C, t] to `wav` [C, T] where it is too quiet.
+
+    Four Hann windows overlap. Grains from different places add in power, and a squared Hann window
+    has a mean of 3/8: the sum is divided by sqrt(4 * 3/8).
+    """
+    level = _missing(wav, score)
+    frames = np.arange(level.size)
+    start = -round(0.12 * score.sample_rate)
+    while start < wav.shape[1]:
+        seconds = rng.uniform(0.04, 0.12)
+        length = min(round(seconds * score.sample_rate), texture.shape[1])
+        gain = np.interp(
+            (start + np.arange(length)) * (score.rate / score.sample_rate), frames, level
+        )
+        source = int(rng.integers(0, texture.shape[1] - length + 1))
+        if gain.any():
+            window = np.hanning(length) * gain / np.sqrt(1.5)
+            grain = texture[:, source : source + length] * window.astype(np.float32)
+            _add(wav, grain, start)
+        start += max(length // 4, 1)

@@ -1,0 +1,337 @@
+"""Runs Stable Audio Open: an envelope, and a prompt, a reference or a sound to re-imagine -> sound.
+
+    stable = load_stable("stable-audio-open-1.0", text=True)
+    wav = stable.generate(envelope, duration=10.0, prompt="footsteps on gravel")   # [1, 2, T]
+
+It is used as `foley.Foley` is. Latents are only as long as the clip; what is the same in all steps
+is computed once; longer clips than the model was trained for are done in windows.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from folai.diffusion.conditioning import LEVEL
+from folai.diffusion.foley import finished, finite
+from folai.diffusion.longform import sample_windows
+from folai.diffusion.sampling import (
+    draw_noise,
+    exponential_times,
+    guide,
+    logistic_times,
+    renoised,
+    sample_dpmpp_2m_sde,
+    sample_pingpong,
+)
+from folai.engines import Sampling
+from folai.envelope import Envelope
+from folai.media.audio import fit_length
+from folai.models.seconds import Seconds
+from folai.models.stable_control import StableControlNet
+from folai.models.stable_dit import StableDiT
+from folai.stable.config import StableConfig
+from folai.stable.control import Codec, encode, encode_control
+from folai.stable.files import load_base, load_control, merge_lora
+from folai.stable.hub import find_model
+from folai.stable.text import T5, Clap, load_clap, load_t5
+
+SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
+OVERLAP = 2.0  # seconds that neighbouring windows share
+DECODED_AT_ONCE = 256  # latent frames, 12 s: bounds the decoder's memory to about 1 GB
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class StableAudio:
+    """The models, ready to run. The codec is Oobleck; a tiny model may have another."""
+
+    config: StableConfig
+    dit: StableDiT
+    autoencoder: Codec
+    seconds: Seconds
+    controlnet: StableControlNet | None = None
+    text: T5 | None = None
+    clap: Clap | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of references and of what comes out."""
+        return self.autoencoder.config.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Latent frames per second."""
+        return self.autoencoder.config.frame_rate
+
+    @property
+    def device(self) -> torch.device:
+        return self.dit.project.weight.device
+
+    def generate(
+        self,
+        envelope: Envelope,
+        *,
+        duration: float,
+        reference: NDArray[np.floating[Any]] | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        num_steps: int = 100,
+        cfg_scale: float = 7.0,
+        control_scale: float = Sampling.control_scale,
+        control_range: tuple[float, float] = (0.0, 1.0),
+        envelope_lock: float = Sampling.envelope_lock,
+        init_wav: NDArray[np.floating[Any]] | None = None,
+        init_strength: float = 1.0,
+        seed: int = 0,
+        variations: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Sound [variations, C, T] of `duration` seconds; take i is that of seed + i alone.
+
+        reference: [C, T] at `sample_rate`, heard by CLAP. control_scale: 0 ignores the envelope;
+        control_range: times t, 1 is noise, between which the ControlNet is asked. init_wav: sound
+        [C, T] at the envelope's level to set out from; init_strength: how far it is re-imagined, 0
+        (kept) to 1 (not looked at). Others as for `Foley.generate`.
+        """
+        num_samples = round(duration * self.sample_rate)
+        peak = float(envelope.values.max())
+        if peak == 0:
+            shape = (variations, self.autoencoder.channels, num_samples)
+            return np.zeros(shape, np.float32)
+        guided = cfg_scale != 1
+        said = prompt, negative_prompt if guided else None
+        wanted, unwanted = self.tokens(said, reference, guided)
+        hop = self.autoencoder.hop_length
+        num_frames = max(-(-num_samples // hop), math.ceil(SHORTEST * self.frame_rate))
+        gain = LEVEL / peak
+        control = None
+        if self.controlnet is not None and control_scale > 0:
+            control = encode_control(self.autoencoder, envelope, num_frames, gain)
+        start = None
+        if init_wav is not None and init_strength < 1:
+            start = self._start(np.atleast_2d(init_wav) * np.float32(gain), num_frames)
+        if num_frames > self.config.window:
+            trained = self.config.window / self.frame_rate
+            warnings.warn(
+                f"{duration:.0f} s are more than the {trained:.0f} s that the model was trained "
+                "for: done in windows that overlap",
+                stacklevel=2,
+            )
+        run = Run(
+            self, wanted, unwanted, num_steps, cfg_scale, duration,
+            control=control, control_scale=control_scale, control_range=control_range,
+            start=start, strength=init_strength,
+        )  # fmt: skip
+        takes = []
+        with torch.inference_mode():
+            for take in range(variations):
+                latents = run.sample(num_frames, seed + take)
+                decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
+                wav = finite(decoded, "the decoder")[0, :, :num_samples].float().cpu().numpy()
+                takes.append(finished(wav, self.sample_rate, envelope, peak / LEVEL, envelope_lock))
+                if progress is not None:
+                    progress((take + 1) / variations)
+        return np.stack(takes)
+
+    def tokens(
+        self,
+        said: tuple[str | None, str | None],
+        reference: NDArray[np.floating[Any]] | None,
+        guided: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Conditioning tokens [1, L, D] of what is wanted, and, if guided, of what is not.
+
+        said: prompt and negative prompt. Where nothing is unwanted its tokens are 0. With a
+        ControlNet that was trained with CLAP, its token stands for the reference, or the prompt.
+        """
+        nothing = torch.zeros(1, 0, self.config.seconds.dim)
+        wanted, unwanted = (None if text is None else self._text(text) for text in said)
+        some = next((tokens for tokens in (wanted, unwanted) if tokens is not None), nothing)
+        parts = [torch.zeros_like(some) if wanted is None else wanted]
+        against = [torch.zeros_like(some) if unwanted is None else unwanted]
+        if self.clap is not None and (reference is not None or said[0] is not None):
+            parts.append(self._clap(self.clap, reference, said[0] or ""))
+            against.append(torch.zeros_like(parts[-1]))
+        return torch.cat(parts, dim=1), torch.cat(against, dim=1) if guided else None
+
+    def _clap(self, clap: Clap, reference: NDArray[np.floating[Any]] | None, text: str) -> Tensor:
+        """The token [1, 1, D] of a reference, or of a text where there is none."""
+        assert self.controlnet is not None and self.controlnet.clap is not None
+        layer = self.controlnet.clap
+        known = clap.read(text) if reference is None else clap.hear(reference, self.sample_rate)
+        with torch.inference_mode():
+            token: Tensor = layer(known.to(layer.weight))
+        return token.float().cpu().unsqueeze(1)
+
+    def _text(self, text: str) -> Tensor:
+        if self.text is None:
+            raise ValueError("this model was loaded without its text model; load it with text=True")
+        hidden = self.text.encode(text)
+        if self.seconds.text is None:
+            return hidden
+        there = hidden.abs().sum(-1, keepdim=True) > 0  # its layer has a bias
+        with torch.inference_mode():
+            projected: Tensor = self.seconds.text(hidden.to(self.seconds.text.weight)).cpu()
+        return projected * there
+
+    def _start(self, wav: NDArray[np.floating[Any]], num_frames: int) -> Tensor:
+        """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
+        return encode(self.autoencoder, fit_length(wav, num_frames * self.autoencoder.hop_length))
+
+
+class Run:
+    """What is computed once per clip, and the sampling of its windows."""
+
+    def __init__(
+        self,
+        stable: StableAudio,
+        wanted: Tensor,
+        unwanted: Tensor | None,
+        num_steps: int,
+        cfg_scale: float,
+        duration: float,
+        *,
+        control: Tensor | None = None,
+        control_scale: float = 1.0,
+        control_range: tuple[float, float] = (0.0, 1.0),
+        start: Tensor | None = None,
+        strength: float = 1.0,
+    ) -> None:
+        self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
+        self.wanted, self.unwanted = wanted, unwanted
+        self.control, self.start, self.strength = control, start, strength
+        self.control_scale, self.control_range = control_scale, control_range
+        config = stable.config
+        first = strength if start is not None else 1.0
+        if config.objective == "v_prediction":
+            self.times = exponential_times(num_steps, config.sigma_min, config.sigma_max, first)
+        else:
+            self.times = logistic_times(num_steps, first)
+        self.sampler = sample_pingpong if config.distilled else sample_dpmpp_2m_sde
+
+    def sample(self, num_frames: int, seed: int) -> Tensor:
+        """Latents [1, C, F] on the model's device."""
+        stable, device = self.stable, self.stable.device
+        channels = stable.config.dit.latent_channels
+        noise = draw_noise([seed], channels, num_frames).to(device)
+        if self.start is not None:
+            start = self.start.to(device)
+            noise = renoised(start, noise, self.times[0], stable.config.objective)
+
+        def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
+            def fresh(step: int) -> Tensor:  # the same where windows overlap
+                seeds = [(seed << 16) + step + 1]
+                return draw_noise(seeds, channels, num_frames)[..., start:stop].to(device)
+
+            model = self.model(start, stop)
+            return self.sampler(model, noise, self.times, stable.config.objective, fresh)
+
+        window, overlap = stable.config.window, round(OVERLAP * stable.frame_rate)
+        overlap = min(overlap, window // 4)
+        return finite(sample_windows(sample_window, noise, window, overlap), "sampling")
+
+    def model(self, start: int, stop: int) -> Callable[[Tensor, float], Tensor]:
+        """The denoiser of the frames from `start` to `stop`, guided, as the sampler asks for it."""
+        stable, device = self.stable, self.stable.device
+        dtype = stable.dit.project.weight.dtype
+        tokens, seconds = self._conditioning(start / stable.frame_rate)
+        tokens, seconds = tokens.to(device, dtype), seconds.to(device, dtype)
+        count, net = len(seconds), stable.controlnet
+        trunk = stable.dit.trunk
+        memory = trunk.remember(tokens)
+        rotary = trunk.rotary(stop - start, device)
+        if net is not None and self.control is not None:
+            looked = net.look(self.control[..., start:stop].to(device, dtype))
+            looked, kept = looked.expand(count, -1, -1), net.trunk.remember(tokens)
+
+        def said(noisy: Tensor, t: float) -> Tensor:
+            latents = noisy.to(dtype).expand(count, -1, -1)
+            time = torch.full((count,), t, device=device)
+            control = None
+            lowest, highest = self.control_range
+            if net is not None and self.control is not None and lowest <= t <= highest:
+                given = net(latents, time, seconds, looked, kept, rotary)
+                control = [self.control_scale * part for part in given]
+            before = net is not None and net.config.before
+            out = stable.dit(latents, time, seconds, memory, rotary, control, before).float()
+            return out if count == 1 else guide(out[:1], out[1:], self.cfg_scale)
+
+        return said
+
+    def _conditioning(self, start: float) -> tuple[Tensor, Tensor]:
+        """Tokens [B, L, D] and seconds [B, G] of a window that starts at so many seconds.
+
+        As the stock model was guided: without a negative prompt what is unwanted has tokens of 0,
+        those of seconds with it, but the same seconds beside the time. Tokens of 0 are left out.
+        """
+        stable = self.stable
+        numbers = next(stable.seconds.parameters())
+        begun = torch.tensor([start], device=numbers.device)
+        with torch.inference_mode():
+            told, seconds = stable.seconds(begun, torch.full_like(begun, self.duration))
+        told = told.cpu().float()
+        tokens = torch.cat([self.wanted, told], dim=1)
+        if self.unwanted is None:
+            return tokens, seconds
+        seconds = seconds.expand(2, -1)
+        if not self.unwanted.any():
+            return tokens, seconds
+        return torch.cat([tokens, torch.cat([self.unwanted, told], dim=1)]), seconds
+
+
+def load_stable(
+    model: str | Path,
+    *,
+    control: Path | None = None,
+    lora: Path | None = None,
+    clap: str | Path = "clap",
+    text: bool = False,
+    reference: bool = False,
+    dtype: str | None = None,
+    offline: bool = False,
+    compile: bool = False,
+) -> StableAudio:
+    """A model by its name or path, with its ControlNet and LoRA where files of them are given.
+
+    text, reference: whether prompts and references are to be read; only then are their models
+    loaded. dtype: one of DTYPES; None: bfloat16 on a GPU, float32 on a CPU. compile: blocks by
+    torch.compile, which takes a minute at first and pays where many clips are made. Raises
+    ValueError, in one line and before anything large is read, for what is missing or does not fit.
+    """
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; allowed: {', '.join(DTYPES)}")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = DTYPES[dtype or ("bfloat16" if device.type == "cuda" else "float32")]
+    folder = find_model(model, offline=offline)
+    beside = control.stat().st_size if control is not None and control.is_file() else 0
+    base = load_base(folder, dtype=precision, device=device, beside=2 * beside)
+    net = None
+    if control is not None:
+        net = load_control(control, base.config).to(device, precision)
+        net.trunk.rates.data = net.trunk.rates.data.float()
+    if lora is not None:
+        merge_lora(lora, base.dit)
+    if compile:
+        for block in base.dit.trunk.blocks:
+            block.compile()
+    t5 = _load_text(folder, base.config, offline) if text else None
+    hears = (reference or text) and net is not None and net.clap is not None
+    ears = load_clap(find_model(clap, offline=offline)) if hears else None
+    return StableAudio(base.config, base.dit, base.autoencoder, base.seconds, net, t5, ears)
+
+
+def _load_text(folder: Path, config: StableConfig, offline: bool) -> T5:
+    root = folder if folder.is_dir() else folder.parent
+    if not (root / "text_encoder").is_dir():
+        root = find_model(config.text_model, offline=offline)
+    return load_t5(root, config.text_length)
