@@ -11,8 +11,7 @@ import torch
 
 from folai import pipeline
 from folai.checkpoints import MAPPER, load_mapper, save_mapper
-from folai.cli import main
-from folai.cli.arguments import make_parser
+from folai.cli import main, make_parser
 from folai.data.precompute import TRUTH_RATE, Clip
 from folai.envelope import Envelope
 from folai.evaluate import adapted

@@ -1,5 +1,6 @@
 """Commands, and every kind of bad input: one line, exit code 2, nothing half-written."""
 
+import argparse
 import json
 import os
 import shlex
@@ -13,12 +14,25 @@ import pytest
 import soundfile
 
 from folai import Envelope
-from folai.cli import COMMANDS, main
-from folai.cli.arguments import make_parser
+from folai.cli import main, make_parser
 from folai.media.audio import write_wav
 
 RATE = 44100  # Hz
-COMMAND_NAMES = [*(name.split() for name in COMMANDS)]
+
+
+def command_names(parser, before=()):
+    """Every command that does something, as words."""
+    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not actions:
+        return [list(before)]
+    found = actions[0].choices.items()
+    return [name for word, sub in found for name in command_names(sub, (*before, word))]
+
+
+def every_parser(parser):
+    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    subs = [sub for action in actions for sub in action.choices.values()]
+    return [parser, *(found for sub in subs for found in every_parser(sub))]
 
 
 @pytest.fixture
@@ -104,13 +118,19 @@ def test_edit_measures_a_sound(at_work, capsys):
     assert json.loads(capsys.readouterr().out)["onsets"] == pytest.approx([0, 0.4], abs=0.02)
 
 
-@pytest.mark.parametrize("command", [[], *COMMAND_NAMES])
+@pytest.mark.parametrize("command", [[], *command_names(make_parser())])
 def test_help_shows_an_example_that_parses(command, capsys):
     with pytest.raises(SystemExit) as exit:
         main([*command, "--help"])
     assert exit.value.code == 0
     example = " ".join(capsys.readouterr().out.split()).split("example: ")[1]
     assert make_parser().parse_args(shlex.split(example)[1:])
+
+
+def test_every_option_has_help():
+    options = [(p.prog, a) for p in every_parser(make_parser()) for a in p._actions]
+    bare = [f"{prog} {a.dest}" for prog, a in options if not a.help and a.dest != argparse.SUPPRESS]
+    assert bare == []
 
 
 @pytest.mark.parametrize("command", ["", "nonsense", "generate", "generate a.mp4 --sound cheese"])
@@ -343,8 +363,8 @@ def test_an_interrupt_is_130(at_work, monkeypatch):
 
 @pytest.mark.parametrize("model", ["mapper", "autoencoder", "foley", "control"])
 def test_training_does_by_default_what_its_options_say(model, monkeypatch):
-    name = {"mapper": "rms_mapper"}.get(model, model)
-    trainer = f"folai.train.{name}.train_{model}"
+    files = {"autoencoder": "decoder", "foley": "denoiser", "control": "controlnet"}
+    trainer = f"folai.train.{files.get(model, model)}.train_{model}"
     given = []
     monkeypatch.setattr(trainer, lambda options, log: given.append(options))
     assert main(["train", model, *(["--data", "."] if model != "mapper" else [])]) == 0

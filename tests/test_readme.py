@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from folai.cli import main
-from folai.cli.arguments import make_parser
+from folai.cli import main, make_parser
 from folai.preview.materials import MATERIALS
 
 ROOT = Path(__file__).parents[1]

@@ -19,14 +19,13 @@ from folai.diffusion.vocabulary import find_words
 from folai.envelope import Envelope
 from folai.media.audio import fit_length, resample
 from folai.preview.lay import lay
-from folai.preview.materials import MATERIALS
+from folai.preview.materials import DEFAULT_SOUND, MATERIALS
 
 if TYPE_CHECKING:
     from folai.diffusion.foley import Foley
     from folai.stable.model import StableAudio
 
 ENGINES = ("diffusion", "preview")
-DEFAULT_SOUND = "wood"
 
 # The built-in sound that is nearest to a word of a prompt, where it is not called the same.
 NEAREST = {

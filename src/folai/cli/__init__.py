@@ -1,5 +1,8 @@
-"""The command line: one file a command. PyTorch is loaded only once there is work for it."""
+"""The command line: one file a command, its parser beside its action.
 
-from folai.cli.main import main
+PyTorch is loaded only once there is work for it.
+"""
 
-__all__ = ["main"]
+from folai.cli.app import main, make_parser
+
+__all__ = ["main", "make_parser"]

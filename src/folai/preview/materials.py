@@ -156,3 +156,4 @@ RECIPES: dict[str, Material] = {
 }
 
 MATERIALS: tuple[str, ...] = tuple(RECIPES)
+DEFAULT_SOUND = "wood"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from folai.diffusion.vocabulary import find_words
-from folai.engines import DEFAULT_SOUND, choose_engine, sound_of_prompt
+from folai.engines import choose_engine, sound_of_prompt
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import fit_length, read_audio
 from folai.preview.lay import Kit, lay_kit, make_kit
+from folai.preview.materials import DEFAULT_SOUND
 from folai.studio import envelopes
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job

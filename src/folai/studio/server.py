@@ -18,10 +18,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from folai.cli.studio import LOCAL, PORT
 from folai.diffusion.vocabulary import MAX_WORDS, WORDS
 from folai.engines import ENGINES
 from folai.preview.materials import MATERIALS
+from folai.studio.address import LOCAL, PORT
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described

@@ -1,0 +1,107 @@
+"""What the commands print: results as text or JSON, a bar of progress, warnings in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from folai.envelope import Envelope
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has to say at its end."""
+
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)  # for --json
+    failed: bool = False  # something could not be read; the rest was done
+
+
+def report(parsed: Namespace, text: str, **facts: Any) -> None:
+    """Print what was done: as one JSON object, in words, or not at all."""
+    if parsed.json:
+        print(json.dumps(facts, default=str))
+    elif not parsed.quiet:
+        print(text)
+
+
+def report_outcome(parsed: Namespace, outcome: Outcome) -> int:
+    """Print it; the exit code of the command."""
+    report(parsed, outcome.text, **outcome.facts)
+    return int(outcome.failed)
+
+
+@contextmanager
+def progress_bar(parsed: Namespace) -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing where a script reads along."""
+    if parsed.quiet or parsed.json or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    shape = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=parsed.command, bar_format=shape, leave=False) as bar:
+        yield lambda share: bar.update(share - bar.n) and None
+
+
+def warn_in_one_line() -> None:
+    """Within `warnings.catch_warnings`: print each warning once, without its source line."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = in_one_line(message)
+        if text not in printed:
+            printed.add(text)
+            print(f"folai: warning: {text}", file=sys.stderr)
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", UserWarning)
+    warnings.showwarning = show
+
+
+def in_one_line(error: object) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# Envelopes, which two commands write
+
+
+def check_extras(parsed: Namespace, envelope: Path | None) -> None:
+    """Refuse, before any work, an envelope or a plot that cannot be written."""
+    from folai.envelope.files import check_envelope_name
+    from folai.envelope.plot import check_plot
+    from folai.writing import check_writable
+
+    if envelope:
+        check_envelope_name(envelope)
+    if parsed.plot:
+        check_plot(parsed.plot)
+    for path in (envelope, parsed.plot):
+        if path:
+            check_writable(path, inputs=(parsed.video,))
+
+
+def plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) -> None:
+    """Draw the envelope where --plot asks for it."""
+    from folai.envelope.plot import plot_envelope
+    from folai.media.clip import iter_frames
+
+    if parsed.plot:
+        frames = iter_frames(parsed.video, height=128)
+        plot_envelope(envelope, parsed.plot, frames=frames, truth=truth, title=parsed.video.name)
+
+
+def summary(envelope: Envelope) -> str:
+    return f"{envelope.duration:.2f} s, {len(envelope.onsets)} hits"

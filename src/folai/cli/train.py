@@ -1,0 +1,339 @@
+"""`folai train ...`: the trainings, and mappers put together."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from folai.cli.full_size import TITLE, add_dtype_and_offline
+from folai.cli.output import Outcome, report_outcome
+from folai.cli.parsing import (
+    Commands,
+    add_command,
+    add_fold,
+    add_group,
+    add_seed,
+    fields_from,
+    own_cores,
+)
+
+
+def add_to(commands: Commands) -> None:
+    trainers = add_group(commands, "train", "Train a model.", "models")
+    _add_mapper(trainers)
+    _add_combinations(trainers)
+    _add_autoencoder(trainers)
+    _add_foley(trainers)
+    _add_control(trainers)
+
+
+def _add_run(command: Any, model: str, *, steps: int | None, cached: str) -> None:
+    """What every training takes; `cached`: what --cache keeps."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("runs") / model,
+        help="folder of the run (default: %(default)s)",
+    )
+    command.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        default=steps,
+        help=f"in all (default: {steps or '1200; at full size 15000'})",
+    )
+    add_seed(command, "vary the training")
+    command.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        default=own_cores(),
+        help="threads of PyTorch (default: one a core)",
+    )
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help=f"folder of {cached} (default: in OUT)"
+    )
+
+
+def _log(parsed: Namespace) -> Any:
+    """Where the log of a training goes."""
+    return _ignore if parsed.quiet or parsed.json else print
+
+
+def _ignore(text: str) -> None:
+    """Print nothing."""
+
+
+def _outcome(weights: Path, options: Any) -> Outcome:
+    return Outcome(f"{weights}: trained for {options.steps} steps", {"output": weights})
+
+
+# The mapper
+
+
+def _add_mapper(trainers: Commands) -> None:
+    command = add_command(
+        trainers,
+        "train mapper",
+        "Train the RMS-Mapper on clips with sound; a run that was interrupted is resumed.",
+        "folai train mapper --data clips --out runs/mapper",
+        train_mapper,
+    )
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
+    command.add_argument(
+        "--rendered",
+        dest="rendered_minutes",
+        type=float,
+        metavar="MINUTES",
+        default=80.0,
+        help="minutes of drawn clips to add (default: %(default)s)",
+    )
+    command.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        default=8,
+        help="windows of 4 s in a step (default: %(default)s)",
+    )
+    command.add_argument(
+        "--size",
+        choices=("base", "wide"),
+        help="size of the model: 1.0 (base, the default) or 2.6 M (wide) parameters",
+    )
+    command.add_argument(
+        "--inputs",
+        choices=("rgb", "flow", "both"),
+        default="both",
+        help="what the model sees (default: %(default)s)",
+    )
+    command.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="weights to start from (`shipped`: folai's own) instead of random ones",
+    )
+    command.add_argument(
+        "--guises",
+        type=int,
+        metavar="N",
+        default=8,
+        help="variants of each clip, as other cameras would film it (default: %(default)s)",
+    )
+    command.add_argument(
+        "--first-guise",
+        type=int,
+        metavar="N",
+        default=0,
+        help="number of the first variant; with --init: go on with others",
+    )
+    command.add_argument(
+        "--first-scene",
+        type=int,
+        metavar="N",
+        default=0,
+        help="number of the first drawn clip; with --init: go on with others",
+    )
+    command.add_argument(
+        "--share",
+        dest="rendered_share",
+        type=float,
+        metavar="X",
+        default=0.65,
+        help="share of drawn clips in a batch, 0 to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        default=1e-3,
+        help="highest learning rate (default: %(default)s)",
+    )
+    add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
+    _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
+
+
+def train_mapper(parsed: Namespace) -> int:
+    from folai.checkpoints import MAPPER
+    from folai.train.mapper import TrainOptions, train_mapper
+
+    options = TrainOptions(**fields_from(parsed, TrainOptions))
+    if options.init == Path("shipped"):
+        options = TrainOptions(**{**vars(options), "init": MAPPER})
+    return report_outcome(parsed, _outcome(train_mapper(options, _log(parsed)), options))
+
+
+def _add_combinations(trainers: Commands) -> None:
+    for name, about in (
+        ("join", "Put several mappers into one file of weights: their predictions are averaged."),
+        ("average", "Average the weights of mappers that were trained on from the same ones."),
+    ):
+        files = "runs/0/mapper.safetensors runs/1/mapper.safetensors -o both.safetensors"
+        example = f"folai train {name} {files}"
+        command = add_command(trainers, f"train {name}", about, example, combine_mappers)
+        command.add_argument(
+            "weights", type=Path, nargs="+", metavar="WEIGHTS", help="files of mappers"
+        )
+        command.add_argument(
+            "-o", dest="out", type=Path, metavar="FILE", required=True, help="the result"
+        )
+
+
+def combine_mappers(parsed: Namespace) -> int:
+    from folai.checkpoints import average_mappers, join_mappers
+
+    joined = parsed.command == "train join"
+    (join_mappers if joined else average_mappers)(parsed.weights, parsed.out)
+    what = "joins" if joined else "the mean of"
+    text = f"{parsed.out}: {what} {len(parsed.weights)} mappers"
+    return report_outcome(parsed, Outcome(text, {"output": parsed.out}))
+
+
+# The sound model
+
+
+def _add_data(command: Any, what: str) -> None:
+    command.add_argument(
+        "--data", type=Path, nargs="+", action=_Folders, metavar="DIR", required=True, help=what
+    )
+
+
+class _Folders(argparse.Action):
+    """Several folders, as the tuple that options hold."""
+
+    def __call__(
+        self, parser: object, parsed: Namespace, values: Any, option: str | None = None
+    ) -> None:
+        parsed.data = tuple(values)
+
+
+def _add_autoencoder(trainers: Commands) -> None:
+    command = add_command(
+        trainers,
+        "train autoencoder",
+        "Train the autoencoder's decoder on recordings; a run that was interrupted is resumed.",
+        "folai train autoencoder --data recordings --out runs/autoencoder",
+        train_autoencoder,
+    )
+    _add_data(command, "folders with an index.csv or a clips.csv, or that hold such folders")
+    command.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        default=8,
+        help="windows of 0.74 s in a step (default: %(default)s)",
+    )
+    _add_run(command, "autoencoder", steps=3000, cached="decoded recordings")
+
+
+def train_autoencoder(parsed: Namespace) -> int:
+    from folai.train.decoder import AutoencoderOptions, train_autoencoder
+
+    options = AutoencoderOptions(**fields_from(parsed, AutoencoderOptions))
+    return report_outcome(parsed, _outcome(train_autoencoder(options, _log(parsed)), options))
+
+
+def _add_sound_model(
+    trainers: Commands, name: str, about: str, example: str, steps: int | None, run: Any
+) -> argparse.ArgumentParser:
+    about = f"{about} A run that was interrupted is resumed."
+    command = add_command(trainers, f"train {name}", about, example, run)
+    _add_data(command, "folders of recordings or clips, or of such folders")
+    command.add_argument(
+        "--autoencoder", type=Path, metavar="FILE", help="weights of the autoencoder"
+    )
+    command.add_argument(
+        "--batch-seconds",
+        type=float,
+        metavar="S",
+        help="seconds of sound in a step (default: 32)",
+    )
+    _add_run(command, name, steps=steps, cached="what is measured")
+    return command
+
+
+def _add_foley(trainers: Commands) -> None:
+    _add_sound_model(
+        trainers,
+        "foley",
+        "Train the sound model on recordings: what things sound like.",
+        "folai train foley --data recordings clips --out runs/foley",
+        2000,
+        train_foley,
+    )
+
+
+def train_foley(parsed: Namespace) -> int:
+    from folai.train.denoiser import TrainOptions, train_foley
+
+    options = TrainOptions(**fields_from(parsed, TrainOptions))
+    return report_outcome(parsed, _outcome(train_foley(options, _log(parsed)), options))
+
+
+def _add_control(trainers: Commands) -> None:
+    files = "--base runs/foley/foley.safetensors --out runs/control"
+    command = _add_sound_model(
+        trainers,
+        "control",
+        "Train the ControlNet: the sound model follows envelopes.",
+        f"folai train control --data recordings clips {files}",
+        None,
+        train_control,
+    )
+    command.add_argument("--base", type=Path, metavar="FILE", help="sound model to steer")
+    group = command.add_argument_group(TITLE)
+    group.add_argument(
+        "--model", metavar="NAME", help="train for stable-audio-open-1.0, or a folder of it"
+    )
+    group.add_argument("--lora-rank", type=int, metavar="N", help="a LoRA instead, such as 16")
+    for name, kind, what in (
+        ("windows", int, "how many are encoded (4000)"),
+        ("seconds", float, "length of a window (10)"),
+        ("batch-size", int, "windows a process sees at once (12)"),
+        ("accumulate", int, "batches before a step (4)"),
+        ("learning-rate", float, "learning rate (1e-4)"),
+        ("depth-factor", float, "share of the base's blocks that is copied (0.2)"),
+    ):
+        group.add_argument(f"--{name}", type=kind, metavar="X", help=what)
+    group.add_argument("--clap", type=Path, metavar="DIR", help="CLAP from this folder")
+    group.add_argument(
+        "--no-clap", action="store_true", default=None, help="train without references"
+    )
+    add_dtype_and_offline(group)
+
+
+FULL_SIZE_ONLY = (
+    "lora_rank", "windows", "seconds", "batch_size", "accumulate", "depth_factor", "clap",
+    "no_clap", "dtype", "offline",
+)  # fmt: skip
+SMALL_ONLY = ("base", "autoencoder", "batch_seconds")
+
+
+def train_control(parsed: Namespace) -> int:
+    if parsed.model not in (None, "small"):
+        _refuse(parsed, SMALL_ONLY, "is of the small model; leave it out, or --model")
+        return _train_full_size(parsed)
+    _refuse(parsed, FULL_SIZE_ONLY, "is of a model at full size; name one with --model")
+    from folai.train.controlnet import TrainOptions, train_control
+
+    options = TrainOptions(**fields_from(parsed, TrainOptions))
+    return report_outcome(parsed, _outcome(train_control(options, _log(parsed)), options))
+
+
+def _refuse(parsed: Namespace, names: tuple[str, ...], why: str) -> None:
+    """What cannot take effect is an error."""
+    for name in names:
+        if getattr(parsed, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} {why}")
+
+
+def _train_full_size(parsed: Namespace) -> int:
+    from folai.train.full_size import StableOptions, train_stable_control
+
+    fields = fields_from(parsed, StableOptions)
+    if parsed.no_clap:
+        fields["clap"] = None
+    options = StableOptions(**fields)
+    return report_outcome(parsed, _outcome(train_stable_control(options, _log(parsed)), options))
