@@ -50,6 +50,8 @@ def run_child(
                 raise Cancelled
             if time.monotonic() - heard.last > patience:
                 raise Overloaded(_too_much(names, f"no answer for {patience:.0f} s"))
+        if heard.failure is not None:
+            raise heard.failure
         child.wait()
     finally:
         child.kill()
@@ -78,6 +80,7 @@ class _Listener:
     ) -> None:
         self.answer: dict[str, Any] = {}
         self.complaints = ""
+        self.failure: Exception | None = None  # of `progress`, for whoever waits
         self.last = time.monotonic()
         self.ended = threading.Event()
         self._child, self._progress = child, progress
@@ -89,20 +92,26 @@ class _Listener:
 
     def _listen(self) -> None:
         assert self._child.stdout is not None
-        for line in self._child.stdout:
-            self.last = time.monotonic()
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # a library's own words
-            if not isinstance(message, dict):
-                continue
-            if "progress" in message:
-                if self._progress is not None:
-                    self._progress(float(message["progress"]))
-            else:
-                self.answer = message
-        self.ended.set()
+        try:
+            for line in self._child.stdout:
+                self.last = time.monotonic()
+                self._take(line)
+        except Exception as error:
+            self.failure = error
+        finally:
+            self.ended.set()  # else whoever waits would wait in vain
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return  # a library's own words
+        if not isinstance(message, dict):
+            return
+        if "progress" not in message:
+            self.answer = message
+        elif self._progress is not None:
+            self._progress(float(message["progress"]))
 
     def _drain(self) -> None:
         assert self._child.stderr is not None

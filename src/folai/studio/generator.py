@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from folai.studio.failures import Cancelled, Overloaded
 
 POLL = 0.05  # seconds between looks at whether to go on
 GRACE = 20.0  # seconds for a cancelled job to stop by itself
+
+_log = logging.getLogger(__name__)
 
 
 class Generator:
@@ -126,6 +129,7 @@ class Generator:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
+                errors="replace",
             )
             threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
@@ -138,16 +142,31 @@ class Generator:
             self._answers.put((self._process, {"ended": True}))
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
+        """On a thread of its own: hands on what the process says, and that it has ended."""
         assert process.stdout is not None
-        for line in process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue
-            if "ready" in message:
-                self.state = "ready" if message["ready"] else "failed"
-                self.message = message.get("error", "")
-                self._changed()
-            else:
-                self._answers.put((process, message))
-        self._answers.put((process, {"ended": True}))
+        try:
+            for line in process.stdout:
+                self._take(process, line)
+        except Exception:  # a process that nobody listens to is of no use
+            _log.exception("listening to the process for sound failed")
+            process.kill()
+            process.wait()
+        finally:
+            self._answers.put((process, {"ended": True}))
+
+    def _take(self, process: subprocess.Popen[str], line: str) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return  # a library's own words
+        if not isinstance(message, dict):
+            return
+        if "ready" not in message:
+            self._answers.put((process, message))
+            return
+        self.state = "ready" if message["ready"] else "failed"
+        self.message = message.get("error", "")
+        try:
+            self._changed()
+        except Exception:  # whoever is told has failed; the process has not
+            _log.exception("what follows a change of the engine's state failed")

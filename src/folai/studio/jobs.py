@@ -28,6 +28,7 @@ QUEUES = {
 }
 
 Work = Callable[["Job"], None]
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -94,7 +95,8 @@ class Jobs:
     """The queues, one thread each."""
 
     def __init__(self, report: Callable[[Job], None]) -> None:
-        self._report = report
+        """report: is told of a job whenever something about it has changed, from any thread."""
+        self._tell = report
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._queues: dict[str, queue.Queue[Job | None]] = {}
@@ -169,29 +171,48 @@ class Jobs:
         for thread in self._threads:
             thread.join(timeout=5)
 
+    def _report(self, job: Job) -> None:
+        _call_safely(lambda: self._tell(job), "the report of a job")
+
     def _run(self, name: str) -> None:
-        while True:
-            job = self._queues[name].get()
-            if job is None:
-                return
+        """A queue's thread. Nothing that a job brings along may end it: the jobs behind would wait
+        for ever, so `work`, `report` and `after` are each called where they can fail alone."""
+        while (job := self._queues[name].get()) is not None:
             with self._lock:
                 if job.state != "queued":
                     continue
                 job.state, job.began = "running", time.monotonic()
             self._report(job)
-            self._finish(job)
+            _finish(job)
             self._report(job)
-            job.after()
+            _call_safely(job.after, "what follows a job")
 
-    def _finish(self, job: Job) -> None:
-        try:
-            job.work(job)
-        except Cancelled:
-            job.state, job.message = "cancelled", ""
-        except (ValueError, Overloaded, Missing, OSError) as error:
-            job.state, job.message = "failed", " ".join(str(error).split()) or one_line(error)
-        except Exception as error:  # the queue must go on, whatever it was
-            logging.getLogger(__name__).exception("a job failed")
-            job.state, job.message = "failed", f"{type(error).__name__}: {one_line(error)}"
-        else:
-            job.state, job.progress = "done", 1.0
+
+def _finish(job: Job) -> None:
+    """Does the work and leaves the job in a state in which it is over."""
+    try:
+        job.work(job)
+    except Cancelled:
+        job.state, job.message = "cancelled", ""
+    except (ValueError, Overloaded, Missing, OSError) as error:
+        job.state, job.message = "failed", _reason(error)
+    except BaseException as error:  # SystemExit too would end the thread
+        _log.exception("a job failed")
+        job.state, job.message = "failed", f"{type(error).__name__}: {_reason(error)}"
+    else:
+        job.state, job.progress = "done", 1.0
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split()) or one_line(error)
+    except Exception:  # an error that cannot even be printed
+        return "no reason is known"
+
+
+def _call_safely(call: Callable[[], None], what: str) -> None:
+    """Calls it; an error is logged and goes no further."""
+    try:
+        call()
+    except BaseException:  # as in `_finish`
+        _log.exception("%s failed", what)
