@@ -17,16 +17,10 @@ from folai.models.seconds import SecondsConfig
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable import hub, memory
 from folai.stable.config import StableConfig, from_diffusers, from_tools
-from folai.stable.files import (
-    StableBase,
-    load_base,
-    load_control,
-    merge_lora,
-    save_base,
-    save_control,
-    save_lora,
-)
+from folai.stable.control_files import load_control, save_control
+from folai.stable.files import StableBase, load_base, save_base
 from folai.stable.layouts import control_entries, entries, written
+from folai.stable.lora_files import merge_lora, save_lora
 from folai.stable.tensors import TensorFile
 from stable_models import TINY, random_base
 
@@ -293,26 +287,94 @@ def test_a_controlnet_alone(tmp_path):
         load_control(tmp_path / "no.safetensors", TINY)
 
 
-def test_a_controlnet_in_the_student_layout(tmp_path):
+CONDITIONER = "model.conditioner.conditioners."
+
+
+def student_checkpoint(root="model."):
+    """(its ControlNet, all tensors of a tiny checkpoint of the published student code)."""
     net = random_control(before=True)
-    own = {name: t for name, t in net.state_dict().items() if not name.startswith("clap")}
-    student = written(control_entries(net.config, TINY), "tools", own)
-    assert student["conv_outs.1.weight"].shape == (64, 64, 1)
-    tensors = {f"model.controlnet.{name}": tensor for name, tensor in student.items()}
-    tensors["model.controlnet.transformer.project_out.weight"] = torch.ones(8, 64)  # never used
-    tensors["model.controlnet.transformer.rotary_pos_emb.inv_freq"] = torch.ones(4)
-    tensors["model.model.postprocess_conv.weight"] = torch.ones(8, 8, 1)  # the base beside it
-    save_file(tensors, tmp_path / "student.safetensors")
+    named = written(control_entries(net.config, TINY), "tools", net.state_dict())
+    tensors = {
+        f"{root}conditioner.conditioners.{name}"
+        if name.startswith("audio.")
+        else f"{root}model.controlnet.{name}": tensor
+        for name, tensor in named.items()
+    }
+    base = written(entries(TINY), "tools", random_base().state_dict())
+    tensors |= {f"{root}{name}": tensor for name, tensor in base.items()}  # frozen, beside it
+    unused = f"{root}model.controlnet.transformer."
+    tensors[f"{unused}project_out.weight"] = torch.ones(8, 64)
+    tensors[f"{unused}rotary_pos_emb.inv_freq"] = torch.ones(4)
+    return net, tensors
+
+
+@pytest.mark.parametrize("root", ["model.", ""])
+@pytest.mark.parametrize("prompt", ["audio", "text"])
+def test_a_controlnet_in_the_student_layout(tmp_path, root, prompt):
+    """With the conditioner's random layer, which nothing but the checkpoint knows."""
+    net, tensors = student_checkpoint(root)
+    assert tensors[f"{root}model.controlnet.conv_outs.1.weight"].shape == (64, 64, 1)
+    assert tensors[f"{root}conditioner.conditioners.audio.proj_out.weight"].shape == (32, 512)
+    renamed = {name.replace(".audio.", f".{prompt}."): t for name, t in tensors.items()}
+    save_file(renamed, tmp_path / "student.safetensors")
     again = load_control(tmp_path / "student.safetensors", TINY)
-    assert again.config.before and len(again.outward) == 2 and again.clap is None
-    assert all(torch.equal(t, again.state_dict()[name]) for name, t in own.items())
-    tensors["model.controlnet.what"] = torch.ones(1)
+    assert again.config.before and len(again.outward) == 2 and not again.config.seconds_tokens
+    assert all(torch.equal(t, again.state_dict()[name]) for name, t in net.state_dict().items())
+    embedding = torch.nn.functional.normalize(torch.randn(1, 512), dim=-1)
+    layer = [
+        tensors[f"{root}conditioner.conditioners.audio.proj_out.{e}"] for e in ("weight", "bias")
+    ]
+    assert torch.equal(again.clap(embedding), torch.nn.functional.linear(embedding, *layer))
+
+
+def test_a_student_checkpoint_of_lightning(tmp_path):
+    net, tensors = student_checkpoint()
+    torch.save({"state_dict": tensors, "epoch": 510}, tmp_path / "epoch=510.ckpt")
+    again = load_control(tmp_path / "epoch=510.ckpt", TINY)
+    assert all(torch.equal(t, again.state_dict()[name]) for name, t in net.state_dict().items())
+
+
+def test_a_student_checkpoint_that_learned_from_pictures_is_refused(tmp_path):
+    _, tensors = student_checkpoint()
+    tensors[f"{CONDITIONER}frames.proj_out.weight"] = torch.ones(32, 512)
     save_file(tensors, tmp_path / "student.safetensors")
-    with pytest.raises(ValueError, match="unknown tensor what"):
+    with pytest.raises(ValueError, match=r"picture features \(CAVP, .* nocavp\)$") as caught:
         load_control(tmp_path / "student.safetensors", TINY)
-    save_file({"what": torch.ones(1)}, tmp_path / "student.safetensors")
-    with pytest.raises(ValueError, match="holds no ControlNet"):
+    assert "\n" not in str(caught.value)
+
+
+def test_a_student_checkpoint_without_the_layer_for_the_reference(tmp_path):
+    net, tensors = student_checkpoint()
+    alone = {name: t for name, t in tensors.items() if ".controlnet." in name}
+    save_file(alone, tmp_path / "student.safetensors")
+    with pytest.warns(UserWarning, match=r"no layer for the reference \(conditioners.audio.proj_"):
+        again = load_control(tmp_path / "student.safetensors", TINY)
+    assert again.clap is None and not again.config.clap
+    assert torch.equal(again.look.weight, net.look.weight)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model.model.controlnet.what": torch.ones(1)}, "unknown tensor what"),
+        ({f"{CONDITIONER}audio.proj_out.weight": torch.ones(32, 256)}, r"is \[32, 256\] and its"),
+        ({f"{CONDITIONER}audio.proj_out.weight": torch.ones(768, 512)}, r"is \[768, 512\] and its"),
+        ({f"{CONDITIONER}audio.proj_out.bias": None}, "no tensor audio.proj_out.bias"),
+        ({f"{CONDITIONER}audio.proj_out.bias": torch.ones(7)}, r"proj_out.bias is \[7\] and its"),
+        (
+            {"model.model.controlnet.conv_in.weight": torch.ones(8, 7, 1)},
+            r"conv_in.weight is \[8, 7",
+        ),
+        ({"model.model.controlnet.conv_in.weight": None}, "holds no ControlNet"),
+    ],
+)
+def test_a_student_checkpoint_that_does_not_fit(tmp_path, change, message):
+    _, tensors = student_checkpoint()
+    tensors = {n: t for n, t in (tensors | change).items() if t is not None}
+    save_file(tensors, tmp_path / "student.safetensors")
+    with pytest.raises(ValueError, match=message) as caught:
         load_control(tmp_path / "student.safetensors", TINY)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_lora_is_merged(tmp_path):

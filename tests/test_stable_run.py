@@ -1,6 +1,7 @@
 """Stable Audio Open as a whole, tiny and with random weights: against diffusers, and by itself."""
 
 import dataclasses
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,8 @@ from folai.diffusion.sampling import (
 )
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.control import NO_CONTROL, control_wave, encode_control
-from folai.stable.files import load_base, save_base, save_control
+from folai.stable.control_files import save_control
+from folai.stable.files import load_base, save_base
 from folai.stable.model import Run, StableAudio, load_stable
 from folai.stable.text import load_clap, load_t5
 from stable_models import TINY, random_base, save_clap, save_text_model
@@ -197,9 +199,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def write_control(path, clap):
+def write_control(path, clap, **config):
     torch.manual_seed(6)
-    net = StableControlNet(StableControlConfig(0.4, clap=clap), TINY.dit)
+    net = StableControlNet(StableControlConfig(0.4, clap=clap, **config), TINY.dit)
     net.copy_from(random_base().dit)
     for parameter in (net.look.weight, *(layer.weight for layer in net.outward)):
         torch.nn.init.normal_(parameter, 0, 0.05)
@@ -233,7 +235,7 @@ def test_a_prompt_gives_stereo_as_long_as_the_clip(folder, envelope):
 
 
 def test_what_is_computed_and_how_often(folder, control, envelope, monkeypatch):
-    """Keys and values once a clip, guidance only where there is some, control in its range."""
+    """Keys and values once a clip, guidance and control only where there is some."""
     stable = load_stable(folder, control=control, text=True)
     calls = {"denoiser": [], "control": 0, "memory": 0}
     trunk = type(stable.dit.trunk)
@@ -256,15 +258,14 @@ def test_what_is_computed_and_how_often(folder, control, envelope, monkeypatch):
     monkeypatch.setattr(trunk, "remember", counted_remember)
     monkeypatch.setattr(StableControlNet, "forward", counted_net)
     options = {"duration": 2.5, "prompt": "hit wood", "num_steps": 4}
-    stable.generate(envelope, **options, control_range=(0.0, 0.9))
+    stable.generate(envelope, **options)
     frames = -(-round(2.5 * RATE) // 512)
     assert calls["denoiser"] == [(2, 8, frames)] * 4  # as long as the clip, not the window
     assert calls["memory"] == 2  # of the denoiser and of the ControlNet
-    times = exponential_times(4, 0.3, 500.0)[:-1]
-    assert calls["control"] == sum(t <= 0.9 for t in times) == 2
+    assert calls["control"] == 4
     calls["denoiser"].clear()
     stable.generate(envelope, **options, cfg_scale=1.0, control_scale=0.0)
-    assert calls["denoiser"] == [(1, 8, frames)] * 4 and calls["control"] == 2
+    assert calls["denoiser"] == [(1, 8, frames)] * 4 and calls["control"] == 4
 
 
 def test_the_envelope_steers(folder, control, envelope):
@@ -296,6 +297,23 @@ def test_a_reference_is_heard_by_clap_and_a_prompt_read(folder, envelope, tmp_pa
     assert np.isfinite(wav).all() and wav.any()
 
 
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_controlnet_trained_without_tokens_of_seconds(folder, envelope, tmp_path, guided):
+    """Its reference's token is the only one; with nothing to hear one of 0 stands in for it."""
+    save_clap(tmp_path)
+    control = write_control(tmp_path / "control.safetensors", clap=True, seconds_tokens=False)
+    stable = load_stable(folder, control=control, clap=tmp_path, reference=True)
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (1, RATE)).astype(np.float32)
+    for reference, wanted in ((noise, True), (None, False)):
+        parts = stable.tokens((None, None), reference, guided)
+        tokens, seconds = Run(stable, *parts, 1, 2.0, 2.0)._conditioning(0.0)
+        assert tokens.shape == (1, 1, 32) and bool(tokens.any()) == wanted
+        assert len(seconds) == 1 + guided
+        options = {"duration": 2.0, "num_steps": 1, "cfg_scale": 2.0 if guided else 1.0}
+        wav = stable.generate(envelope, **options, reference=reference)
+        assert np.isfinite(wav).all() and wav.any()
+
+
 def test_audio_to_audio(folder, envelope):
     stable = load_stable(folder, text=True)
     codec = stable.autoencoder
@@ -318,6 +336,67 @@ def test_longer_than_trained_is_done_in_windows(folder):
     with pytest.warns(UserWarning, match="6 s are more than the 3 s .* windows that overlap"):
         wav = stable.generate(long, duration=6.0, prompt="hit wood", num_steps=1)
     assert wav.shape == (1, 2, 6 * RATE) and np.isfinite(wav).all()
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """The times at which the denoiser was asked."""
+    times, forward = [], type(random_base().dit).forward
+
+    def counted(self, latents, time, *given):
+        times.append(float(time[0]))
+        return forward(self, latents, time, *given)
+
+    monkeypatch.setattr(type(random_base().dit), "forward", counted)
+    return times
+
+
+@pytest.mark.parametrize("start", [None, 0.4])
+@pytest.mark.parametrize(("duration", "windows"), [(2.5, 1), (6.0, 3)])
+def test_progress_is_told_after_each_evaluation(folder, evaluations, start, duration, windows):
+    stable, told = load_stable(folder), []
+    options = {"duration": duration, "num_steps": 3, "cfg_scale": 1.0, "variations": 2}
+    if start is not None:
+        options |= {"init_wav": np.full((1, RATE), 0.1, np.float32), "init_strength": start}
+
+    def progress(share):
+        told.append(share)
+        assert len(told) == len(evaluations)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = stable.generate(Envelope.from_hits([0.5], duration), **options)
+        evaluations.clear()
+        wav = stable.generate(Envelope.from_hits([0.5], duration), **options, progress=progress)
+    total = 2 * windows * 3
+    assert told == [(step + 1) / total for step in range(total)]
+    assert np.array_equal(wav, plain)
+
+
+def test_progress_of_silence_and_of_few_steps(tmp_path, folder, envelope):
+    told = []
+    silent = Envelope(np.zeros(300), 120.0)
+    load_stable(folder).generate(silent, duration=2.5, progress=told.append)
+    assert told == [1.0]
+    config = dataclasses.replace(TINY, objective="rectified_flow", distilled=True)
+    save_base(random_base(config), tmp_path, "tools")
+    options = {"duration": 2.5, "cfg_scale": 1.0, "num_steps": 2}
+    load_stable(tmp_path).generate(envelope, **options, progress=told.append)
+    assert told == [1.0, 0.5, 1.0]
+
+
+def test_what_progress_raises_stops_the_work_within_a_step(folder, evaluations, envelope):
+    class Stop(Exception):
+        pass
+
+    def stop(share):
+        if share > 0.3:
+            raise Stop
+
+    options = {"duration": 2.5, "num_steps": 5, "cfg_scale": 1.0, "variations": 2}
+    with pytest.raises(Stop):
+        load_stable(folder).generate(envelope, **options, progress=stop)
+    assert len(evaluations) == 4
 
 
 def test_half_precision(folder, control, envelope):

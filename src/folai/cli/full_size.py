@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-DTYPES = ("float32", "bfloat16", "float16")
+from folai.stable.precision import DTYPES
+
 TITLE = "at full size: Stable Audio Open (see docs/full_size.md)"
 
 

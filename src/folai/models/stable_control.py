@@ -23,6 +23,7 @@ class StableControlConfig:
     depth_factor: float = 0.2  # share of the denoiser's blocks that are copied, rounded down
     before: bool = False  # added before the denoiser's blocks, as some published code does
     clap: bool = True  # has the layer for CLAP's embedding
+    seconds_tokens: bool = True  # trained with seconds as conditioning tokens, too
 
     def __post_init__(self) -> None:
         if not 0 < self.depth_factor <= 1:

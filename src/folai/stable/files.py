@@ -1,4 +1,4 @@
-"""Models of Stable Audio Open from files and back: both published layouts, our ControlNet, a LoRA.
+"""Models of Stable Audio Open from files and back, in both published layouts.
 
 Everything is compared with the config before anything is read: names and shapes by the headers of
 the files, the memory by what they add up to.
@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from folai.checkpoints import load_weights, save_weights
 from folai.models.oobleck import Oobleck
 from folai.models.seconds import Seconds
-from folai.models.stable_control import StableControlConfig, StableControlNet
-from folai.models.stable_dit import StableDiT, StableDiTConfig
+from folai.models.stable_dit import StableDiT
 from folai.stable.config import StableConfig, from_diffusers, from_tools, to_diffusers, to_tools
-from folai.stable.layouts import Layout, Shape, check, control_entries, entries, joined, written
+from folai.stable.layouts import Layout, Shape, check, entries, joined, written
 from folai.stable.memory import require_memory
 from folai.stable.tensors import TensorFile, open_tensors
 from folai.writing import written_whole
@@ -135,86 +131,3 @@ def save_base(base: StableBase, folder: Path, layout: Layout) -> None:
     for file, tensors in split.items():
         with written_whole(file) as temporary:
             save_file(tensors, temporary, metadata={"format": "pt"})
-
-
-# The ControlNet alone
-
-
-def save_control(path: Path, controlnet: StableControlNet, notes: Mapping[str, Any]) -> None:
-    config = {"control": asdict(controlnet.config), "base": asdict(controlnet.base)}
-    save_weights(path, "stable-control", controlnet.state_dict(), config, notes)
-
-
-def load_control(path: Path, config: StableConfig) -> StableControlNet:
-    """A ControlNet of ours, or one in the layout of the published student code.
-
-    Raises ValueError where the file is missing, damaged, or made for another base than `config`.
-    """
-    if not path.with_suffix(".json").is_file() and path.is_file():
-        return _load_student(path, config)
-    weights = load_weights(path, "stable-control")
-    try:
-        control = StableControlConfig(**weights.config["control"])
-        base = StableDiTConfig(**weights.config["base"])
-    except (TypeError, KeyError) as error:
-        raise weights.misfit(error) from error
-    if base != config.dit:
-        asked, given = asdict(base), asdict(config.dit)
-        name = next(name for name in asked if asked[name] != given[name])
-        raise ValueError(
-            f"{path}: made for a base of {name} {asked[name]}, this one has {given[name]}; "
-            "take the ControlNet that was trained on this base"
-        )
-    controlnet = StableControlNet(control, config.dit)
-    weights.fill(controlnet)
-    return controlnet.requires_grad_(False).eval()
-
-
-def _load_student(path: Path, config: StableConfig) -> StableControlNet:
-    file = open_tensors(path)
-    ends = "controlnet.conv_in.weight"
-    prefix = next((name.removesuffix("conv_in.weight") for name in file.shapes
-                   if name.endswith(ends)), None)  # fmt: skip
-    if prefix is None:
-        raise ValueError(f"{path}: holds no ControlNet: neither ours nor keys of `controlnet.`")
-    shapes = {
-        name.removeprefix(prefix): shape
-        for name, shape in file.shapes.items()
-        if name.startswith(prefix) and not name.endswith("transformer.project_out.weight")
-    }
-    count = sum(name.startswith("conv_outs.") for name in shapes)
-    control = StableControlConfig(count / config.dit.depth, before=True, clap=False)
-    controlnet = StableControlNet(control, config.dit)
-    own = {name: tuple(tensor.shape) for name, tensor in controlnet.state_dict().items()}
-    found = control_entries(control, config)
-    check(found, "tools", own, shapes, str(path))
-    read = file.read()
-    controlnet.load_state_dict(
-        {entry.own: joined([read[prefix + entry.tools[0]].float()], own[entry.own])
-         for entry in found}
-    )  # fmt: skip
-    return controlnet.requires_grad_(False).eval()
-
-
-# A LoRA (arXiv 2106.09685) on the attention of a base
-
-
-def save_lora(path: Path, lora: Mapping[str, Tensor], base: StableDiTConfig, rank: int) -> None:
-    """lora: `NAME.down` [rank, in] and `NAME.up` [out, rank] of each layer."""
-    save_weights(path, "stable-lora", lora, {"base": asdict(base), "rank": rank}, {})
-
-
-def merge_lora(path: Path, dit: StableDiT) -> None:
-    """Adds a LoRA to the denoiser's own weights. Raises ValueError for one of another base."""
-    weights = load_weights(path, "stable-lora")
-    if weights.config.get("base") != asdict(dit.config):
-        raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
-    layers = dict(dit.named_modules())
-    for name in sorted({key.rsplit(".", 1)[0] for key in weights.tensors}):
-        layer = layers.get(name)
-        if not isinstance(layer, nn.Linear):
-            raise ValueError(f"{path}: has a layer {name} that this model has not")
-        up, down = weights.tensors[f"{name}.up"], weights.tensors[f"{name}.down"]
-        with torch.no_grad():
-            added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)
-            layer.weight.add_(added)

@@ -58,7 +58,6 @@ MODELS = {
         ("*.json", "*.txt", "model.safetensors"),
     ),
 }  # fmt: skip
-SOUND_MODELS = tuple(name for name in MODELS if name not in ("t5-base", "clap"))
 
 
 def list_models() -> dict[str, dict[str, Any]]:

@@ -66,13 +66,17 @@ def entries(config: StableConfig) -> list[Entry]:
 
 
 def control_entries(control: StableControlConfig, config: StableConfig) -> list[Entry]:
-    """Of a ControlNet in the layout of the published student code, its keys after `controlnet.`."""
+    """Of a ControlNet in the layout of the published student code: its keys after `controlnet.`,
+    and those of the conditioner that stands beside it after `conditioners.`."""
     count = control.count(config.dit.depth)
     found = [*_trunk("trunk.", "", "", count, config.dit.qk_norm)]
     found.append(Entry("look.weight", ("conv_in.weight",)))
     for index in range(count):
         theirs = (f"conv_outs.{index}.weight",)
         found.append(Entry(f"outward.{index}.weight", theirs, tools_shape=(0, 0, 1)))
+    if control.clap:
+        for name in ("weight", "bias"):
+            found.append(Entry(f"clap.{name}", (f"audio.proj_out.{name}",)))
     return found
 
 

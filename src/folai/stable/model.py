@@ -23,7 +23,7 @@ from torch import Tensor
 
 from folai.diffusion.conditioning import LEVEL
 from folai.diffusion.foley import finished, finite
-from folai.diffusion.longform import sample_windows
+from folai.diffusion.longform import make_windows, sample_windows
 from folai.diffusion.sampling import (
     draw_noise,
     exponential_times,
@@ -41,14 +41,16 @@ from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
 from folai.stable.config import StableConfig
 from folai.stable.control import Codec, encode, encode_control
-from folai.stable.files import load_base, load_control, merge_lora
+from folai.stable.control_files import load_control
+from folai.stable.files import load_base
 from folai.stable.hub import find_model
+from folai.stable.lora_files import merge_lora
+from folai.stable.precision import check_dtype
 from folai.stable.text import T5, Clap, load_clap, load_t5
 
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
 OVERLAP = 2.0  # seconds that neighbouring windows share
 DECODED_AT_ONCE = 256  # latent frames, 12 s: bounds the decoder's memory to about 1 GB
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,6 @@ class StableAudio:
         num_steps: int = 100,
         cfg_scale: float = 7.0,
         control_scale: float = Sampling.control_scale,
-        control_range: tuple[float, float] = (0.0, 1.0),
         envelope_lock: float = Sampling.envelope_lock,
         init_wav: NDArray[np.floating[Any]] | None = None,
         init_strength: float = 1.0,
@@ -98,71 +99,75 @@ class StableAudio:
     ) -> NDArray[np.float32]:
         """Sound [variations, C, T] of `duration` seconds; take i is that of seed + i alone.
 
-        reference: [C, T] at `sample_rate`, heard by CLAP. control_scale: 0 ignores the envelope;
-        control_range: times t, 1 is noise, between which the ControlNet is asked. init_wav: sound
-        [C, T] at the envelope's level to set out from; init_strength: how far it is re-imagined, 0
-        (kept) to 1 (not looked at). Others as for `Foley.generate`.
+        reference: [C, T] at `sample_rate`, heard by CLAP. control_scale: 0 ignores the envelope.
+        init_wav: sound [C, T] at the envelope's level to start from instead of noise;
+        init_strength: how far it is re-imagined, 0 (kept) to 1 (not looked at). progress: is told
+        the share of the denoiser's evaluations that is done, rising from 0 to 1, after each of
+        them; what it raises stops the work. Others as for `Foley.generate`. Raises ValueError for
+        a prompt without its text model, and where a stage gives NaN.
         """
         num_samples = round(duration * self.sample_rate)
         peak = float(envelope.values.max())
         if peak == 0:
+            if progress is not None:
+                progress(1.0)
             shape = (variations, self.autoencoder.channels, num_samples)
             return np.zeros(shape, np.float32)
         guided = cfg_scale != 1
-        said = prompt, negative_prompt if guided else None
-        wanted, unwanted = self.tokens(said, reference, guided)
-        hop = self.autoencoder.hop_length
-        num_frames = max(-(-num_samples // hop), math.ceil(SHORTEST * self.frame_rate))
+        prompts = prompt, negative_prompt if guided else None
+        wanted, unwanted = self.tokens(prompts, reference, guided)
         gain = LEVEL / peak
-        control = None
-        if self.controlnet is not None and control_scale > 0:
-            control = encode_control(self.autoencoder, envelope, num_frames, gain)
-        start = None
-        if init_wav is not None and init_strength < 1:
-            start = self._start(np.atleast_2d(init_wav) * np.float32(gain), num_frames)
-        if num_frames > self.config.window:
-            trained = self.config.window / self.frame_rate
-            warnings.warn(
-                f"{duration:.0f} s are more than the {trained:.0f} s that the model was trained "
-                "for: done in windows that overlap",
-                stacklevel=2,
-            )
+        num_frames = self._num_frames(num_samples)
         run = Run(
             self, wanted, unwanted, num_steps, cfg_scale, duration,
-            control=control, control_scale=control_scale, control_range=control_range,
-            start=start, strength=init_strength,
+            control=self._control(envelope, num_frames, gain) if control_scale > 0 else None,
+            control_scale=control_scale,
+            start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
+            strength=init_strength,
         )  # fmt: skip
+        evaluated = _counted(progress, variations * run.count(num_frames))
         takes = []
         with torch.inference_mode():
             for take in range(variations):
-                latents = run.sample(num_frames, seed + take)
+                latents = run.sample(num_frames, seed + take, evaluated)
                 decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
                 wav = finite(decoded, "the decoder")[0, :, :num_samples].float().cpu().numpy()
                 takes.append(finished(wav, self.sample_rate, envelope, peak / LEVEL, envelope_lock))
-                if progress is not None:
-                    progress((take + 1) / variations)
         return np.stack(takes)
 
     def tokens(
         self,
-        said: tuple[str | None, str | None],
+        prompts: tuple[str | None, str | None],
         reference: NDArray[np.floating[Any]] | None,
         guided: bool,
     ) -> tuple[Tensor, Tensor | None]:
         """Conditioning tokens [1, L, D] of what is wanted, and, if guided, of what is not.
 
-        said: prompt and negative prompt. Where nothing is unwanted its tokens are 0. With a
+        prompts: prompt and negative prompt. Where nothing is unwanted its tokens are 0. With a
         ControlNet that was trained with CLAP, its token stands for the reference, or the prompt.
         """
         nothing = torch.zeros(1, 0, self.config.seconds.dim)
-        wanted, unwanted = (None if text is None else self._text(text) for text in said)
+        wanted, unwanted = (None if text is None else self._text(text) for text in prompts)
         some = next((tokens for tokens in (wanted, unwanted) if tokens is not None), nothing)
         parts = [torch.zeros_like(some) if wanted is None else wanted]
         against = [torch.zeros_like(some) if unwanted is None else unwanted]
-        if self.clap is not None and (reference is not None or said[0] is not None):
-            parts.append(self._clap(self.clap, reference, said[0] or ""))
+        if self.clap is not None and (reference is not None or prompts[0] is not None):
+            parts.append(self._clap(self.clap, reference, prompts[0] or ""))
             against.append(torch.zeros_like(parts[-1]))
         return torch.cat(parts, dim=1), torch.cat(against, dim=1) if guided else None
+
+    def _num_frames(self, num_samples: int) -> int:
+        """Latent frames to sample for so many samples; warns where that takes several windows."""
+        shortest = math.ceil(SHORTEST * self.frame_rate)
+        num_frames = max(-(-num_samples // self.autoencoder.hop_length), shortest)
+        if num_frames > self.config.window:
+            duration, trained = num_samples / self.sample_rate, self.config.window / self.frame_rate
+            warnings.warn(
+                f"{duration:.0f} s are more than the {trained:.0f} s that the model was trained "
+                "for: done in windows that overlap",
+                stacklevel=3,
+            )
+        return num_frames
 
     def _clap(self, clap: Clap, reference: NDArray[np.floating[Any]] | None, text: str) -> Tensor:
         """The token [1, 1, D] of a reference, or of a text where there is none."""
@@ -184,9 +189,21 @@ class StableAudio:
             projected: Tensor = self.seconds.text(hidden.to(self.seconds.text.weight)).cpu()
         return projected * there
 
-    def _start(self, wav: NDArray[np.floating[Any]], num_frames: int) -> Tensor:
+    def _control(self, envelope: Envelope, num_frames: int, gain: float) -> Tensor | None:
+        """Latents [1, C, num_frames] of the envelope, where there is a ControlNet to see them."""
+        if self.controlnet is None:
+            return None
+        return encode_control(self.autoencoder, envelope, num_frames, gain)
+
+    def _start(
+        self, wav: NDArray[np.floating[Any]] | None, num_frames: int, gain: float
+    ) -> Tensor | None:
         """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
-        return encode(self.autoencoder, fit_length(wav, num_frames * self.autoencoder.hop_length))
+        if wav is None:
+            return None
+        scaled = np.atleast_2d(wav) * np.float32(gain)
+        num_samples = num_frames * self.autoencoder.hop_length
+        return encode(self.autoencoder, fit_length(scaled, num_samples))
 
 
 class Run:
@@ -203,14 +220,13 @@ class Run:
         *,
         control: Tensor | None = None,
         control_scale: float = 1.0,
-        control_range: tuple[float, float] = (0.0, 1.0),
         start: Tensor | None = None,
         strength: float = 1.0,
     ) -> None:
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
         self.wanted, self.unwanted = wanted, unwanted
         self.control, self.start, self.strength = control, start, strength
-        self.control_scale, self.control_range = control_scale, control_range
+        self.control_scale = control_scale
         config = stable.config
         first = strength if start is not None else 1.0
         if config.objective == "v_prediction":
@@ -218,9 +234,18 @@ class Run:
         else:
             self.times = logistic_times(num_steps, first)
         self.sampler = sample_pingpong if config.distilled else sample_dpmpp_2m_sde
+        overlap = min(round(OVERLAP * stable.frame_rate), config.window // 4)
+        self.window, self.overlap = config.window, overlap  # latent frames
 
-    def sample(self, num_frames: int, seed: int) -> Tensor:
-        """Latents [1, C, F] on the model's device."""
+    def count(self, num_frames: int) -> int:
+        """Evaluations of the denoiser in one take: each sampler asks once a step and window."""
+        windows = make_windows(num_frames, self.window, self.overlap)
+        return len(windows) * (len(self.times) - 1)
+
+    def sample(
+        self, num_frames: int, seed: int, evaluated: Callable[[], None] = lambda: None
+    ) -> Tensor:
+        """Latents [1, C, F] on the model's device. evaluated: called after each evaluation."""
         stable, device = self.stable, self.stable.device
         channels = stable.config.dit.latent_channels
         noise = draw_noise([seed], channels, num_frames).to(device)
@@ -233,14 +258,15 @@ class Run:
                 seeds = [(seed << 16) + step + 1]
                 return draw_noise(seeds, channels, num_frames)[..., start:stop].to(device)
 
-            model = self.model(start, stop)
+            model = self.model(start, stop, evaluated)
             return self.sampler(model, noise, self.times, stable.config.objective, fresh)
 
-        window, overlap = stable.config.window, round(OVERLAP * stable.frame_rate)
-        overlap = min(overlap, window // 4)
-        return finite(sample_windows(sample_window, noise, window, overlap), "sampling")
+        latents = sample_windows(sample_window, noise, self.window, self.overlap)
+        return finite(latents, "sampling")
 
-    def model(self, start: int, stop: int) -> Callable[[Tensor, float], Tensor]:
+    def model(
+        self, start: int, stop: int, evaluated: Callable[[], None] = lambda: None
+    ) -> Callable[[Tensor, float], Tensor]:
         """The denoiser of the frames from `start` to `stop`, guided, as the sampler asks for it."""
         stable, device = self.stable, self.stable.device
         dtype = stable.dit.project.weight.dtype
@@ -251,22 +277,22 @@ class Run:
         memory = trunk.remember(tokens)
         rotary = trunk.rotary(stop - start, device)
         if net is not None and self.control is not None:
-            looked = net.look(self.control[..., start:stop].to(device, dtype))
-            looked, kept = looked.expand(count, -1, -1), net.trunk.remember(tokens)
+            seen = net.look(self.control[..., start:stop].to(device, dtype)).expand(count, -1, -1)
+            control_memory = net.trunk.remember(tokens)
 
-        def said(noisy: Tensor, t: float) -> Tensor:
+        def denoise(noisy: Tensor, t: float) -> Tensor:
             latents = noisy.to(dtype).expand(count, -1, -1)
             time = torch.full((count,), t, device=device)
             control = None
-            lowest, highest = self.control_range
-            if net is not None and self.control is not None and lowest <= t <= highest:
-                given = net(latents, time, seconds, looked, kept, rotary)
-                control = [self.control_scale * part for part in given]
+            if net is not None and self.control is not None:
+                parts = net(latents, time, seconds, seen, control_memory, rotary)
+                control = [self.control_scale * part for part in parts]
             before = net is not None and net.config.before
             out = stable.dit(latents, time, seconds, memory, rotary, control, before).float()
+            evaluated()
             return out if count == 1 else guide(out[:1], out[1:], self.cfg_scale)
 
-        return said
+        return denoise
 
     def _conditioning(self, start: float) -> tuple[Tensor, Tensor]:
         """Tokens [B, L, D] and seconds [B, G] of a window that starts at so many seconds.
@@ -276,17 +302,33 @@ class Run:
         """
         stable = self.stable
         numbers = next(stable.seconds.parameters())
-        begun = torch.tensor([start], device=numbers.device)
+        starts = torch.tensor([start], device=numbers.device)
         with torch.inference_mode():
-            told, seconds = stable.seconds(begun, torch.full_like(begun, self.duration))
-        told = told.cpu().float()
-        tokens = torch.cat([self.wanted, told], dim=1)
+            extra, seconds = stable.seconds(starts, torch.full_like(starts, self.duration))
+        extra = extra.cpu().float()
+        if stable.controlnet is not None and not stable.controlnet.config.seconds_tokens:
+            # The softmax needs a token; one of 0 adds nothing, as where conditioning was dropped.
+            extra = extra[:, :0] if self.wanted.shape[1] else torch.zeros_like(extra[:, :1])
+        tokens = torch.cat([self.wanted, extra], dim=1)
         if self.unwanted is None:
             return tokens, seconds
         seconds = seconds.expand(2, -1)
         if not self.unwanted.any():
             return tokens, seconds
-        return torch.cat([tokens, torch.cat([self.unwanted, told], dim=1)]), seconds
+        return torch.cat([tokens, torch.cat([self.unwanted, extra], dim=1)]), seconds
+
+
+def _counted(progress: Callable[[float], None] | None, total: int) -> Callable[[], None]:
+    """To be called `total` times; tells the share of them."""
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done / total)
+
+    return count
 
 
 def load_stable(
@@ -304,14 +346,14 @@ def load_stable(
     """A model by its name or path, with its ControlNet and LoRA where files of them are given.
 
     text, reference: whether prompts and references are to be read; only then are their models
-    loaded. dtype: one of DTYPES; None: bfloat16 on a GPU, float32 on a CPU. compile: blocks by
-    torch.compile, which takes a minute at first and pays where many clips are made. Raises
-    ValueError, in one line and before anything large is read, for what is missing or does not fit.
+    loaded. dtype: of the weights, by its name in DTYPES; None: bfloat16 on a GPU, float32 on a CPU.
+    compile: blocks by torch.compile, which takes a minute at first and pays where many clips are
+    made. Raises ValueError, in one line and before anything large is read, for what is missing or
+    does not fit.
     """
-    if dtype is not None and dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; allowed: {', '.join(DTYPES)}")
+    check_dtype(dtype)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = DTYPES[dtype or ("bfloat16" if device.type == "cuda" else "float32")]
+    precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     folder = find_model(model, offline=offline)
     beside = control.stat().st_size if control is not None and control.is_file() else 0
     base = load_base(folder, dtype=precision, device=device, beside=2 * beside)

@@ -31,9 +31,10 @@ from folai.data.stable_material import StableMaterial, encode_material, example_
 from folai.diffusion.sampling import alpha_sigma, training_error
 from folai.models.lora import add_lora, lora_tensors
 from folai.models.stable_control import StableControlConfig, StableControlNet
-from folai.stable.files import save_control, save_lora
+from folai.stable.control_files import save_control
 from folai.stable.hub import find_model
-from folai.stable.model import DTYPES, StableAudio, load_stable
+from folai.stable.lora_files import save_lora
+from folai.stable.model import StableAudio, load_stable
 from folai.stable.text import load_clap
 from folai.writing import written_whole
 
@@ -342,7 +343,7 @@ def _load(options: StableOptions) -> StableAudio:
     return load_stable(
         options.model,
         text=options.lora_rank > 0,
-        dtype=options.dtype if options.dtype in DTYPES else None,
+        dtype=options.dtype,
         offline=options.offline,
     )
 

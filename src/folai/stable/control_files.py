@@ -1,0 +1,117 @@
+"""ControlNets of Stable Audio Open from files and back: ours, and those of the published code.
+
+The layout of the published student code (github YusuphaJuwara/Stable-V2A-v1) is a whole Lightning
+checkpoint: `model.model.controlnet.*` beside the frozen base, and beside them the conditioner with
+the layer `audio.proj_out` that makes CLAP's embedding a conditioning token. That layer was drawn at
+random and frozen, so nothing but the checkpoint knows it; without it the reference would be heard
+as something else than in training. There CLAP's token is the only one: seconds are not attended to.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from folai.checkpoints import load_weights, save_weights
+from folai.models.stable_control import StableControlConfig, StableControlNet
+from folai.models.stable_dit import StableDiTConfig
+from folai.stable.config import StableConfig
+from folai.stable.layouts import check, control_entries, joined
+from folai.stable.tensors import TensorFile, open_tensors
+
+PROMPTS = ("audio", "text")  # conditioners that hold a layer for CLAP's embedding
+UNUSED = "transformer.project_out.weight"  # copied from the base with the rest, and never asked
+
+
+def save_control(path: Path, controlnet: StableControlNet, notes: Mapping[str, Any]) -> None:
+    config = {"control": asdict(controlnet.config), "base": asdict(controlnet.base)}
+    save_weights(path, "stable-control", controlnet.state_dict(), config, notes)
+
+
+def load_control(path: Path, config: StableConfig) -> StableControlNet:
+    """A ControlNet of ours, or one in the layout of the published student code.
+
+    Raises ValueError where the file is missing, damaged, or made for another base than `config`.
+    """
+    if not path.with_suffix(".json").is_file() and path.is_file():
+        return _load_student(path, config)
+    weights = load_weights(path, "stable-control")
+    try:
+        control = StableControlConfig(**weights.config["control"])
+        base = StableDiTConfig(**weights.config["base"])
+    except (TypeError, KeyError) as error:
+        raise weights.misfit(error) from error
+    if base != config.dit:
+        asked, given = asdict(base), asdict(config.dit)
+        name = next(name for name in asked if asked[name] != given[name])
+        raise ValueError(
+            f"{path}: made for a base of {name} {asked[name]}, this one has {given[name]}; "
+            "take the ControlNet that was trained on this base"
+        )
+    controlnet = StableControlNet(control, config.dit)
+    weights.fill(controlnet)
+    return controlnet.requires_grad_(False).eval()
+
+
+def _load_student(path: Path, config: StableConfig) -> StableControlNet:
+    file = open_tensors(path)
+    names, conditioner = _student_names(path, file)
+    if any(name.startswith("frames.") for name in conditioner):
+        raise ValueError(
+            f"{path}: was trained with picture features (CAVP, conditioners.frames), which are not "
+            "computed here: it would follow neither envelope nor reference as it learned to; take "
+            "the checkpoint that was trained without them (its name says nocavp)"
+        )
+    layer = next(
+        (f"{name}.proj_out" for name in PROMPTS if f"{name}.proj_out.weight" in conditioner), None
+    )
+    if layer is None:
+        warnings.warn(
+            f"{path}: holds no layer for the reference (conditioners.audio.proj_out), so that the "
+            "envelope alone will steer; give the whole checkpoint, which has it",
+            stacklevel=3,
+        )
+    else:
+        ends = ("weight", "bias")
+        names |= {
+            f"audio.proj_out.{end}": conditioner[f"{layer}.{end}"]
+            for end in ends
+            if f"{layer}.{end}" in conditioner
+        }
+    count = sum(name.startswith("conv_outs.") for name in names)
+    control = StableControlConfig(
+        count / config.dit.depth, before=True, clap=layer is not None, seconds_tokens=False
+    )
+    controlnet = StableControlNet(control, config.dit)
+    own = {name: tuple(tensor.shape) for name, tensor in controlnet.state_dict().items()}
+    found = control_entries(control, config)
+    check(found, "tools", own, {name: file.shapes[full] for name, full in names.items()}, str(path))
+    read = file.read()
+    controlnet.load_state_dict(
+        {
+            entry.own: joined([read[names[entry.tools[0]]].float()], own[entry.own])
+            for entry in found
+        }
+    )
+    return controlnet.requires_grad_(False).eval()
+
+
+def _student_names(path: Path, file: TensorFile) -> tuple[dict[str, str], dict[str, str]]:
+    """Full names by what follows `controlnet.`, and by what follows `conditioners.`."""
+
+    def after(prefix: str) -> dict[str, str]:
+        return {name.removeprefix(prefix): name for name in file.shapes if name.startswith(prefix)}
+
+    first = "controlnet.conv_in.weight"
+    prefix = next(
+        (name.removesuffix("conv_in.weight") for name in file.shapes if name.endswith(first)), None
+    )
+    if prefix is None:
+        raise ValueError(f"{path}: holds no ControlNet: neither ours nor keys of `controlnet.`")
+    root = prefix.removesuffix("controlnet.").removesuffix("model.")
+    control = after(prefix)
+    control.pop(UNUSED, None)
+    return control, after(f"{root}conditioner.conditioners.")

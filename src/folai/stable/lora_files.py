@@ -1,0 +1,34 @@
+"""A LoRA (arXiv 2106.09685) on the attention of a base, from its file and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from folai.checkpoints import load_weights, save_weights
+from folai.models.stable_dit import StableDiT, StableDiTConfig
+
+
+def save_lora(path: Path, lora: Mapping[str, Tensor], base: StableDiTConfig, rank: int) -> None:
+    """lora: `NAME.down` [rank, in] and `NAME.up` [out, rank] of each layer."""
+    save_weights(path, "stable-lora", lora, {"base": asdict(base), "rank": rank}, {})
+
+
+def merge_lora(path: Path, dit: StableDiT) -> None:
+    """Adds a LoRA to the denoiser's own weights. Raises ValueError for one of another base."""
+    weights = load_weights(path, "stable-lora")
+    if weights.config.get("base") != asdict(dit.config):
+        raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
+    layers = dict(dit.named_modules())
+    for name in sorted({key.rsplit(".", 1)[0] for key in weights.tensors}):
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"{path}: has a layer {name} that this model has not")
+        up, down = weights.tensors[f"{name}.up"], weights.tensors[f"{name}.down"]
+        with torch.no_grad():
+            added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)
+            layer.weight.add_(added)
