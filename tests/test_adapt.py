@@ -12,23 +12,17 @@ import torch
 from folai import pipeline
 from folai.checkpoints import MAPPER, load_mapper, save_mapper
 from folai.cli import main, make_parser
-from folai.data.precompute import TRUTH_RATE, Clip
+from folai.data.clips import TRUTH_RATE, Clip
+from folai.data.examples import lesson_of, part_between
 from folai.envelope import Envelope
-from folai.evaluate import adapted
+from folai.evaluate.mapper import adapted
 from folai.evaluate.mapper.clips import score_clip
 from folai.mapper.features import CHANNELS, GRID, Pictures
 from folai.mapper.predict import predict_envelope
 from folai.media.audio import write_wav
 from folai.media.mux import mux
 from folai.models.rms_mapper import MapperConfig, RMSMapper
-from folai.train.adapt import (
-    AdaptOptions,
-    adapt_mapper,
-    lesson_of,
-    part_between,
-    read_lesson,
-    taught,
-)
+from folai.train.adapt import AdaptOptions, adapt_mapper, read_lesson, taught
 
 TINY = MapperConfig(channels=(8, 8), dim=16, hidden=8, num_layers=1, num_bins=16)
 
@@ -262,8 +256,7 @@ def test_the_report_tells_before_and_after(weights, monkeypatch, tmp_path):
         yield from ((clip, 0.0) for clip in clips)
 
     monkeypatch.setattr(adapted, "aligned_clips", known)
-    monkeypatch.setattr(adapted, "taught", lambda models, lessons: taught_long(models, lessons))
-    report = adapted.evaluate_adapted(tmp_path, "val", weights, 3.5)
+    report = adapted.evaluate_adapted(tmp_path, "val", weights, 3.5, teach=taught_long)
     assert len(report.before.scores) == len(report.after.scores) == 1
     assert report.after.mean.best > report.before.mean.best
     assert list(report.before.unread.values()) == ["clip: lasts less than 7.5 s"]
@@ -271,10 +264,10 @@ def test_the_report_tells_before_and_after(weights, monkeypatch, tmp_path):
     assert "what follows the first 3.5 s, as it was:" in text and "having learned" in text
     json.dumps(report.to_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="no clip can be scored"):
-        adapted.evaluate_adapted(tmp_path, "val", weights, 60.0)
+        adapted.evaluate_adapted(tmp_path, "val", weights, 60.0, teach=taught)
     for seconds in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="give the seconds"):
-            adapted.evaluate_adapted(tmp_path, "val", weights, seconds)
+            adapted.evaluate_adapted(tmp_path, "val", weights, seconds, teach=taught)
 
 
 def taught_long(models, lessons):

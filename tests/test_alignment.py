@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from folai.data.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, stopping
-from folai.data.precompute import TRUTH_RATE, Clip
+from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope.rms import centred_rms
 from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures
 from folai.media.clip import Frame

@@ -17,7 +17,7 @@ from folai.data.layouts import (
     stick_prompt,
     walking_the_maps,
 )
-from folai.data.precompute import list_clips
+from folai.data.listing import list_clips
 from folai.data.prepare import PrepareOptions, prepare
 from folai.data.sounds import load_sounds
 from folai.envelope import Envelope

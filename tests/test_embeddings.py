@@ -5,18 +5,18 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from folai.evaluate.sounds.embeddings import (
+from folai.evaluate.sounds.embeddings import load_embedder
+from folai.evaluate.sounds.mel_blocks import (
     BLOCK,
     HOP_LENGTH,
+    N_FFT,
     NUM_BANDS,
-    SAMPLE_RATE,
     SCALE,
     cut_blocks,
-    load_embedder,
     log_mel,
-    mel_filters,
 )
-from folai.metrics.figures import cosine
+from folai.metrics import cosine
+from folai.metrics.log_mel import SAMPLE_RATE, htk_mel_filters
 from folai.preview.impacts import Impactor
 
 NAMES = ["log-mel", *(["aisfx"] if find_spec("aisfx") else [])]
@@ -35,7 +35,7 @@ def blows(material, seed):
 
 
 def test_mel_filters():
-    filters = mel_filters()
+    filters = htk_mel_filters(N_FFT, NUM_BANDS)
     assert filters.shape == (NUM_BANDS, 1025) and (filters >= 0).all()
     assert filters.sum(axis=1) == pytest.approx(np.ones(NUM_BANDS))
     assert (np.diff(filters.argmax(axis=1)) >= 0).all()
@@ -45,7 +45,7 @@ def test_the_scale_is_that_of_a_full_scale_tone():
     tone = np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
     frames = log_mel(tone)
     assert len(frames) == 1 + SAMPLE_RATE // HOP_LENGTH
-    hertz = np.fft.rfftfreq(2048, 1 / SAMPLE_RATE) @ mel_filters().T
+    hertz = np.fft.rfftfreq(2048, 1 / SAMPLE_RATE) @ htk_mel_filters(N_FFT, NUM_BANDS).T
     assert hertz[frames.mean(axis=0).argmax()] == pytest.approx(1000, rel=0.06)
     assert 0.85 < frames.max() < 1.0
     power = 512.0**2  # of a sine of amplitude 1 under a Hann window of 2048, at its bin

@@ -12,7 +12,7 @@ from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.diffusion.foley import CONTROL, FoleyConfig, save_base, save_control
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
-from folai.evaluate import predicted
+from folai.evaluate.foley import predicted
 from folai.evaluate.foley.comparison import FoleyOptions, evaluate_foley
 from folai.evaluate.foley.labels import agreement, examples, label_tasks, learn
 from folai.evaluate.foley.scoring import own_nearest

@@ -8,7 +8,7 @@ import torch
 
 from folai import pipeline
 from folai.checkpoints import save_mapper
-from folai.data.precompute import TRUTH_RATE, Clip
+from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope import Envelope
 from folai.evaluate.mapper.clips import MapperReport, evaluate_mapper, score_clip
 from folai.evaluate.mapper.rendered import (

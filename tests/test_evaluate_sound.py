@@ -8,12 +8,13 @@ import pytest
 
 from folai.cli import main
 from folai.envelope import Envelope
-from folai.evaluate import measure as measuring
-from folai.evaluate.sounds.folders import SoundOptions, evaluate_sound
+from folai.evaluate.sounds import measure as measuring
+from folai.evaluate.sounds.folders import evaluate_sound
 from folai.evaluate.sounds.measure import MeasureOptions, compare, measure
 from folai.evaluate.sounds.pairs import Pair, pair_folders, system_names
-from folai.evaluate.sounds.sections import sound_sections
+from folai.evaluate.sounds.sections import report_text, sound_sections
 from folai.evaluate.sounds.sets import Embedded, score_set
+from folai.evaluate.sounds.system_scores import SoundOptions
 from folai.media.audio import write_wav
 from folai.preview.lay import lay
 
@@ -67,7 +68,7 @@ def test_known_systems_score_as_they_must(folders):
     assert silence.mean("f1_50").value == silence.mean("correlation").value == 0.0
     assert silence.mean("loudness_error").count == 0 and silence.counted() == {"silent": 3}
     assert noise.skill() < 0 and noise.sets[0].frechet > 10 * late.sets[0].frechet
-    text = report.text()
+    text = report_text(report)
     assert "An empty file would have the better E-L1 at 16 kHz than noise" in text
     assert "better E-L1 at 16 kHz than same" not in text
     assert "only 3 clips" in text and "(silence)" in text
@@ -77,7 +78,7 @@ def test_levels_as_they_are(folders):
     options = SoundOptions(MeasureOptions(peak_normalised=False), ("log-mel",), workers=1)
     systems, report = evaluated(folders, "same", options=options)
     assert systems["same"].skill() == pytest.approx(0.5, abs=1e-6)
-    assert "levels as they are" in report.text() and not report.to_dict()["peak_normalised"]
+    assert "levels as they are" in report_text(report) and not report.to_dict()["peak_normalised"]
 
 
 def test_pieces(folders):
@@ -207,7 +208,7 @@ def test_workers_change_no_digit(folders, tmp_path, monkeypatch):
         folders / "truth", [folders / "late", folders / "noise"], options, told.append
     )
     assert json.dumps(report.to_dict()) == json.dumps(inline.to_dict())
-    assert report.text() == inline.text()
+    assert report_text(report) == report_text(inline)
     assert told == sorted(told) and told[-1] == 1.0
 
 

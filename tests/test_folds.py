@@ -6,7 +6,7 @@ import pytest
 
 from folai.cli import main
 from folai.data.folds import Fold, sitting
-from folai.data.precompute import Listing
+from folai.data.listing import Listing
 
 
 def listings(*names: str) -> list[Listing]:

@@ -7,7 +7,7 @@ import pytest
 
 from folai.cli import main
 from folai.evaluate.sounds.listening import Heard, anchor, evaluate_listening, make_test
-from folai.metrics.figures import wilson_interval
+from folai.metrics import wilson_interval
 
 RATE = 16000
 

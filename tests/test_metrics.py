@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from folai.metrics.figures import (
+from folai.metrics import (
     OnsetScores,
     bootstrap_interval,
     cosine,
@@ -29,8 +29,6 @@ from folai.metrics.figures import (
     onset_distances,
     onset_scores,
     rms_curve,
-    sound_l1,
-    sound_skill,
     wilson_interval,
 )
 
@@ -225,25 +223,19 @@ def test_onset_distances() -> None:
 
 
 @pytest.mark.parametrize("sample_rate", [16000, 44100])
-def test_sound_l1_in_both_published_forms(sample_rate: int) -> None:
+def test_e_l1_of_sounds_in_both_published_forms(sample_rate: int) -> None:
     rng = np.random.default_rng(7)
     true = rng.standard_normal(sample_rate) * np.linspace(0, 1, sample_rate)
     peak = np.abs(true).max()
-    silence = np.zeros(sample_rate)
+    silence = rms_curve(np.zeros(sample_rate), sample_rate)
     curve = rms_curve(true / peak, sample_rate)
-    assert sound_l1(silence, true, sample_rate) == pytest.approx(curve.mean())
-    assert sound_skill(silence, true, sample_rate) == 0.0
-    assert sound_skill(true, true, sample_rate) == 1.0
-    assert sound_l1(0.1 * true, true, sample_rate) == pytest.approx(0.0, abs=1e-12)
-    as_it_is = sound_l1(0.1 * true, true, sample_rate, peak_normalised=False)
-    assert as_it_is == pytest.approx(0.9 * curve.mean() * peak)
-    assert (
-        sound_l1(true[:100], true, sample_rate)
-        == pytest.approx(  # trimmed to the shorter
-            sound_l1(true[:100], true[:100], sample_rate)
-        )
-    )
-    assert sound_skill(true, silence, sample_rate) == -np.inf and sound_l1([], [], 16000) == 0.0
+    assert envelope_l1(silence, curve) == pytest.approx(curve.mean())
+    assert envelope_skill(silence, curve) == 0.0
+    assert envelope_skill(curve, curve) == 1.0
+    softer = rms_curve(0.1 * true, sample_rate)
+    assert envelope_l1(softer, peak * curve) == pytest.approx(0.9 * curve.mean() * peak)
+    assert envelope_skill(curve, silence) == -np.inf
+    assert envelope_l1(rms_curve([]), rms_curve([])) == 0.0
 
 
 def test_rms_curve_agrees_with_librosa() -> None:

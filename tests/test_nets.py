@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from folai.evaluate.sounds.embeddings import SAMPLE_RATE, load_embedder
+from folai.evaluate.sounds.embeddings import load_embedder
 from folai.evaluate.sounds.nets.frontend import windows
 from folai.evaluate.sounds.nets.htsat import HTSAT
 from folai.evaluate.sounds.nets.ms_clap import Projection
 from folai.evaluate.sounds.nets.panns import Cnn14
+from folai.metrics.log_mel import SAMPLE_RATE
 
 TINY = (8, 8, 8, 8, 16, 16)
 

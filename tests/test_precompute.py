@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 
-from folai.data.precompute import (
-    TRUTH_RATE,
-    list_clips,
-    load_clips,
-    load_guises,
-    load_rendered,
-    true_rms,
-)
+from folai.data import clips, other_cameras, rendered_clips
+from folai.data.clips import TRUTH_RATE, load_clips, true_rms
+from folai.data.listing import list_clips
+from folai.data.other_cameras import load_guises
+from folai.data.rendered_clips import load_rendered
 from folai.media.mux import mux
 from folai.render import random_scene, write_clip
-from folai.train import precompute
 
 CLIPS = "path,split,notes\na.mp4,train,\nsub/b.mp4,val,\nc.mp4,train,loud\n"
 ONSETS = "path,time_seconds,material\na.mp4,0.4,wood\na.mp4,0.2,None\nsub/b.mp4,0.1,wood\n"
@@ -104,7 +100,7 @@ def test_sound_is_measured_at_peak_1(sounding):
 
 def test_what_was_read_is_kept(sounding, tmp_path, monkeypatch):
     first = only_clip(sounding, tmp_path)
-    monkeypatch.setattr(precompute, "read_pictures", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(clips, "read_pictures", lambda path: pytest.fail("read again"))
     second = only_clip(sounding, tmp_path)
     assert np.array_equal(first.pictures.cells, second.pictures.cells)
     assert np.array_equal(first.rms, second.rms)
@@ -117,7 +113,7 @@ def test_guises_show_the_same_time_and_are_kept(sounding, tmp_path, monkeypatch)
     for view in first:  # a frame or two may be left out at either end
         assert view.edges[0] <= 3 / 30 and view.duration > clip.pictures.duration - 3 / 30
         assert not np.array_equal(view.cells, clip.pictures.cells[: view.num_steps])
-    monkeypatch.setattr(precompute, "seen_as", lambda *given: pytest.fail("made again"))
+    monkeypatch.setattr(other_cameras, "seen_as", lambda *given: pytest.fail("made again"))
     second = load_guises(listing, clip.pictures, range(1, 3), tmp_path)
     for view, again in zip(first[1:], second, strict=True):
         assert np.array_equal(view.cells, again.cells)
@@ -131,8 +127,8 @@ def test_scenes_are_counted_from_where_one_likes(tmp_path, monkeypatch):
         cells = {f"{kind}{i}": np.zeros(2) for kind in ("edges", "cells") for i in range(3)}
         return {**cells, "rms": np.zeros(4, np.float32), "onsets": np.zeros(0)}
 
-    monkeypatch.setattr(precompute, "_render", render)
-    scenes = [name for name, *_ in load_rendered(24 / 60, tmp_path, first=7)]
+    monkeypatch.setattr(rendered_clips, "_render", render)
+    scenes = [clip.name for clip in load_rendered(24 / 60, tmp_path, first=7)]
     assert drawn == [7, 8, 9] and scenes == ["rendered-00007", "rendered-00008", "rendered-00009"]
     assert len(list(load_rendered(24 / 60, tmp_path, first=8))) == 3 and drawn == [7, 8, 9, 10]
 

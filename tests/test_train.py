@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from folai.checkpoints import MAPPER, join_mappers, load_mapper
-from folai.data.dataset import Batch, Example, augmented, batches, truth_at
+from folai.data.dataset import Batch, augmented, batches
+from folai.data.examples import Example, truth_at, without_floor
 from folai.envelope.rms import soft_targets
 from folai.mapper.features import CHANNELS, GRID, Pictures
 from folai.mapper.predict import frame_times
 from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
-from folai.train import rms_mapper as training
+from folai.train import mapper as training
 from folai.train.mapper import (
     TrainOptions,
     first_model,
     load_examples,
     soft_bins,
     train_mapper,
-    without_floor,
 )
 
 TINY = TrainOptions(

@@ -21,7 +21,8 @@ from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
-from folai.train import control, foley
+from folai.train import controlnet as control
+from folai.train import denoiser as foley
 
 RATE = 44100  # Hz
 BANDS = 16

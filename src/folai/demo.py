@@ -18,7 +18,7 @@ from folai.envelope.plot import check_plot, plot_envelope
 from folai.media.audio import read_audio
 from folai.media.clip import iter_frames, probe
 from folai.media.mux import finished_name
-from folai.metrics.figures import onset_distances
+from folai.metrics import onset_distances
 from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, read_reference
 from folai.render import demo_scene, write_clip
 from folai.writing import make_folder

@@ -81,7 +81,9 @@ def evaluate_mapper(parsed: Namespace) -> int:
         if parsed.data is None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         elif parsed.adapt is not None:
-            report = evaluate_adapted(*clips, parsed.adapt, progress, **options)
+            from folai.train.adapt import taught
+
+            report = evaluate_adapted(*clips, parsed.adapt, progress, teach=taught, **options)
         else:
             report = evaluate_mapper(*clips, progress, **options)
     return report_outcome(parsed, Outcome(report.table(), report.to_dict()))

@@ -97,10 +97,11 @@ def _add_measuring(command: argparse.ArgumentParser) -> None:
 
 def evaluate_sound(parsed: Namespace) -> int:
     from folai.evaluate.report.files import PAGE, check_folder, write_report
-    from folai.evaluate.sounds.folders import SoundOptions, evaluate_sound
+    from folai.evaluate.sounds.folders import evaluate_sound
     from folai.evaluate.sounds.listening import sound_test
     from folai.evaluate.sounds.measure import MeasureOptions
-    from folai.evaluate.sounds.sections import sound_sections
+    from folai.evaluate.sounds.sections import report_text, sound_sections
+    from folai.evaluate.sounds.system_scores import SoundOptions
 
     options = SoundOptions(
         measure=MeasureOptions(not parsed.levels_as_they_are, parsed.piece),
@@ -114,7 +115,7 @@ def evaluate_sound(parsed: Namespace) -> int:
         check_folder(parsed.out)
     with progress_bar(parsed) as progress:
         result = evaluate_sound(parsed.truth, parsed.generated, options, progress)
-    lines = [result.text()]
+    lines = [report_text(result)]
     if parsed.out is not None:
         sections = sound_sections(result, players=parsed.players)
         test = None

@@ -19,12 +19,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.data.dataset import EVERYWHERE
-from folai.data.precompute import TRUTH_RATE, Clip
+from folai.data.clips import TRUTH_RATE, Clip
+from folai.data.examples import EVERYWHERE
 from folai.envelope.rms import gaussian_smooth
 from folai.mapper.features import FLOW_CHANNELS, Pictures
 
 Floats = NDArray[np.float64]
+
+VERSION = 1  # raise when the same clips would be given other offsets
 
 RATE = 240.0  # Hz at which the curves are compared
 MAX_OFFSET = 0.1  # seconds looked at to either side

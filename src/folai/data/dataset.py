@@ -9,7 +9,6 @@ what is done to them is done to whole batches, on whatever device trains.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -18,13 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.data.precompute import TRUTH_RATE
-from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS, Pictures
+from folai.data.examples import Example, truth_at
+from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS
 from folai.mapper.predict import frame_times
 
 Array = NDArray[np.float64]
-EVERYWHERE = (-math.inf, math.inf)
-_ONSET_WIDTH = 0.016  # seconds; sigma of the bump that marks an onset in the target
 _AT_START = 0.08  # how often a window is a clip's first: nothing tells there what came before
 _UNSEEN = 3  # steps at a window's start in which onsets are not taught, where it is cut from a clip
 _FLOW = len(FLOW_CHANNELS)
@@ -34,21 +31,6 @@ _MIRRORED = [
 _SIDEWAYS = [CHANNELS.index("mean_x"), CHANNELS.index("moving_x")]
 _CHANGES = slice(_FLOW, _FLOW + RGB_CHANNELS.index("red"))  # how much the picture changed
 _COLOURS = slice(CHANNELS.index("red"), CHANNELS.index("blue") + 1)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A clip with its truth, on the clock of the picture."""
-
-    name: str
-    views: tuple[Pictures, ...]  # the clip itself first, then its guises
-    speeds: tuple[float, ...]  # usual one of each, picture heights per second: its flow's unit
-    rms: NDArray[np.float32]  # [N] at TRUTH_RATE
-    onsets: Array | None  # seconds, on the sound's clock as `rms` is; None where nobody knows
-    offset: float  # seconds by which the sound is late; it is read that much later
-    annotated: tuple[float, float] = EVERYWHERE  # when onsets are known, on the sound's clock
-    weight: float = 1.0  # how often it is drawn
-    exact: bool = False  # rendered: the offset is known to be 0
 
 
 @dataclass(frozen=True)
@@ -71,20 +53,6 @@ class Batch:
         return Batch(
             *(torch.stack([getattr(w, field.name) for w in windows]) for field in fields(Batch))
         )
-
-
-def truth_at(example: Example, times: Array) -> tuple[Array, Array]:
-    """(RMS, onset probability) of the sound that belongs to the picture at `times`, each [N]."""
-    heard = times + example.offset
-    rms = np.interp(heard * TRUTH_RATE, np.arange(len(example.rms)), example.rms)
-    distance = np.full(len(heard), np.inf)
-    if example.onsets is not None and len(example.onsets):
-        nearest = np.searchsorted(example.onsets, heard).clip(0, len(example.onsets) - 1)
-        before = (nearest - 1).clip(0)
-        distance = np.minimum(
-            np.abs(example.onsets[nearest] - heard), np.abs(example.onsets[before] - heard)
-        )
-    return rms, np.exp(-0.5 * (distance / _ONSET_WIDTH) ** 2)
 
 
 def batches(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from folai.data.precompute import Listing
+from folai.data.listing import Listing
 
 _SITTING = re.compile(r"\d{4}(-\d{2}){5}")  # year to second
 

@@ -17,6 +17,10 @@ from folai.data.views import Action, Image, View, placed, random_view
 from folai.mapper.features import Pictures, iter_pictures
 from folai.media.clip import Frame
 
+VERSION = 1
+"""Raise when the same draw would give another guise: when this file or `data.views`, or
+`media.cadence`, draw or compute other numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Guise:

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from folai.data.listing import VIDEO_SUFFIXES
 from folai.tables import read_table
 
-VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 SPLITS = ("train", "val", "test")
 MIC, TIMES = "_mic", "_times.txt"
 ACTIONS = {"hit": "hits", "scratch": "scratches"}
@@ -194,10 +194,10 @@ def _listed(words: list[str]) -> str:
 def _videos(source: Path) -> list[Path]:
     if not source.is_dir():
         raise ValueError(f"{source}: no such folder; give the one that holds the data as published")
-    found = (p for p in source.rglob("*") if p.suffix.lower() in VIDEOS and p.is_file())
+    found = (p for p in source.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
     videos = sorted(p for p in found if not p.name.startswith("."))
     if not videos:
-        raise ValueError(f"{source}: no videos; expected {', '.join(VIDEOS)}")
+        raise ValueError(f"{source}: no videos; expected {', '.join(VIDEO_SUFFIXES)}")
     return videos
 
 

@@ -6,7 +6,6 @@ power curves, so that a training example costs milliseconds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from folai.data.cache import cache_key
 from folai.data.sounds import SAMPLE_RATE, Sound
 from folai.envelope.rms import centred_rms
 from folai.models.autoencoder import Autoencoder
@@ -26,6 +26,11 @@ from folai.writing import written_whole
 SAMPLES = 4  # of the power curve in a latent frame
 STRIKES = 6  # of each computed object
 MODELLED = "folai"  # origin of what is computed
+
+VERSION = 1
+"""Raise when the same sounds would be measured otherwise, or other impacts be computed: when
+`Autoencoder.levels`, `preview.impacts`, `preview.materials` or `envelope.rms` compute other
+numbers. The autoencoder's analysis counts by its config; its learned weights play no part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +73,9 @@ def load_material(
         c.latent_channels,
         c.floor_db,
     )
-    told = f"{analysis} {objects} {[(s.name, len(s.samples)) for s in whole]}"
-    stored = cache / f"material-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npz"
+    lengths = [(sound.name, len(sound.samples)) for sound in whole]
+    key = cache_key(VERSION, SAMPLES, STRIKES, analysis, objects, lengths)
+    stored = cache / f"material-{key}.npz"
     if not stored.is_file():
         log(f"measuring {len(whole)} sounds and {objects} objects of each material")
         cache.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from typing import Any
 
 from folai.data.cutting import write_piece
 from folai.data.layouts import LAYOUTS, Contact, Layout, Recording, stick_prompt
+from folai.data.pieces import Piece, envelope_file
 from folai.data.shards import write_shards
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import peak_normalise, read_audio, to_mono
@@ -33,7 +34,7 @@ from folai.media.clip import probe
 from folai.reporting import Progress, Steps
 from folai.writing import written_whole
 
-_VERSION = 1  # raise when what is written changes
+VERSION = 1  # raise when the same recording and options would give other files
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,6 @@ class PrepareOptions:
                 raise ValueError(f"{name} is {value}; give {least} or more")
         if self.out.resolve() == self.source.resolve():
             raise ValueError(f"{self.out}: is the source itself; choose another folder")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One clip that was made: a row of clips.csv."""
-
-    path: str  # inside the folder
-    split: str
-    dataset: str
-    action: str  # what is done in it, such as "wood hit x2"
-    seconds: float
-    fps: float
-    prompt: str
-    recording: str
-    start: float  # seconds into the recording
-    contacts: tuple[Contact, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +169,7 @@ def _prepare_one(
     record = options.out / "records" / f"{recording.name}.json"
     try:
         status = recording.video.stat()
-        told = [recording.split, recording.prompt, options.piece, options.height, _VERSION]
+        told = [recording.split, recording.prompt, options.piece, options.height, VERSION]
         stamp = json.dumps([status.st_size, status.st_mtime_ns, *told])
         known = _recorded(record, stamp, options.out)
         if known is not None:
@@ -205,7 +190,7 @@ def _recorded(record: Path, stamp: str, out: Path) -> list[Piece] | None:
         pieces = [_piece(**piece) for piece in told["pieces"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = all((out / p.path).is_file() and _envelope(out, p).is_file() for p in pieces)
+    whole = all((out / p.path).is_file() and envelope_file(out, p).is_file() for p in pieces)
     return pieces if told["stamp"] == stamp and whole else None
 
 
@@ -254,12 +239,8 @@ def _make(recording: Recording, dataset: str, options: PrepareOptions) -> Iterat
             sound = whole[:, heard]
             write_piece(recording.video, start, seconds, sound, sample_rate, target, options.height)
         envelope = Envelope.from_audio(wav[:, heard], sample_rate, frame_rate=FRAME_RATE)
-        envelope.save(_envelope(options.out, piece))
+        envelope.save(envelope_file(options.out, piece))
         yield piece
-
-
-def _envelope(out: Path, piece: Piece) -> Path:
-    return out / "envelopes" / f"{Path(piece.path).stem}.json"
 
 
 def _counted(contacts: Sequence[Contact]) -> str:

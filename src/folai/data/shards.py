@@ -12,12 +12,9 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from folai.data.pieces import Piece, envelope_file
 from folai.writing import written_whole
-
-if TYPE_CHECKING:
-    from folai.data.prepare import Piece
 
 
 def write_shards(out: Path, pieces: Sequence[Piece], most: int) -> tuple[str, ...]:
@@ -44,10 +41,9 @@ def _write_shard(path: Path, out: Path, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             clip = out / piece.path
             key = clip.stem.replace(".", "_")  # a dot would end the name of the sample
-            envelope = out / "envelopes" / f"{clip.stem}.json"
             told = json.dumps(asdict(piece)).encode()
             _add(tar, f"{key}{clip.suffix.lower()}", clip.read_bytes())
-            _add(tar, f"{key}.envelope.json", envelope.read_bytes())
+            _add(tar, f"{key}.envelope.json", envelope_file(out, piece).read_bytes())
             _add(tar, f"{key}.json", told)
 
 

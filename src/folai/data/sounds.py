@@ -8,7 +8,6 @@ from which parts of a clip get labels such as `hit/wood`. A folder of such folde
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from folai.data.cache import cache_key, file_stamp
 from folai.media.audio import read_audio
 from folai.tables import read_table
 from folai.writing import written_whole
@@ -24,6 +24,8 @@ from folai.writing import written_whole
 SAMPLE_RATE = 44_100  # Hz
 BEFORE_ONSET = 0.1  # seconds kept before a labelled part: annotated times are rounded to 1/15 s
 AFTER_ONSET = 1.5  # seconds for which its last onset may ring
+
+VERSION = 1  # raise when the same file would be decoded to other samples, by `media.audio` say
 
 
 @dataclass(frozen=True)
@@ -174,9 +176,8 @@ def _runs(contacts: list[tuple[float, str]]) -> Iterator[tuple[float, float, str
 
 def _decoded(path: Path, cache: Path) -> NDArray[np.int16]:
     """[T] at SAMPLE_RATE, mono, from `cache` where it was decoded before."""
-    status = path.stat()
-    told = f"{path.resolve()} {status.st_size} {status.st_mtime_ns} {SAMPLE_RATE}"
-    stored = cache / f"{path.stem[:40]}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.npy"
+    key = cache_key(VERSION, SAMPLE_RATE, *file_stamp(path))
+    stored = cache / f"{path.stem[:40]}-{key}.npy"
     if not stored.is_file():
         wav, _ = read_audio(path, sample_rate=SAMPLE_RATE, mono=True)
         with written_whole(stored) as temporary:

@@ -18,6 +18,7 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from folai.data.cache import cache_key
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds, pick_weights, pick_window
 from folai.diffusion.conditioning import LEVEL
 from folai.envelope import Envelope
@@ -28,7 +29,10 @@ from folai.stable.text import Clap
 from folai.writing import written_whole
 
 LONGEST_PAUSE = 0.8  # seconds between short recordings
-_VERSION = 1  # raise when what is stored changes
+
+VERSION = 1
+"""Raise when the same sounds would give other windows: when this file, `stable.control` or
+`stable.text` compute other numbers. The codec counts by its weights."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,9 @@ def encode_material(
     """
     sounds = load_sounds(folders, cache / "sounds", split)
     num_frames = max(1, round(seconds * codec.config.frame_rate))
-    facts = [_VERSION, [str(f.resolve()) for f in folders], split, len(sounds), num_frames, count]
-    facts += [seed, clap is not None, _fingerprint(codec)]
-    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    stored = cache / f"windows-{name}"
+    source = ([folder.resolve() for folder in folders], split, len(sounds))
+    how = (num_frames, count, seed, clap is not None, _fingerprint(codec))
+    stored = cache / f"windows-{cache_key(VERSION, LONGEST_PAUSE, *source, *how)}"
     if not (stored / "prompts.json").is_file():
         _encode(sounds, codec, stored, num_frames, count, clap, seed, log)
     hears = stored / "clap.npy"

@@ -37,12 +37,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from folai.data.precompute import Listing, list_clips
+from folai.data.listing import Listing, list_clips
 from folai.evaluate.experiments.setting import ExperimentOptions
 from folai.evaluate.report.sections import Section
-from folai.evaluate.sounds.folders import SoundOptions, SoundReport, evaluate_sound
+from folai.evaluate.sounds.folders import evaluate_sound
 from folai.evaluate.sounds.measure import MeasureOptions
 from folai.evaluate.sounds.sections import sound_sections
+from folai.evaluate.sounds.system_scores import SoundOptions, SoundReport
 from folai.reporting import Progress, Steps
 from folai.writing import written_whole
 

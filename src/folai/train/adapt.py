@@ -20,19 +20,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from folai import checkpoints
-from folai.data.dataset import Example, augmented, batches
-from folai.data.precompute import TRUTH_RATE
+from folai.data.clips import TRUTH_RATE
+from folai.data.dataset import augmented, batches
+from folai.data.examples import Example, lesson_of, part_between
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.clip import iter_frames, probe
 from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import measure_sound
-from folai.train.mapper import TrainOptions, loss_terms, usual_speeds
+from folai.train.mapper import TrainOptions, loss_terms
 from folai.writing import check_writable
 
 SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
@@ -139,35 +139,6 @@ def _envelope(given: Envelope | str | Path, duration: float) -> Envelope:
         lasts = f"its sound lasts {measured.duration:.2f} s, the clip {duration:.2f} s"
         raise ValueError(f"{given}: {lasts}; give sound as long as the clip")
     return measured.resample(FRAME_RATE, duration)
-
-
-def part_between(pictures: Pictures, start: float, end: float) -> Pictures:
-    """The steps that lie within `start` to `end` seconds."""
-    first = int(np.searchsorted(pictures.edges, start - 1e-6))
-    last = int(np.searchsorted(pictures.edges, end + 1e-6, side="right")) - 1
-    return pictures.part(first, max(first, last))
-
-
-def lesson_of(
-    name: str,
-    pictures: Pictures,
-    rms: NDArray[np.float32],
-    onsets: NDArray[np.float64] | None,
-    offset: float = 0.0,
-) -> Example:
-    """What a model is taught of a clip: its pictures, RMS at TRUTH_RATE and onsets in seconds.
-
-    Sound and onsets may be those of the whole clip, and late by `offset` seconds; without onsets
-    (None) none are taught, not that there are none.
-    """
-    return Example(
-        name=name,
-        views=(pictures,),
-        speeds=usual_speeds([pictures]),
-        rms=rms,
-        onsets=onsets,
-        offset=offset,
-    )
 
 
 def taught(

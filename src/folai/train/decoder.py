@@ -26,8 +26,8 @@ from torch import Tensor
 
 from folai.checkpoints import save_autoencoder
 from folai.data.sounds import Sound, load_sounds, pick_weights, pick_window
-from folai.evaluate.foley.reconstruction import log_mel_difference
 from folai.media.audio import write_wav
+from folai.metrics import log_mel_difference
 from folai.models.autoencoder import NOISE_LENGTH, Autoencoder, AutoencoderConfig
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
 from folai.train.spectra import spectral_loss

@@ -23,31 +23,20 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.checkpoints import load_mapper, save_mapper, sha256_of
 from folai.data.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.data.dataset import Batch, Example, augmented, batches, truth_at
+from folai.data.clips import load_clips
+from folai.data.dataset import Batch, augmented, batches
+from folai.data.examples import Example, truth_at, usual_speeds, without_floor
 from folai.data.folds import Fold
-from folai.data.precompute import (
-    SCENES,
-    list_clips,
-    load_clips,
-    load_guises,
-    load_rendered,
-    num_scenes,
-)
+from folai.data.listing import list_clips
+from folai.data.other_cameras import load_guises
+from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
 from folai.envelope.rms import from_bins
-from folai.mapper.features import Pictures
-from folai.mapper.predict import (
-    decode_bins,
-    frame_times,
-    motion_strength,
-    predict_frames,
-    usual_speed,
-)
-from folai.metrics.figures import RMS_RATE, EnvelopeCorrelation, envelope_correlation
+from folai.mapper.predict import decode_bins, frame_times, predict_frames
+from folai.metrics import RMS_RATE, EnvelopeCorrelation, envelope_correlation
 from folai.models.rms_mapper import SIZES, Inputs, MapperConfig, RMSMapper
 from folai.train.feed import prefetched
 from folai.writing import written_whole
@@ -167,10 +156,16 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
     cache = options.cache or options.out / "cache"
     recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
     rendered = [
-        Example(name, tuple(views), usual_speeds(views), rms, onsets, 0.0, exact=True)
-        for name, views, rms, onsets in load_rendered(
-            options.rendered_minutes, cache, log, first=options.first_scene
+        Example(
+            clip.name,
+            tuple(clip.views),
+            usual_speeds(clip.views),
+            clip.rms,
+            clip.onsets,
+            offset=0.0,
+            exact=True,
         )
+        for clip in load_rendered(options.rendered_minutes, cache, log, first=options.first_scene)
     ]
     if not recorded and not rendered:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
@@ -200,20 +195,6 @@ def _recorded(
             Example(clip.name, tuple(views), usual_speeds(views), rms, onsets, offset, span)
         )
     return examples
-
-
-def without_floor(rms: NDArray[np.float32]) -> NDArray[np.float32]:
-    """RMS [N] less the steady noise of its recording, which no picture tells.
-
-    The floor is what 8 % of the time is below, and a little more; powers subtract.
-    """
-    floor = 1.15 * np.percentile(rms, 8)
-    return np.asarray(np.sqrt(np.maximum(rms**2 - floor**2, 0.0)), np.float32)
-
-
-def usual_speeds(views: list[Pictures]) -> tuple[float, ...]:
-    """The unit of the flow of each (`folai.mapper.predict.usual_speed`)."""
-    return tuple(usual_speed(motion_strength(view)) for view in views)
 
 
 def _weighted(examples: list[Example], share: float) -> list[Example]:

@@ -12,7 +12,7 @@ from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.evaluate.experiments.setting import Setting
 from folai.evaluate.report import charts
 from folai.evaluate.report.sections import Chart, Section, Table, cells
-from folai.metrics.figures import cosine
+from folai.metrics import cosine
 
 LABELS, EACH = 14, 6  # labels in the map, and sounds of each
 LONGEST = 4.0  # seconds of a sound that are embedded

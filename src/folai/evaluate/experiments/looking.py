@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import checkpoints
-from folai.data.precompute import Clip
+from folai.data.clips import Clip
 from folai.envelope import Envelope
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
 from folai.evaluate.mapper.clips import ClipScore, score_clip

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from folai.data.alignment import refine_onsets
-from folai.data.precompute import TRUTH_RATE
+from folai.data.clips import TRUTH_RATE
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
 from folai.evaluate.mapper.clips import TOLERANCE
 from folai.evaluate.report import charts
 from folai.evaluate.report.pictures import frame_strip
 from folai.evaluate.report.sections import Chart, Gallery, Part, Section, Table, cells
-from folai.metrics.figures import bootstrap_interval, match_onsets
+from folai.metrics import bootstrap_interval, match_onsets
 from folai.tables import read_table
 
 SHOWN, SECONDS = 8, 12.0  # clips in the page, and how much of each

@@ -19,14 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import checkpoints
+from folai.data import alignment
 from folai.data.alignment import estimate_offsets
-from folai.data.precompute import Clip, Listing, list_clips, load_clips
+from folai.data.cache import cache_key, file_stamp
+from folai.data.clips import Clip, load_clips
+from folai.data.listing import Listing, list_clips
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.envelope import Envelope
 from folai.evaluate.foley.predicted import part_of
 from folai.evaluate.foley.tasks import Task, cut_tasks, labelled_runs
 from folai.evaluate.mapper.clips import ClipScore, beside_those, score_clip
-from folai.evaluate.sounds.embeddings import Embedder, load_embedder
+from folai.evaluate.sounds.embedder import Embedder
+from folai.evaluate.sounds.embeddings import load_embedder
 from folai.evaluate.sounds.measure import MeasureOptions, PieceScore, score_piece
 from folai.mapper.predict import predict_envelope
 from folai.media.audio import fit_length
@@ -37,6 +41,11 @@ if TYPE_CHECKING:
     from folai.models.rms_mapper import RMSMapper
 
 Wav = NDArray[np.float32]
+
+VERSION = 1
+"""Raise when the sound model would play the same weights and request otherwise: when `diffusion`
+or the networks that it runs compute other numbers. Options count by their values."""
+
 Item = TypeVar("Item")
 
 
@@ -131,15 +140,14 @@ class Setting:
         return found
 
     def offsets(self, listings: Sequence[Listing]) -> dict[str, float]:
-        """Seconds by which clips' sounds are late, as `train.alignment` estimates them."""
+        """Seconds by which clips' sounds are late, as `data.alignment` estimates them."""
         data = self.options.data
-        asked = [*listings, *beside_those(data, listings)]
-        stamps = [(ask.name, ask.path.stat().st_mtime_ns) for ask in asked if ask.path.is_file()]
-        told = hashlib.sha256(json.dumps([str(data), stamps]).encode()).hexdigest()[:20]
-        stored = self.cache / f"offsets-{told}.json"
+        clips = [*listings, *beside_those(data, listings)]
+        stamps = [(clip.name, file_stamp(clip.path)) for clip in clips if clip.path.is_file()]
+        stored = self.cache / f"offsets-{cache_key(alignment.VERSION, stamps)}.json"
         if stored.is_file():
             return dict(json.loads(stored.read_text()))
-        found = estimate_offsets(clip for ask in asked for clip in _readable(ask, self.cache))
+        found = estimate_offsets(clip for each in clips for clip in _readable(each, self.cache))
         with written_whole(stored) as partial:
             partial.write_text(json.dumps(found))
         return found
@@ -176,23 +184,20 @@ class Setting:
 
         The envelope is the task's where none is given; `envelope_lock` is off unless given.
         """
-        given: dict[str, Any] = {"envelope_lock": 0.0, **self.options.sampling, **sampling}
-        asked = envelope or task.envelope
-        told = hashlib.sha256(self._weights_key.encode())
-        told.update(f"{len(task.target)} {task.seed} {prompt} {sorted(given.items())}".encode())
-        told.update(f"{asked.frame_rate} {asked.onsets.tolist()}".encode())
-        for array in (asked.values, reference):
-            told.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-        stored = self.cache / f"played-{told.hexdigest()[:24]}.npy"
+        options: dict[str, Any] = {"envelope_lock": 0.0, **self.options.sampling, **sampling}
+        control = envelope or task.envelope
+        arrays = [_array_key(array) for array in (control.values, control.onsets, reference)]
+        request = (len(task.target), task.seed, prompt, options, control.frame_rate, *arrays)
+        stored = self.cache / f"played-{cache_key(VERSION, self._weights_key, *request)}.npy"
         if stored.is_file():
             return np.asarray(np.load(stored), np.float32)
         takes = self.foley.generate(
-            asked,
+            control,
             duration=task.duration,
             reference=None if reference is None else reference[None],
             prompt=prompt,
             seed=task.seed,
-            **given,
+            **options,
         )
         wav = np.asarray(fit_length(np.asarray(takes)[0], len(task.target))[0])
         with written_whole(stored) as partial:
@@ -201,14 +206,10 @@ class Setting:
 
     @cached_property
     def _weights_key(self) -> str:
-        """Changes with the sound model's weights and with the code that runs it."""
-        from folai.diffusion import conditioning, foley, likeness, longform, sampling
-
+        """The hashes of the weights that the sound model plays with."""
         path = self.options.weights or checkpoints.FOLEY
         cards = (path, path.with_name(checkpoints.CONTROL.name), checkpoints.AUTOENCODER)
-        told = [card.with_suffix(".json").read_text() for card in cards]
-        modules = (foley, sampling, conditioning, longform, likeness)
-        return "".join([*told, *(Path(str(m.__file__)).read_text() for m in modules)])
+        return "".join(card.with_suffix(".json").read_text() for card in cards)
 
     def score(self, wav: Wav, task: Task) -> PieceScore:
         """Against the true sound of the task."""
@@ -219,6 +220,12 @@ class Setting:
         if task.name not in self._truths:
             self._truths[task.name] = self.embedder.embed(task.target)
         return self._truths[task.name]
+
+
+def _array_key(array: NDArray[Any] | None) -> str | None:
+    if array is None:
+        return None
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def short_name(task: Task) -> str:

@@ -18,7 +18,7 @@ from folai.evaluate.report import charts
 from folai.evaluate.report.sections import Chart, Gallery, Player, Section, Table, cells
 from folai.evaluate.sounds.measure import PieceScore
 from folai.evaluate.sounds.sets import SetScore, score_set
-from folai.metrics.figures import RMS_RATE, rms_curve
+from folai.metrics import RMS_RATE, rms_curve
 
 SHOWN = 3  # tasks in the page
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of control

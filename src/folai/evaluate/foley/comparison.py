@@ -33,7 +33,8 @@ from folai.evaluate.foley.spectrograms import check_folder, draw_spectrograms
 from folai.evaluate.foley.speed import Speed, measure_speed
 from folai.evaluate.foley.systems import System, baselines, generators
 from folai.evaluate.foley.tasks import Task, Wav, cut_tasks, partners
-from folai.evaluate.sounds.embeddings import Embedder, load_embedder
+from folai.evaluate.sounds.embedder import Embedder
+from folai.evaluate.sounds.embeddings import load_embedder
 from folai.media.audio import write_wav
 from folai.reporting import (
     Progress,

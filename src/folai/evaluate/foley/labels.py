@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from folai.data.sounds import SAMPLE_RATE, Sound, pick, pick_window
 from folai.envelope import Envelope
 from folai.evaluate.foley.tasks import Task, Wav
-from folai.evaluate.sounds.embeddings import Embedder
+from folai.evaluate.sounds.embedder import Embedder
 from folai.media.audio import peak_normalise
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,8 @@ import numpy as np
 
 from folai import checkpoints
 from folai.data.alignment import estimate_offsets
-from folai.data.precompute import list_clips, load_clips
+from folai.data.clips import load_clips
+from folai.data.listing import list_clips
 from folai.envelope import Envelope
 from folai.envelope.rms import FRAME_RATE, count_frames
 from folai.evaluate.foley.tasks import Task
@@ -23,7 +24,7 @@ def predicted_tasks(
 ) -> list[Task]:
     """The tasks with the envelope predicted from the picture instead of the true one.
 
-    What sounds `offset` seconds late, as `train.alignment` estimates with the help of clips beside
+    What sounds `offset` seconds late, as `data.alignment` estimates with the help of clips beside
     those of the tasks, is asked for that much later.
     """
     wanted = {task.recording for task in tasks}

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from folai.checkpoints import AUTOENCODER, load_autoencoder
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
-from folai.evaluate.sounds.embeddings import Embedder, load_embedder, mel_filters
+from folai.evaluate.sounds.embedder import Embedder
+from folai.evaluate.sounds.embeddings import load_embedder
 from folai.media.audio import fit_length, read_audio, resample
-from folai.metrics.figures import cosine
+from folai.metrics import cosine, log_mel_difference
+from folai.metrics.log_mel import NUM_BANDS, WITHIN_DB
 from folai.reporting import Progress, Steps, folder_or_temporary
 
 if TYPE_CHECKING:
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
 Wav = NDArray[np.float32]
 Codec = Callable[[Wav], Wav]  # sound [T] at 44.1 kHz -> the same, encoded and decoded
 
-N_FFT, HOP_LENGTH, NUM_BANDS = 1024, 256, 80
-WITHIN_DB = 60.0  # of the original's loudest band: what is compared
-FLOOR_DB = 100.0  # below it: the least level a band can have
 PIECE = 5.0  # seconds
 SHORTEST = 0.05  # seconds of a sound that says something
 OPUS_RATE, OPUS_BITS = 48_000, 32_000  # Hz, bit/s
@@ -140,19 +139,6 @@ def cut(sounds: Sequence[Sound]) -> list[tuple[str, Wav]]:
     return pieces
 
 
-def log_mel_difference(decoded: Wav, original: Wav) -> float:
-    """dB >= 0, lower is better, of two sounds [T]; 0.0 where the original is silent."""
-    peak = _mel_power(original).max()
-    if peak == 0:
-        return 0.0
-    levels = [
-        10 * np.log10(_mel_power(wav) / peak + 10 ** (-FLOOR_DB / 10))
-        for wav in (decoded, original)
-    ]
-    compared = levels[1] > -WITHIN_DB
-    return float(np.abs(levels[0] - levels[1])[compared].mean())
-
-
 def displacement(codec: Codec, number: int = NUM_IMPULSES) -> tuple[float, float]:
     """(mean, worst) distance in seconds by which single impulses move, each alone in a second."""
     rng = np.random.default_rng(0)
@@ -205,11 +191,3 @@ def _compare(
         rows.append((log_mel_difference(decoded, wav), alike))
         told.step()
     return np.array(rows)
-
-
-def _mel_power(wav: Wav) -> NDArray[np.float64]:
-    """[frames, NUM_BANDS], frame i centred at 256 i."""
-    padded = np.pad(wav.astype(np.float64), N_FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
-    power = np.abs(np.fft.rfft(frames * np.hanning(N_FFT))) ** 2
-    return np.asarray(power @ mel_filters(N_FFT, NUM_BANDS).T)

@@ -12,9 +12,9 @@ from folai.data.sounds import SAMPLE_RATE
 from folai.evaluate.foley.labels import Classifier, agreement
 from folai.evaluate.foley.systems import System
 from folai.evaluate.foley.tasks import Task, Wav
-from folai.evaluate.sounds.embeddings import Embedder
+from folai.evaluate.sounds.embedder import Embedder
 from folai.media.audio import resample
-from folai.metrics.figures import (
+from folai.metrics import (
     RMS_RATE,
     EnvelopeCorrelation,
     cosine,
@@ -22,7 +22,7 @@ from folai.metrics.figures import (
     frechet_distance,
     rms_curve,
 )
-from folai.metrics.figures import SAMPLE_RATE as CURVE_RATE
+from folai.metrics import SAMPLE_RATE as CURVE_RATE
 from folai.reporting import Steps, mean_of_known
 
 Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.envelope.plot import INK, check_plot, pyplot
+from folai.metrics.log_mel import SAMPLE_RATE, power_spectra
 from folai.writing import make_folder, written_whole
 
-SAMPLE_RATE = 44100  # Hz
 N_FFT, HOP_LENGTH = 1024, 256
 SHOWN_DB = 80.0  # below the loudest of the row
 NAME = "spectrograms.png"
@@ -73,7 +73,4 @@ def _draw(axis: object, wav: NDArray[np.float32]) -> None:
 
 def spectrogram_db(wav: NDArray[np.float32]) -> NDArray[np.float64]:
     """[N_FFT // 2 + 1, frames] in dB, frame i centred at 256 i."""
-    padded = np.pad(wav.astype(np.float64), N_FFT // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
-    power = np.abs(np.fft.rfft(frames * np.hanning(N_FFT))) ** 2
-    return np.asarray(10 * np.log10(power.T + 1e-9))
+    return np.asarray(10 * np.log10(power_spectra(wav, N_FFT, HOP_LENGTH).T + 1e-9))

@@ -1,20 +1,22 @@
-"""How much a mapper gains by being taught the beginning of each clip (`folai.train.adapt`).
+"""How much a mapper gains by being taught the beginning of each clip (`folai adapt`).
 
 Of every clip it learns the first seconds, with the true envelope and the true onsets, as a person
 would have put them right; what follows is scored, as `folai.evaluate.mapper.clips` defines it,
 with the mapper as it was and with the one that has learned. Every clip is learned from the same
-start.
+start. How it is taught is no part of this file: the caller hands in `teach`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from folai import checkpoints
+from folai.data.clips import Clip
+from folai.data.examples import Example, lesson_of, part_between, without_floor
 from folai.data.folds import Fold
-from folai.data.precompute import Clip
 from folai.evaluate.mapper.clips import (
     ClipScore,
     MapperReport,
@@ -26,10 +28,11 @@ from folai.evaluate.mapper.clips import (
 from folai.mapper.predict import predict_envelope
 from folai.models.rms_mapper import RMSMapper
 from folai.reporting import Progress
-from folai.train.adapt import lesson_of, part_between, taught
-from folai.train.mapper import without_floor
 
 LEAST = 4.0  # seconds that must be left to score
+
+Teach = Callable[[Sequence[RMSMapper], Sequence[Example]], list[RMSMapper]]
+"""(models, lessons) -> copies of the models that have learned the lessons."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,15 @@ def evaluate_adapted(
     seconds: float,
     progress: Progress | None = None,
     *,
+    teach: Teach,
     fold: Fold | None = None,
     cache: Path | None = None,
 ) -> AdaptedReport:
-    """Teach the first `seconds` of each clip, and score the rest; clips with less than LEAST
-    seconds of it are left out. Raises ValueError as `evaluate_mapper`."""
+    """Teach the first `seconds` of each clip with `teach` (`folai.train.adapt.taught`), and score
+    the rest; clips with less than LEAST seconds left to score are left out.
+
+    Raises ValueError as `evaluate_mapper`.
+    """
     if not seconds > 0:
         raise ValueError(f"adapt is {seconds:g} s; give the seconds to learn from, such as 10")
     models = checkpoints.load_mapper(weights)
@@ -77,7 +84,7 @@ def evaluate_adapted(
         if clip.pictures.duration < seconds + LEAST:
             unread[clip.name] = f"{clip.name}: lasts less than {seconds + LEAST:g} s"
             continue
-        learned = _taught_beginning(clip, offset, models, seconds)
+        learned = teach(models, [_beginning(clip, offset, seconds)])
         for scores, mappers in ((before, models), (after, learned)):
             envelope = predict_envelope([clip.pictures], mappers)
             scores.append(score_clip(clip, envelope, offset, since=seconds))
@@ -85,11 +92,8 @@ def evaluate_adapted(
     return AdaptedReport(seconds, *reports)
 
 
-def _taught_beginning(
-    clip: Clip, offset: float, models: list[RMSMapper], seconds: float
-) -> list[RMSMapper]:
-    """The models, having learned how the clip begins."""
+def _beginning(clip: Clip, offset: float, seconds: float) -> Example:
+    """How the clip begins, with its true envelope and onsets."""
     _, onsets, _ = true_onsets(clip, offset)
     pictures = part_between(clip.pictures, 0.0, seconds)
-    lesson = lesson_of(clip.name, pictures, without_floor(clip.rms), onsets + offset, offset)
-    return taught(models, [lesson])
+    return lesson_of(clip.name, pictures, without_floor(clip.rms), onsets + offset, offset)

@@ -2,7 +2,7 @@
 
 The truth is the RMS of the clip's sound, 16 kHz, peak 1, in centred windows of 32 ms. Both curves
 are read at 125 Hz on the picture's clock: the prediction at t, the truth at t + offset, where the
-offset (positive: the sound is late) is what `train.alignment` estimates from picture and sound
+offset (positive: the sound is late) is what `data.alignment` estimates from picture and sound
 alone, with no trained model in it; clips of other splits in the same folder help to tell what clips
 of one frame rate have in common. Only what has both picture and sound counts.
 
@@ -32,13 +32,14 @@ from numpy.typing import NDArray
 
 from folai import checkpoints
 from folai.data.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.data.dataset import EVERYWHERE
+from folai.data.clips import TRUTH_RATE, Clip, load_clips
+from folai.data.examples import EVERYWHERE
 from folai.data.folds import Fold
-from folai.data.precompute import TRUTH_RATE, Clip, Listing, list_clips, load_clips
+from folai.data.listing import Listing, list_clips
 from folai.envelope import Envelope
 from folai.envelope.rms import find_onsets
 from folai.mapper.predict import predict_envelope
-from folai.metrics.figures import (
+from folai.metrics import (
     RMS_RATE,
     envelope_correlation,
     l1_over_silence,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from folai import checkpoints, pipeline
 from folai.evaluate.mapper.clips import TOLERANCE
 from folai.mapper.predict import ONSET_GAP
-from folai.metrics.figures import harmonic_mean, match_onsets, median_onset_error
+from folai.metrics import harmonic_mean, match_onsets, median_onset_error
 from folai.render import Scene, random_scene, write_clip
 from folai.reporting import Progress, Steps, jsonable
 

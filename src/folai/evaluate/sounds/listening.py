@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.metrics.figures import bootstrap_interval, wilson_interval
+from folai.data.listing import VIDEO_SUFFIXES
+from folai.metrics import bootstrap_interval, wilson_interval
 
 if TYPE_CHECKING:
-    from folai.evaluate.sounds.folders import SoundReport
+    from folai.evaluate.sounds.system_scores import SoundReport
 
 Wav = NDArray[np.float32]
 
@@ -149,7 +150,6 @@ def sound_test(
     """A test of `count` clips of a comparison of systems, with their pictures if there are any."""
     from folai.evaluate.report.pictures import small_video
     from folai.evaluate.sounds.measure import WIDE
-    from folai.evaluate.sounds.pairs import VIDEOS
     from folai.evaluate.sounds.sections import piece_sounds, shown_pieces
 
     clips = []
@@ -157,7 +157,7 @@ def sound_test(
         pairs = report.systems[0].pairing.pairs
         (path,) = [pair.truth for pair in pairs if pair.name == piece.name]
         start = 0.0 if math.isnan(piece.start) else piece.start
-        shows = videos and path.suffix.lower() in VIDEOS
+        shows = videos and path.suffix.lower() in VIDEO_SUFFIXES
         video = small_video(path, start, piece.seconds) if shows else ""
         clips.append(Heard(piece.label, piece_sounds(report, piece), video))
     return make_test(clips, WIDE, kind=kind, seed=seed)

@@ -6,23 +6,19 @@ was done to them is counted. PyTorch is not needed here: many files are measured
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from folai import metrics
+from folai.data.cache import Arrays, cache_key, content_key, restore_arrays, store_arrays
 from folai.envelope import Envelope
-from folai.evaluate.sounds import embeddings
-from folai.evaluate.sounds.embeddings import describe
+from folai.evaluate.sounds.mel_blocks import describe
 from folai.evaluate.sounds.pairs import Pair
 from folai.media.audio import read_audio, resample, to_mono
-from folai.metrics import figures as metrics
-from folai.metrics import hits, loudness
 
 Wav = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -31,7 +27,12 @@ WIDE, NARROW = 44_100, metrics.SAMPLE_RATE  # Hz
 SILENT = 1e-5  # peak: 100 dB below full scale
 SHORTEST = 0.1  # seconds of a piece that says something
 NEAR, FAR = 0.05, 0.1  # seconds within which an onset is right
-_VERSION = 1  # raise when figures change for other reasons than the code read by `code_key`
+
+VERSION = 2
+"""Raise when the same two sounds would give other figures or vectors: when this file, `metrics`,
+`mel_blocks`, `envelope` or `media.audio` compute other numbers, or when a figure is added."""
+
+_PARAMETERS = (WIDE, NARROW, SILENT, SHORTEST, NEAR, FAR)
 
 
 @dataclass(frozen=True)
@@ -158,10 +159,10 @@ def score_piece(
     onsets = [Envelope.from_audio(wav, NARROW).onsets for wav in narrow]
     known_onsets = known if len(onsets[1]) else math.nan
     near, far = (metrics.onset_scores(onsets[0], onsets[1], window) for window in (NEAR, FAR))
-    confidence = hits.onset_confidence(narrow[0], NARROW, onsets[0])
-    events = hits.event_scores(onsets[0], confidence, onsets[1])
+    confidence = metrics.onset_confidence(narrow[0], NARROW, onsets[0])
+    events = metrics.event_scores(onsets[0], confidence, onsets[1])
     levels = [
-        loudness.loudness(wav, WIDE) + 20 * math.log10(s)
+        metrics.loudness(wav, WIDE) + 20 * math.log10(s)
         for wav, s in zip((made, true), scale, strict=True)
     ]
     error = levels[0] - levels[1]
@@ -202,56 +203,31 @@ def _is_silent(wav: Wav) -> bool:
 # What was measured before
 
 
-def content_key(path: Path) -> str:
-    """Names a file by what is in it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
-
-
-@functools.cache
-def code_key() -> str:
-    """Changes with the code that makes figures of sound."""
-    from folai.envelope import envelope, rms
-    from folai.media import audio
-
-    told = hashlib.sha256(str(_VERSION).encode())
-    for module in (metrics, hits, loudness, embeddings, envelope, rms, audio):
-        told.update(Path(str(module.__file__)).read_bytes())
-    told.update(Path(__file__).read_bytes())
-    return told.hexdigest()[:16]
-
-
 def _key(pair: Pair, options: MeasureOptions) -> str:
-    told = f"{content_key(pair.truth)} {content_key(pair.generated)} {options} {code_key()}"
-    return hashlib.sha256(told.encode()).hexdigest()[:24]
+    contents = (content_key(pair.truth), content_key(pair.generated))
+    return cache_key(VERSION, *_PARAMETERS, asdict(options), *contents)
 
 
 def _store(score: PairScore, path: Path) -> None:
-    from folai.writing import written_whole
-
     assert score.vectors is not None
     rows = [[value for key, value in asdict(p).items() if key != "name"] for p in score.pieces]
-    arrays: dict[str, Any] = {
+    arrays: Arrays = {
         "figures": np.array(rows),
         "made": score.vectors[0],
         "true": score.vectors[1],
         "notes": np.array(list(score.notes)),
         "amounts": np.array(list(score.notes.values())),
     }
-    with written_whole(path) as temporary:
-        np.savez(temporary, **arrays)
+    store_arrays(path, arrays)
 
 
 def _restore(path: Path, name: str) -> PairScore | None:
     """What was stored, under the name that the pair has now; None if nothing whole was."""
-    import zipfile
-
-    try:
-        with np.load(path) as data:
-            names = [f.name for f in fields(PieceScore) if f.name != "name"]
-            rows = [dict(zip(names, map(float, row), strict=True)) for row in data["figures"]]
-            pieces = [PieceScore(name, **row) for row in rows]
-            notes = dict(zip(map(str, data["notes"]), map(float, data["amounts"]), strict=True))
-            return PairScore(name, tuple(pieces), (data["made"], data["true"]), notes)
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+    data = restore_arrays(path)
+    if data is None:
         return None
+    names = [f.name for f in fields(PieceScore) if f.name != "name"]
+    rows = [dict(zip(names, map(float, row), strict=True)) for row in data["figures"]]
+    pieces = [PieceScore(name, **row) for row in rows]
+    notes = dict(zip(map(str, data["notes"]), map(float, data["amounts"]), strict=True))
+    return PairScore(name, tuple(pieces), (data["made"], data["true"]), notes)

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from folai.data.listing import VIDEO_SUFFIXES
+
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff")
-VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ def list_media(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in inside.parts)
-        if path.suffix.lower() not in SOUNDS + VIDEOS or hidden or not path.is_file():
+        if path.suffix.lower() not in SOUNDS + VIDEO_SUFFIXES or hidden or not path.is_file():
             continue
         name = inside.with_suffix("").as_posix()
         if name in found:
             raise ValueError(f"{folder}: both {found[name].name} and {path.name}; keep one of them")
         found[name] = path
     if not found:
-        kinds = ", ".join(SOUNDS + VIDEOS)
+        kinds = ", ".join(SOUNDS + VIDEO_SUFFIXES)
         raise ValueError(f"{folder}: no sound or video files; expected {kinds}")
     return found
 

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from folai import metrics
 from folai.evaluate.report import charts
 from folai.evaluate.report.sections import Chart, Gallery, Player, Section, Table, cells
-from folai.evaluate.sounds.folders import SILENCE, SoundReport, SystemScore, warnings
 from folai.evaluate.sounds.measure import WIDE, PieceScore, cut_pieces
 from folai.evaluate.sounds.pairs import Pair
 from folai.evaluate.sounds.sets import warnings_of
+from folai.evaluate.sounds.system_scores import SoundReport, SystemScore, warnings
 from folai.media.audio import peak_normalise, read_audio, resample, to_mono
-from folai.metrics import figures as metrics
 
+SILENCE = "(silence)"  # the row that an empty file would have
 MOST_ROWS = 400  # of clips in the page; report.json has all
 CHARTED = (
     ("correlation", "Envelope correlation at lag 0", ""),
@@ -37,6 +38,11 @@ def sound_sections(report: SoundReport, *, players: int = 0) -> list[Section]:
         about = "Files that had no partner, could not be read, or had to be changed first."
         sections.append(Section("notes", "Notes", about, (), told))
     return sections
+
+
+def report_text(report: SoundReport) -> str:
+    """The same in a terminal."""
+    return "\n\n".join(section.text() for section in sound_sections(report))
 
 
 def figures_table(report: SoundReport) -> Table:

@@ -6,26 +6,30 @@ those are few.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.evaluate.sounds.embeddings import Embedder
-from folai.evaluate.sounds.measure import WIDE, PairScore, content_key, cut_pieces
+from folai import metrics
+from folai.data.cache import Arrays, cache_key, cached_arrays, content_key
+from folai.evaluate.sounds.embedder import Embedder
+from folai.evaluate.sounds.measure import WIDE, PairScore, cut_pieces
 from folai.evaluate.sounds.pairs import Pair
 from folai.media.audio import read_audio, resample, to_mono
-from folai.metrics import figures as metrics
-from folai.writing import written_whole
 
 Floats = NDArray[np.float64]
 
 FEW = 200  # clips; below it a Frechet distance says more of their number than of their sound
 LEAST = 2  # clips that have a covariance
+
+VERSION = 2
+"""Raise when the same two sounds would give other vectors: when the code of an embedding, or
+`media.audio`, computes other numbers. Weights of the user's count by their files."""
 
 
 @dataclass(frozen=True)
@@ -154,22 +158,20 @@ def _embed_pair(
     embedder: Embedder, pair: Pair, piece: float | None, cache: Path | None
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """((vectors, classes) of what was made, the same of the truth), from `cache` if known."""
-    told = f"{content_key(pair.generated)} {content_key(pair.truth)} {piece} {embedder.key}"
-    stored = cache and cache / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}-vectors.npz"
-    if stored is not None and stored.is_file():
-        try:
-            with np.load(stored) as data:
-                return (data["made"], data["made_tags"]), (data["true"], data["true_tags"])
-        except (OSError, EOFError, KeyError, ValueError):
-            pass  # damaged: made anew
+    contents = (content_key(pair.generated), content_key(pair.truth))
+    stored = cache and cache / f"{cache_key(VERSION, *contents, piece, embedder.key)}-vectors.npz"
+    if stored is None:
+        data = _embed_arrays(embedder, pair, piece)
+    else:
+        data = cached_arrays(stored, partial(_embed_arrays, embedder, pair, piece))
+    return (data["made"], data["made_tags"]), (data["true"], data["true_tags"])
+
+
+def _embed_arrays(embedder: Embedder, pair: Pair, piece: float | None) -> Arrays:
     wavs = [resample(to_mono(wav), rate, WIDE)[0] for wav, rate in map(read_audio, pair.files)]
     cuts = cut_pieces(min(map(len, wavs)), piece)
     (made, true) = (_embed([wav[a:b] for a, b in cuts], embedder) for wav in wavs)
-    if stored is not None:
-        arrays = {"made": made[0], "made_tags": made[1], "true": true[0], "true_tags": true[1]}
-        with written_whole(stored) as temporary:
-            np.savez(temporary, **arrays)  # type: ignore[arg-type]
-    return made, true
+    return {"made": made[0], "made_tags": made[1], "true": true[0], "true_tags": true[1]}
 
 
 def _embed(parts: Sequence[NDArray[np.float32]], embedder: Embedder) -> tuple[Floats, Floats]:

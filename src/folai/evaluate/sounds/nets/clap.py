@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from folai.evaluate.sounds.embeddings import SAMPLE_RATE, Embedder
+from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.nets.frontend import windows
 from folai.media.audio import resample
+from folai.metrics.log_mel import SAMPLE_RATE
 
 SECONDS = 10.0  # of a window: a longer one would be cropped at random
 Floats = NDArray[np.float64]

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from folai.evaluate.sounds.embeddings import SAMPLE_RATE, Embedder
+from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.nets.frontend import fill, read_checkpoint, windows
 from folai.evaluate.sounds.nets.htsat import HTSAT, htsat_like
 from folai.evaluate.sounds.nets.panns import Cnn14, cnn14_like
+from folai.metrics.log_mel import SAMPLE_RATE
 
 BASE, PROJECTION = "audio_encoder.base.", "audio_encoder.projection."
 SECONDS = {"2023": 7.0, "2022": 5.0}  # of what each was trained on

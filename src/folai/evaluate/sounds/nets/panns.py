@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from folai.evaluate.sounds.embeddings import SAMPLE_RATE, Embedder
+from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.nets.frontend import (
     LogMel,
     Spectrogram,
@@ -25,6 +25,7 @@ from folai.evaluate.sounds.nets.frontend import (
     windows,
 )
 from folai.media.audio import resample
+from folai.metrics.log_mel import SAMPLE_RATE
 
 Floats = NDArray[np.float64]
 

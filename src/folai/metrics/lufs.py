@@ -1,4 +1,4 @@
-"""Loudness as broadcasters measure it: ITU-R BS.1770-4, numpy only. A part of `metrics`."""
+"""Loudness as broadcasters measure it: ITU-R BS.1770-4, numpy only."""
 
 from __future__ import annotations
 

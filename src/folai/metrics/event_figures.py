@@ -1,4 +1,4 @@
-"""Onsets as CondFoleyGen scores them, numpy only. A part of `metrics`."""
+"""Onsets as CondFoleyGen scores them: each with a confidence. Numpy only."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""Which clips a folder holds, of which split, and where their contacts are annotated.
+
+A folder of clips is any folder with video files in it. Where it has a `clips.csv` (columns `path`
+and `split`), that decides which clips belong to which split; where it has an `onsets.csv` (`path`,
+`time_seconds`), those annotations say where the contacts are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from folai.tables import read_table
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A clip in a folder, before it is read."""
+
+    path: Path
+    name: str  # its path inside the folder
+    annotated: NDArray[np.float64] | None  # contact times, seconds, sorted; None: not annotated
+
+
+def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
+    """The clips of `folder`, or of one split of it, in a fixed order.
+
+    Raises ValueError where the folder is missing, holds no clips, has no such split, or where its
+    tables lack a column or a value.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; give the folder that holds the clips")
+    onsets = _read_onsets(folder / "onsets.csv")
+    table = folder / "clips.csv"
+    if table.is_file():
+        rows = read_table(table, ("path", "split"))
+        splits = sorted({row["split"] for row in rows})
+        if split is not None and split not in splits:
+            raise ValueError(f"{table}: no split {split!r}; it has {', '.join(splits)}")
+        names = [row["path"] for row in rows if split in (None, row["split"])]
+    else:
+        files = (path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+        names = sorted(path.relative_to(folder).as_posix() for path in files)
+    if not names:
+        raise ValueError(f"{folder}: no video files; expected {', '.join(VIDEO_SUFFIXES)}")
+    return [Listing(folder / name, name, onsets.get(name)) for name in names]
+
+
+def _read_onsets(path: Path) -> dict[str, NDArray[np.float64]]:
+    if not path.is_file():
+        return {}
+    times: dict[str, list[float]] = {}
+    for row in read_table(path, ("path", "time_seconds")):
+        try:
+            times.setdefault(row["path"], []).append(float(row["time_seconds"]))
+        except ValueError:
+            fault = f"{path}: time_seconds is {row['time_seconds']!r} for {row['path']}"
+            raise ValueError(f"{fault}; give seconds") from None
+    return {name: np.sort(np.array(values)) for name, values in times.items()}
