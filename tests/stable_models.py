@@ -5,8 +5,8 @@ import torch
 from folai.models.oobleck import OobleckConfig
 from folai.models.seconds import SecondsConfig
 from folai.models.stable_dit import StableDiTConfig
-from folai.stable.config import StableConfig
-from folai.stable.files import StableBase
+from folai.stable.base_files import StableBase
+from folai.stable.model_config import StableConfig
 
 TINY = StableConfig(
     StableDiTConfig(

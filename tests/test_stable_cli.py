@@ -12,8 +12,8 @@ from folai.cli import main
 from folai.engines import sound_of_prompt, wanted_prompt
 from folai.media.audio import read_audio
 from folai.models.stable_control import StableControlConfig, StableControlNet
+from folai.stable.base_files import save_base
 from folai.stable.control_files import save_control
-from folai.stable.files import save_base
 from folai.stable.model import load_stable
 from folai.stable.play import StableSampling
 from stable_models import TINY, random_base, save_text_model

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save_file
 from folai.models.seconds import SecondsConfig
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable import hub, memory
-from folai.stable.config import StableConfig, from_diffusers, from_tools
+from folai.stable.base_files import StableBase, load_base, save_base
 from folai.stable.control_files import load_control, save_control
-from folai.stable.files import StableBase, load_base, save_base
-from folai.stable.layouts import control_entries, entries, written
 from folai.stable.lora_files import merge_lora, save_lora
-from folai.stable.tensors import TensorFile
+from folai.stable.model_config import StableConfig, from_diffusers, from_tools
+from folai.stable.tensor_files import TensorFile
+from folai.stable.tensor_names import control_entries, entries, written
 from stable_models import TINY, random_base
 
 SMALL = StableConfig(  # as Stable Audio Open Small differs from 1.0, tiny

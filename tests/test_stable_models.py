@@ -9,8 +9,8 @@ from folai.models.oobleck import OobleckConfig
 from folai.models.seconds import SecondsConfig
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.models.stable_dit import StableDiT, StableDiTConfig
-from folai.stable.config import StableConfig
-from folai.stable.files import StableBase, save_base
+from folai.stable.base_files import StableBase, save_base
+from folai.stable.model_config import StableConfig
 from stable_models import TINY, random_base
 
 CLOSE = 1e-5  # largest difference over the largest value

@@ -19,11 +19,11 @@ from folai.diffusion.sampling import (
     sample_pingpong,
 )
 from folai.models.stable_control import StableControlConfig, StableControlNet
-from folai.stable.control import NO_CONTROL, control_wave, encode_control
+from folai.stable.base_files import load_base, save_base
 from folai.stable.control_files import save_control
-from folai.stable.files import load_base, save_base
+from folai.stable.control_latents import NO_CONTROL, control_wave, encode_control
 from folai.stable.model import Run, StableAudio, load_stable
-from folai.stable.text import load_clap, load_t5
+from folai.stable.prompt_models import load_clap, load_t5
 from stable_models import TINY, random_base, save_clap, save_text_model
 
 RATE = 44100

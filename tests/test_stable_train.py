@@ -15,8 +15,8 @@ import torch
 from folai import Envelope
 from folai.data.stable_material import encode_material
 from folai.media.audio import write_wav
+from folai.stable.base_files import load_base, save_base
 from folai.stable.control_files import load_control
-from folai.stable.files import load_base, save_base
 from folai.stable.model import StableAudio, load_stable
 from folai.train.full_size import StableOptions, Trained, train_stable_control
 from stable_models import TINY, random_base, save_text_model

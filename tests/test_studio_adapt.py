@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from folai.envelope import Envelope
-from folai.studio.envelopes import from_json, to_json
+from folai.studio.project_envelopes import from_json, to_json
 from studio_clients import finish, opened
 
 

@@ -12,8 +12,8 @@ import soundfile
 from folai import Envelope, lay
 from folai.media.audio import read_audio
 from folai.preview.lay import lay_kit, make_kit
-from folai.studio.envelopes import to_json
-from folai.studio.sounds import wav_bytes
+from folai.studio.project_envelopes import to_json
+from folai.studio.project_sounds import wav_bytes
 from studio_clients import finish
 
 RATE = 44100

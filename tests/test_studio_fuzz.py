@@ -14,8 +14,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from folai import Envelope
-from folai.studio.envelopes import to_json
 from folai.studio.guard import allowed_hosts
+from folai.studio.project_envelopes import to_json
 from folai.studio.server import make_app
 from studio_clients import SESSION, finish
 

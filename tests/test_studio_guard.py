@@ -165,13 +165,13 @@ def test_a_decoder_is_bounded(tmp_path):
 
 
 def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
-    from folai.studio import children
+    from folai.studio import media_client
     from folai.studio.failures import Cancelled, Overloaded
 
     hang = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(children, "child_command", lambda *_: hang)
+    monkeypatch.setattr(media_client, "child_command", lambda *_: hang)
     names = {tmp_path / "a.mp4": "a.mp4"}
     with pytest.raises(Overloaded, match=r"a\.mp4: could not be worked on in the time"):
-        children.run_child("probe", {}, names=names, patience=0.2)
+        media_client.run_child("probe", {}, names=names, patience=0.2)
     with pytest.raises(Cancelled):
-        children.run_child("probe", {}, names=names, patience=60, cancelled=lambda: True)
+        media_client.run_child("probe", {}, names=names, patience=60, cancelled=lambda: True)

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from folai.studio import children
+from folai.studio import media_client
 from folai.studio.failures import Missing, Overloaded
-from folai.studio.generator import Generator
 from folai.studio.jobs import QUEUES, Jobs
+from folai.studio.sound_client import Generator
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_job_that_waits_is_cancelled_and_the_next_is_done(jobs):
 
 def child_that_says(monkeypatch, text):
     code = f"print({text!r}, flush=True); import time; time.sleep(30)"
-    monkeypatch.setattr(children, "child_command", lambda *given: [sys.executable, "-c", code])
+    monkeypatch.setattr(media_client, "child_command", lambda *given: [sys.executable, "-c", code])
 
 
 @pytest.mark.parametrize("said", ['{"progress": 0.5}', '{"progress": null}', '{"progress": []}'])
@@ -102,7 +102,7 @@ def test_progress_that_fails_ends_the_child_at_once(monkeypatch, said):
     child_that_says(monkeypatch, said)
     began = time.monotonic()
     with pytest.raises((RuntimeError, TypeError)):
-        children.run_child("x", {}, names={}, patience=20.0, progress=fail(RuntimeError("no")))
+        media_client.run_child("x", {}, names={}, patience=20.0, progress=fail(RuntimeError("no")))
     assert time.monotonic() - began < 10
 
 

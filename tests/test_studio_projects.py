@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from folai import Envelope
-from folai.studio import envelopes, project
+from folai.studio import project, project_envelopes
 from folai.studio.failures import Conflict, Missing
 from folai.studio.project import Project
 from folai.studio.store import Store
@@ -102,7 +102,7 @@ def test_a_full_disk_changes_nothing_and_is_told(tmp_path, monkeypatch):
         def full(*_):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(envelopes.os, "fsync", full)
+        monkeypatch.setattr(project_envelopes.os, "fsync", full)
         body = {"revision": 0, "tab": "tab", "edit": {**edit, "view": {"zoom": 2}}}
         refused = client.put("/api/projects/one/edit", json=body)
         assert refused.status_code == 507 and "free some space" in refused.json()["error"]

@@ -24,8 +24,8 @@ from folai.diffusion.conditioning import LEVEL
 from folai.envelope import Envelope
 from folai.envelope.rms import FRAME_RATE, centred_rms
 from folai.media.audio import resample
-from folai.stable.control import Codec, encode, encode_control
-from folai.stable.text import Clap
+from folai.stable.control_latents import Codec, encode, encode_control
+from folai.stable.prompt_models import Clap
 from folai.writing import written_whole
 
 LONGEST_PAUSE = 0.8  # seconds between short recordings

@@ -18,9 +18,9 @@ from typing import Any
 from folai.checkpoints import load_weights, save_weights
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.models.stable_dit import StableDiTConfig
-from folai.stable.config import StableConfig
-from folai.stable.layouts import check, control_entries, joined
-from folai.stable.tensors import TensorFile, open_tensors
+from folai.stable.model_config import StableConfig
+from folai.stable.tensor_files import TensorFile, open_tensors
+from folai.stable.tensor_names import check, control_entries, joined
 
 PROMPTS = ("audio", "text")  # conditioners that hold a layer for CLAP's embedding
 UNUSED = "transformer.project_out.weight"  # copied from the base with the rest, and never asked

@@ -39,14 +39,14 @@ from folai.media.audio import fit_length
 from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
-from folai.stable.config import StableConfig
-from folai.stable.control import Codec, encode, encode_control
+from folai.stable.base_files import load_base
 from folai.stable.control_files import load_control
-from folai.stable.files import load_base
+from folai.stable.control_latents import Codec, encode, encode_control
 from folai.stable.hub import find_model
 from folai.stable.lora_files import merge_lora
+from folai.stable.model_config import StableConfig
 from folai.stable.precision import check_dtype
-from folai.stable.text import T5, Clap, load_clap, load_t5
+from folai.stable.prompt_models import T5, Clap, load_clap, load_t5
 
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
 OVERLAP = 2.0  # seconds that neighbouring windows share

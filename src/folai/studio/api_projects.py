@@ -9,7 +9,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from folai.studio import envelopes
+from folai.studio import project_envelopes
 from folai.studio.endpoints import BadRequest, Call, Endpoint, Reply, read_body
 from folai.studio.failures import Missing, Overloaded
 from folai.studio.project import Project, new_id
@@ -256,13 +256,15 @@ class ProjectsApi:
 
     def curve(self, call: Call) -> Reply:
         envelope = self._project(call).envelope(call.path["envelope"])
-        return JSONResponse(envelopes.to_json(envelope), headers=FOREVER)
+        return JSONResponse(project_envelopes.to_json(envelope), headers=FOREVER)
 
     def add_curve(self, call: Call) -> Reply:
         project, body = self._project(call), call.body
         base = project.envelope(body["base"]) if "base" in body else None
-        envelope = envelopes.from_json(body, base=base)
-        return {"envelope": project.add_envelope(envelopes.fitted(envelope, project.duration))}
+        envelope = project_envelopes.from_json(body, base=base)
+        return {
+            "envelope": project.add_envelope(project_envelopes.fitted(envelope, project.duration))
+        }
 
     async def import_curve(self, call: Call) -> Reply:
         project = await run_in_threadpool(self._project, call)
@@ -273,7 +275,7 @@ class ProjectsApi:
             envelope = await self.studio.one_of_few(self.studio.read_curve, project, upload, name)
         finally:
             upload.unlink(missing_ok=True)
-        if envelope.values.max() > envelopes.LOUDEST:
+        if envelope.values.max() > project_envelopes.LOUDEST:
             raise ValueError(f"{name}: reaches {envelope.values.max():g}: scale it to RMS below 1")
         return {"envelope": await run_in_threadpool(project.add_envelope, envelope)}
 
@@ -286,7 +288,7 @@ class ProjectsApi:
             grids["frames"] = self.studio.frame_times(project)
         if "onsets" in asked:
             grids["onsets"] = self.studio.envelope(project, None).onsets
-        edited = envelopes.edited(envelope, call.body["edits"], grids, project.duration)
+        edited = project_envelopes.edited(envelope, call.body["edits"], grids, project.duration)
         return {"envelope": project.add_envelope(edited)}
 
     # Pictures

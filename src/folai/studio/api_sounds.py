@@ -16,6 +16,7 @@ from folai.studio.exporting import export, find_export, mix_of
 from folai.studio.failures import Missing
 from folai.studio.generation import Previewer, check_sound, generate
 from folai.studio.project import Project, new_id
+from folai.studio.project_sounds import Sound, SoundFile, peaks, spectrogram, wav_bytes
 from folai.studio.schema import Schema, a_list, an_object, integer, number, text
 from folai.studio.shapes import (
     EXPORT,
@@ -25,7 +26,6 @@ from folai.studio.shapes import (
     REFERENCE,
     SOUND,
 )
-from folai.studio.sounds import Sound, SoundFile, peaks, spectrogram, wav_bytes
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
 from folai.studio.uploads import receive_file

@@ -10,12 +10,12 @@ from typing import Any
 
 from folai.envelope import Envelope
 from folai.media.mux import finished_name
-from folai.studio.broadcast import timecode_seconds, write_broadcast_wave
-from folai.studio.children import run_child
+from folai.studio.broadcast_wave import timecode_seconds, write_broadcast_wave
 from folai.studio.jobs import Job
+from folai.studio.media_client import run_child
 from folai.studio.midi import midi_file
 from folai.studio.project import Project
-from folai.studio.sounds import Mix, Resampled, Sound, SoundFile, chosen_take, heard_takes
+from folai.studio.project_sounds import Mix, Resampled, Sound, SoundFile, chosen_take, heard_takes
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
 from folai.studio.timeline import Stem, timeline_json

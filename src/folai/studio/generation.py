@@ -15,11 +15,11 @@ from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import fit_length, read_audio
 from folai.preview.lay import Kit, lay_kit, make_kit
 from folai.preview.materials import DEFAULT_SOUND
-from folai.studio import envelopes
+from folai.studio import project_envelopes
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
-from folai.studio.sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
+from folai.studio.project_sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
 from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
@@ -60,7 +60,7 @@ class Previewer:
         if given.get("part"):
             if not isinstance(given.get("envelope"), dict):
                 raise ValueError("part needs an Envelope: send the part itself")
-            part = envelopes.from_json(given["envelope"])
+            part = project_envelopes.from_json(given["envelope"])
             if abs(part.duration - (end - start)) > 2 / part.frame_rate:
                 raise ValueError(f"the part lasts {part.duration:g} s, not {end - start:g}")
             return start, end, part
@@ -176,7 +176,7 @@ def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
         try:
             if not asked.values.any():
                 raise ValueError("the envelope is silent here: draw what is to sound")
-            envelopes.write_npz(held, asked)
+            project_envelopes.write_npz(held, asked)
             studio.generator.make(
                 job.id,
                 envelope=held,

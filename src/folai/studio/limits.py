@@ -15,7 +15,7 @@ def restrict(*, memory: int, seconds: int | None = None, file_size: int | None =
     """Bound this process: bytes of memory, seconds of computing, bytes of a file it writes.
 
     It ends with the process that started it. Where the system knows no such limits (Windows), the
-    time limits of `children.py` remain.
+    time limits of `media_client.py` remain.
     """
     try:
         import resource

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from folai.envelope import Envelope
-from folai.studio.envelopes import envelope_id, read_npz, write_durably, write_npz
 from folai.studio.failures import Conflict, Missing
+from folai.studio.project_envelopes import envelope_id, read_npz, write_durably, write_npz
 from folai.studio.schema import check
 from folai.studio.shapes import EDIT, made_edit
 

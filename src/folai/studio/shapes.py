@@ -7,7 +7,7 @@ from typing import Any
 
 from folai.engines import ENGINES, Sampling
 from folai.preview.materials import MATERIALS
-from folai.studio.envelopes import EDITS
+from folai.studio.project_envelopes import EDITS
 from folai.studio.schema import (
     BOOLEAN,
     Schema,

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from folai.studio.children import run_child
 from folai.studio.failures import Missing
+from folai.studio.media_client import run_child
 from folai.studio.project import Project, new_id, read_document
 from folai.writing import one_line
 

@@ -15,16 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from folai import __version__
 from folai.envelope import FRAME_RATE, Envelope
 from folai.pipeline import GenerateOptions
-from folai.studio import envelopes
-from folai.studio.children import run_child
-from folai.studio.decoder import Decoders
-from folai.studio.events import Events
+from folai.studio import project_envelopes
 from folai.studio.failures import Overloaded
-from folai.studio.generator import Generator
 from folai.studio.jobs import Job, Jobs
+from folai.studio.media_client import run_child
+from folai.studio.page_events import Events
+from folai.studio.picture_client import Decoders
 from folai.studio.project import Project, new_id
+from folai.studio.project_sounds import SoundFile
 from folai.studio.shapes import MOST_LAYERS, MOST_TAKES
-from folai.studio.sounds import SoundFile
+from folai.studio.sound_client import Generator
 from folai.studio.store import Store, safe_suffix
 
 SAMPLE_RATE = 44100  # Hz, of takes and references
@@ -147,7 +147,7 @@ class Studio:
     def envelope(self, project: Project, given: str | dict[str, Any] | None) -> Envelope:
         """By its id, as it is, or the prediction. Raises ValueError, Missing."""
         if isinstance(given, dict):
-            return envelopes.fitted(envelopes.from_json(given), project.duration)
+            return project_envelopes.fitted(project_envelopes.from_json(given), project.duration)
         name = given if given is not None else project["prediction"]
         if name is None:
             raise ValueError("the prediction is not there yet: wait for it, or draw an envelope")
@@ -179,7 +179,7 @@ class Studio:
             taught = project.media / f".{job.id}.taught.npz"
             out, weights = (project.media / f".{job.id}.{kind}" for kind in ("npz", "safetensors"))
             try:
-                envelopes.write_npz(taught, envelope)
+                project_envelopes.write_npz(taught, envelope)
                 more = {"taught": str(taught), "weights": str(weights), "start": start, "end": end}
                 self._watch(job, project, "adapt", out, more)
                 self._keep_prediction(project, out)
@@ -190,7 +190,7 @@ class Studio:
         return self.jobs.add("adapt", project.id, work)
 
     def _keep_prediction(self, project: Project, found: Path) -> None:
-        envelope = envelopes.fitted(envelopes.read_npz(found), project.duration)
+        envelope = project_envelopes.fitted(project_envelopes.read_npz(found), project.duration)
         name = project.add_envelope(envelope)
         with project.change() as document:
             document["prediction"] = name
@@ -264,7 +264,7 @@ class Studio:
                 patience=60.0,
                 file_size=1 << 28,
             )
-            envelope = envelopes.read_npz(out)
+            envelope = project_envelopes.read_npz(out)
         finally:
             path.unlink(missing_ok=True)
             out.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ from folai.stable.control_files import save_control
 from folai.stable.hub import find_model
 from folai.stable.lora_files import save_lora
 from folai.stable.model import StableAudio, load_stable
-from folai.stable.text import load_clap
+from folai.stable.prompt_models import load_clap
 from folai.writing import written_whole
 
 

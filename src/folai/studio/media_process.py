@@ -1,7 +1,7 @@
-"""A process of its own for whatever takes a media file apart: `python -m folai.studio.child WHAT`.
+"""The process that reads media files: `python -m folai.studio.media_process COMMAND JSON`.
 
-Its one argument is JSON. It says on standard output, one JSON object a line, `{"progress": 0.5}`,
-and at the end `{"result": ...}` or `{"error": "..."}`. See `children.py` for the other side.
+JSON holds the arguments. It writes JSON to standard output, one object a line: `{"progress": 0.5}`,
+and at the end `{"result": ...}` or `{"error": "..."}`. See `media_client.py` for the other side.
 """
 
 from __future__ import annotations
@@ -177,9 +177,9 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
 
 
 def read_curve(path: str, out: str) -> None:
-    """An envelope from a .json, .csv or sound file, saved as `envelopes.py` does."""
+    """An envelope from a .json, .csv or sound file, saved as `project_envelopes.py` does."""
     from folai.envelope import Envelope
-    from folai.studio.envelopes import write_npz
+    from folai.studio.project_envelopes import write_npz
 
     if Path(path).suffix not in (".json", ".csv"):
         check_format(path)
@@ -188,7 +188,7 @@ def read_curve(path: str, out: str) -> None:
 
 def predict(path: str, out: str) -> None:
     from folai.pipeline import predict_envelope
-    from folai.studio.envelopes import write_npz
+    from folai.studio.project_envelopes import write_npz
 
     write_npz(Path(out), predict_envelope(path, progress=_seldom()))
 
@@ -196,7 +196,7 @@ def predict(path: str, out: str) -> None:
 def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:
     """Predict again, having learned a part of the envelope `taught`, which is left as it is."""
     from folai.pipeline import predict_envelope
-    from folai.studio.envelopes import read_npz, write_npz
+    from folai.studio.project_envelopes import read_npz, write_npz
     from folai.train.adapt import adapt_mapper
 
     envelope, told = read_npz(Path(taught)), _seldom()
@@ -237,7 +237,7 @@ def check_finished(path: str, out: str) -> None:
 
 
 def show_pictures(path: str, start: float) -> None:
-    from folai.studio.pictures import serve_pictures
+    from folai.studio.picture_process import serve_pictures
 
     serve_pictures(path, start)
 
@@ -273,7 +273,7 @@ LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),
     "sound": (2048, 120),
     "curve": (2048, 60),
-    "predict": (4096, None),  # as long as it goes on, see `children.py`
+    "predict": (4096, None),  # as long as it goes on, see `media_client.py`
     "adapt": (6144, None),
     "proxy": (3072, None),
     "finish": (6144, None),

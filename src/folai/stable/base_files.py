@@ -16,10 +16,16 @@ from torch import Tensor, nn
 from folai.models.oobleck import Oobleck
 from folai.models.seconds import Seconds
 from folai.models.stable_dit import StableDiT
-from folai.stable.config import StableConfig, from_diffusers, from_tools, to_diffusers, to_tools
-from folai.stable.layouts import Layout, Shape, check, entries, joined, written
 from folai.stable.memory import require_memory
-from folai.stable.tensors import TensorFile, open_tensors
+from folai.stable.model_config import (
+    StableConfig,
+    from_diffusers,
+    from_tools,
+    to_diffusers,
+    to_tools,
+)
+from folai.stable.tensor_files import TensorFile, open_tensors
+from folai.stable.tensor_names import Layout, Shape, check, entries, joined, written
 from folai.writing import written_whole
 
 PARTS = ("transformer", "vae", "projection_model")  # folders of diffusers that hold weights

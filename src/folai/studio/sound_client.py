@@ -1,4 +1,4 @@
-"""The server's side of `engine.py`: one process, begun again if it ends."""
+"""The server's side of `sound_process.py`: one process, begun again if it ends."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Generator:
                 return
             self.state = "loading"
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "folai.studio.engine"],
+                [sys.executable, "-m", "folai.studio.sound_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

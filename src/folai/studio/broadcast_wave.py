@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from folai.studio.sounds import Sound, Wav, blocks, peak
+from folai.studio.project_sounds import Sound, Wav, blocks, peak
 from folai.writing import written_whole
 
 LONGEST = (1 << 32) - (1 << 20)  # bytes that a WAV file can say it has

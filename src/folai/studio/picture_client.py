@@ -1,4 +1,4 @@
-"""The server's side of `pictures.py`: one process a clip, started when pictures are asked for."""
+"""The server's side of `picture_process.py`: one process a clip, started at its first picture."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from folai.studio.children import child_command
 from folai.studio.failures import Overloaded
+from folai.studio.media_client import child_command
 
 PATIENCE = 20.0  # seconds for one answer
 MOST = 3  # processes at once; the one that was asked longest ago ends

@@ -1,4 +1,4 @@
-"""Starts the processes that take media files apart (`child.py`), and ends those that hang."""
+"""Starts the processes that read media files (`media_process.py`) and ends those that hang."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN_MOST = 64 << 30  # bytes of a file, where nothing else is said
 
 
 def child_command(what: str, given: dict[str, Any]) -> list[str]:
-    return [sys.executable, "-m", "folai.studio.child", what, json.dumps(given)]
+    return [sys.executable, "-m", "folai.studio.media_process", what, json.dumps(given)]
 
 
 def run_child(
@@ -32,7 +32,7 @@ def run_child(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Any, list[str]]:
-    """(result, warnings) of a command of `child.py`.
+    """(result, warnings) of a command of `media_process.py`.
 
     names: what files are called in messages. patience: seconds without a sign of life before it is
     ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long or

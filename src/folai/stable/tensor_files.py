@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from folai.stable.layouts import Shape
+from folai.stable.tensor_names import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor

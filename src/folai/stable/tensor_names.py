@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from folai.models.stable_control import StableControlConfig
-from folai.stable.config import StableConfig
+from folai.stable.model_config import StableConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

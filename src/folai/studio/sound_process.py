@@ -1,7 +1,7 @@
 """The process that makes sound: PyTorch and its models stay there, the server stays light.
 
-`python -m folai.studio.engine` reads a line of JSON for each order and says how far it is, one
-object a line. It calls `folai.pipeline` like any user. See `generator.py` for the other side.
+`python -m folai.studio.sound_process` reads orders, one line of JSON each, and writes its progress,
+one object a line. It calls `folai.pipeline` as any user does. `sound_client.py` is the other side.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _make(
     """Writes the takes as the WAV files of the order's `out`: (number, facts) of each in turn."""
     from folai.media.audio import read_audio, write_wav
     from folai.pipeline import GenerateOptions, play_envelope
-    from folai.studio.envelopes import read_npz
+    from folai.studio.project_envelopes import read_npz
 
     progress(0.0)
     envelope = read_npz(Path(order["envelope"]))
