@@ -4,6 +4,8 @@
 # make check                               the figures against librosa and others, which are large
 # make test-browser                        the studio's page in Chromium, which must be installed
 # make screenshots                         the README's pictures of it
+# make docs                                the documentation as a site, in build/site
+# make wheel                               dist/, tried in a new environment without the checkout
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +14,7 @@ OUT ?= demo
 # Tests and the demo are small: waiting threads would only take the cores from one another.
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test test-browser screenshots lint check clean
+.PHONY: demo test test-browser screenshots docs wheel lint check clean
 
 demo: .venv/installed
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
@@ -48,7 +50,26 @@ lint: .venv/installed
 	$(BIN)/python -m pip install --quiet -e '.[browser]'
 	touch $@
 
+# Strictly: a link that leads nowhere is an error.
+docs: .venv/docs
+	$(BIN)/python docs/site.py build/pages
+	$(BIN)/zensical build --clean --strict
+
+# The new environment has what the wheel asks for and nothing else.
+wheel: .venv/installed
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(PYTHON) -m venv build/new
+	build/new/bin/python -m pip install --quiet torch==2.13.0
+	build/new/bin/python -m pip install --quiet dist/*.whl
+	mkdir build/empty
+	cd build/empty && ../new/bin/python -I ../../.ci/check_installed.py ../..
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	touch $@
+
 # What was made on the way; .venv and the finished videos stay.
 clean:
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests -name __pycache__ -exec rm -rf {} +

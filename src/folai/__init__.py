@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from folai.preview.lay import lay
     from folai.train.adapt import adapt_mapper
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Envelope",
