@@ -10,8 +10,9 @@ import torch
 from folai import Envelope, GenerateOptions, generate
 from folai.cli import main
 from folai.diffusion.foley import FoleyConfig, save_base, save_control
+from folai.diffusion.naming import prompt_of_sound
 from folai.diffusion.vocabulary import ALL, find_words
-from folai.engines import choose_engine, prompt_of_sound
+from folai.engines import choose_engine
 from folai.media.audio import read_audio, write_wav
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
@@ -43,20 +44,22 @@ def envelope():
 
 def test_the_trained_engine_gives_each_take_a_file(clip, hit, envelope, weights, tmp_path):
     options = {"envelope": envelope, "reference": hit, "foley_weights": weights, "num_steps": 1}
-    result = generate(clip, tmp_path / "out.wav", GenerateOptions(**options, seed=2, variations=2))
+    result = generate(
+        clip, tmp_path / "out.wav", GenerateOptions.of(**options, seed=2, variations=2)
+    )
     assert result.engine == "diffusion"
     assert [path.name for path in result.paths] == ["out.wav", "out.take2.wav"]
     assert result.path == result.paths[0] and result.wav is result.takes[0]
     wav, rate = read_audio(result.paths[1])
     assert rate == RATE and np.allclose(wav, result.takes[1], atol=1e-6)
-    other = generate(clip, options=GenerateOptions(**options, seed=3))
+    other = generate(clip, options=GenerateOptions.of(**options, seed=3))
     assert np.array_equal(other.wav, result.takes[1])
     assert other.wav.shape == (1, round(2.5 * RATE))
 
 
 def test_another_rate_and_more_channels(clip, envelope, weights):
     reference = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 48000)).astype(np.float32)
-    options = GenerateOptions(
+    options = GenerateOptions.of(
         reference=reference,
         sample_rate=48000,
         envelope=envelope,
@@ -118,4 +121,4 @@ def test_every_built_in_sound_can_be_asked_of_the_model():
 )
 def test_options_that_cannot_be_meant(wrong, message):
     with pytest.raises(ValueError, match=message):
-        GenerateOptions(**wrong)
+        GenerateOptions.of(**wrong)

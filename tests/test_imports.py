@@ -19,7 +19,7 @@ HEAVY = {"torch", "scipy", "matplotlib", "tqdm"}
         "from folai.cli import main; main(['train', 'mapper', '--help'])",
         "from folai.cli import main; main(['evaluate', 'foley', '--help'])",
         "from folai.cli import main; main(['generate', 'missing.mp4', '-o', 'out.mp4'])",
-        "import folai.pipeline, folai.demo, folai.render, folai.stable.play",
+        "import folai.pipeline, folai.demo, folai.render, folai.engines.stable_audio_open",
     ],
 )
 def test_nothing_heavy_is_imported(code):

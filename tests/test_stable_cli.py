@@ -9,13 +9,12 @@ import torch
 
 from folai import Envelope, GenerateOptions, generate
 from folai.cli import main
-from folai.engines import sound_of_prompt, wanted_prompt
+from folai.diffusion.naming import prompt_or_default, sound_of_prompt
 from folai.media.audio import read_audio
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.base_files import save_base
 from folai.stable.control_files import save_control
-from folai.stable.model import load_stable
-from folai.stable.play import StableSampling
+from folai.stable.options import StableAudioOpenOptions
 from stable_models import TINY, random_base, save_text_model
 
 RATE = 44100
@@ -63,45 +62,58 @@ def test_generate_by_a_reference(model, clip, env, hit, tmp_path, capsys):
 
 
 def test_with_a_controlnet_the_preview_is_not_asked(model, clip, env, monkeypatch):
-    monkeypatch.setattr("folai.engines.lay", lambda *a, **k: pytest.fail("was asked"))
+    monkeypatch.setattr("folai.preview.lay.lay_kit", lambda *a, **k: pytest.fail("was asked"))
     given = {"envelope": env, "model": model, "prompt": "rain", "num_steps": 1}
-    result = generate(clip, options=GenerateOptions(**given, control=model / "control.safetensors"))
+    result = generate(
+        clip, options=GenerateOptions.of(**given, control=model / "control.safetensors")
+    )
     assert result.wav.shape == (2, round(2.5 * RATE)) and np.isfinite(result.wav).all()
 
 
-def test_what_suits_a_model(model):
-    stable = load_stable(model)
-    stock = StableSampling(prompt="rain").settled(stable, told=True)
-    assert (stock["num_steps"], stock["cfg_scale"], stock["init_strength"]) == (100, 7.0, 0.5)
-    steered = load_stable(model, control=model / "control.safetensors")
-    paper = StableSampling().settled(steered, told=True)
-    assert (paper["num_steps"], paper["cfg_scale"], paper["init_strength"]) == (150, 2.0, 1.0)
-    assert StableSampling().settled(stable, told=False)["cfg_scale"] == 1.0
-    asked = StableSampling(num_steps=9, cfg_scale=3.0, init_strength=0.2).settled(steered, True)
-    assert (asked["num_steps"], asked["cfg_scale"], asked["init_strength"]) == (9, 3.0, 0.2)
+def test_what_suits_a_model():
+    def settled(options=StableAudioOpenOptions(), **model):
+        sampling = options.sampling(**{"distilled": False, "described": True, **model})
+        return sampling["num_steps"], sampling["cfg_scale"], sampling["init_strength"]
+
+    assert settled(steered=False) == (100, 7.0, 0.5)
+    assert settled(steered=True) == (150, 2.0, 1.0)
+    assert settled(steered=True, unheard=True) == (150, 2.0, 0.5)
+    assert settled(steered=False, distilled=True) == (8, 1.0, 0.5)
+    assert settled(steered=False, described=False)[1] == 1.0
+    own = StableAudioOpenOptions(num_steps=9, cfg_scale=3.0, init_strength=0.2)
+    assert settled(own, steered=True) == (9, 3.0, 0.2)
 
 
 def test_which_sound_is_laid_for_a_prompt():
     assert sound_of_prompt("footsteps on gravel") == "footstep"
     assert sound_of_prompt("hitting a metal rail") == "metal"
     assert sound_of_prompt("whales singing") == sound_of_prompt(None) == "wood"
-    assert wanted_prompt(None, None, "glass") == "hit glass"
-    assert wanted_prompt(None, "hit.wav", None) is None
+    assert prompt_or_default(None, None, "glass") == "hit glass"
+    assert prompt_or_default(None, "hit.wav", None) is None
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "x", "engine": "preview"}, "both model x and engine preview"),
-        ({"model": "x", "foley_weights": "y"}, "both model x and foley_weights"),
-        ({"control": "x"}, "control is of a model at full size"),
-        ({"model": "small", "dtype": "float16"}, "dtype is of a model at full size"),
+        (
+            {"model": "x", "engine": "preview"},
+            "preview engine takes no model; use the engine stable",
+        ),
+        (
+            {"model": "x", "foley_weights": "y"},
+            "takes no foley_weights; use the engine diff",
+        ),
+        ({"control": "x"}, "takes no control; use the engine stable"),
+        (
+            {"model": "small", "dtype": "float16"},
+            "takes no dtype; use the engine stable",
+        ),
         ({"init_strength": 1.5}, "init_strength is 1.5; give 0 to 1"),
     ],
 )
 def test_options_that_cannot_be_meant(options, message):
     with pytest.raises(ValueError, match=message):
-        GenerateOptions(**options)
+        GenerateOptions.of(**options)
 
 
 def test_a_model_that_is_not_here(clip, env, monkeypatch, capsys):

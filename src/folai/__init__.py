@@ -11,18 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from folai.diffusion.options import DiffusionOptions
+    from folai.engines.preview import PreviewOptions
     from folai.envelope import Envelope
     from folai.envelope.plot import plot_envelope
     from folai.pipeline import FoleyResult, GenerateOptions, generate, predict_envelope
     from folai.preview.lay import lay
+    from folai.stable.options import StableAudioOpenOptions
     from folai.train.adapt import adapt_mapper
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "DiffusionOptions",
     "Envelope",
     "FoleyResult",
     "GenerateOptions",
+    "PreviewOptions",
+    "StableAudioOpenOptions",
     "__version__",
     "adapt_mapper",
     "generate",
@@ -32,9 +38,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DiffusionOptions": "folai.diffusion.options",
     "Envelope": "folai.envelope",
     "FoleyResult": "folai.pipeline",
     "GenerateOptions": "folai.pipeline",
+    "PreviewOptions": "folai.engines.preview",
+    "StableAudioOpenOptions": "folai.stable.options",
     "adapt_mapper": "folai.train.adapt",
     "generate": "folai.pipeline",
     "lay": "folai.preview.lay",

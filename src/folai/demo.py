@@ -19,7 +19,8 @@ from folai.media.audio import read_audio
 from folai.media.clip import iter_frames, probe
 from folai.media.mux import finished_name
 from folai.metrics import onset_distances
-from folai.pipeline import FoleyResult, GenerateOptions, Progress, generate, read_reference
+from folai.pipeline import FoleyResult, GenerateOptions, generate, read_reference
+from folai.progress import Progress
 from folai.render import demo_scene, write_clip
 from folai.writing import make_folder
 

@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,90 +18,91 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.engines import (
-    Sampling,
-    check_engine,
+    EngineOptions,
+    Request,
+    check_description,
     choose_engine,
-    play_diffusion,
-    play_preview,
-    wanted_prompt,
+    get_engine,
+    split_options,
 )
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.audio import fit_length, peak_normalise, read_audio, to_mono
-from folai.media.clip import Frame, iter_frames, probe
+from folai.media.clip import Frame, VideoInfo, iter_frames, probe
 from folai.media.files import open_media
-from folai.media.mux import check_output, mux
-from folai.preview.events import cut_events
+from folai.media.mux import check_codec, check_output, mux
+from folai.options import check_number
+from folai.preview.events import check_reference
+from folai.progress import Progress, Stages
 from folai.writing import check_writable
-
-Progress = Callable[[float], None]  # is told what share of the clip has been seen, 0 to 1
 
 
 @dataclass(frozen=True, eq=False)
 class GenerateOptions:
-    """How a clip gets its sound. Raises ValueError for what cannot be meant."""
+    """How a clip gets its sound. Raises ValueError for an invalid combination.
+
+        GenerateOptions(reference="hit.wav")
+        GenerateOptions(prompt="footsteps on gravel", engine=DiffusionOptions(cfg_scale=3.0))
+        GenerateOptions.of(prompt="footsteps on gravel", cfg_scale=3.0)      # the same
+
+    engine: a name of `folai.engines`, or the options of one; None: the trained model, but for a
+    built-in sound alone the preview.
+    """
 
     reference: str | Path | NDArray[Any] | None = None  # a file, or [T] or [C, T] at sample_rate
-    prompt: str | None = None  # in words of `folai.diffusion.vocabulary`, alone or beside a sound
+    prompt: str | None = None  # alone, or beside a reference
     negative_prompt: str | None = None  # what the sound must not be like
     sound: str | None = None  # a built-in material, where there is neither
-    engine: str | None = None  # "diffusion" or "preview"; None: see `folai.engines.choose_engine`
+    engine: str | EngineOptions | None = None
     envelope: Envelope | str | Path | None = None  # an edited one, instead of predicting it
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
     seed: int = 0  # of the variation between one hit and the next
     variations: int = 1  # takes; each has the next seed
-    num_steps: int | None = None  # these six are of the engine "diffusion"; None: the model's own
-    cfg_scale: float | None = None
-    control_scale: float = Sampling.control_scale
-    envelope_lock: float = Sampling.envelope_lock
-    likeness: float = Sampling.likeness
-    init_strength: float | None = None  # how far the preview's sound is re-imagined, 0 to 1
     mix_db: float | None = None  # level at which the clip's own sound is kept; None: replaced
     codec: str | None = None  # of the sound; None: what the container is usually given
     sample_rate: int = 44100  # Hz
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
-    foley_weights: str | Path | None = None  # of the sound model, its control beside them; same
-    model: str | Path | None = None  # Stable Audio Open by name or folder; None: the small model
-    control: str | Path | None = None  # its ControlNet; without one see `folai.stable.play`
-    lora: str | Path | None = None  # for it, merged
-    clap: str | Path | None = None  # a folder of CLAP; None: by its name
-    dtype: str | None = None  # of its weights; None: bfloat16 on a GPU, else float32
-    offline: bool = False  # never ask the network for it
+
+    @classmethod
+    def of(cls, **values: Any) -> GenerateOptions:
+        """From flat values, the engine's own among them; None stands for "not given".
+
+        As a command line or a row of a table has them. Raises ValueError for a name that no option
+        has, and for an option of another engine than the one that is used.
+        """
+        engine = values.pop("engine", None)
+        if not isinstance(engine, str | None):
+            return cls(engine=engine, **values)
+        options, others = split_options(engine, values)
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(others.keys() - known):
+            raise ValueError(f"there is no option {unknown[0]}; use one of {', '.join(known)}")
+        return cls(engine=options, **others)
 
     def __post_init__(self) -> None:
-        check_engine(self.engine, self.sound, vars(self))
-        self.sampling  # noqa: B018  # raises for what is out of range
-        self._check_full_size()
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; give 0 or more")
-        if not 1 <= self.variations <= 100:
-            raise ValueError(f"variations is {self.variations}; give 1 to 100")
+        check_description(self)
+        get_engine(self.engine_options.engine).check(self.engine_options, self)
+        check_number("seed", self.seed, int, 0)
+        check_number("variations", self.variations, int, 1, 100)
+        check_number("sample_rate", self.sample_rate, int, 8000, 192_000, unit=" Hz")
         if self.mix_db is not None and not math.isfinite(self.mix_db):
             raise ValueError(f"mix_db is {self.mix_db}; give decibels, such as -12")
-        if not 8000 <= self.sample_rate <= 192_000:
-            raise ValueError(f"sample_rate is {self.sample_rate} Hz; give 8000 to 192000")
+        check_codec(self.codec)
+        if self.envelope is None and self.resample:
+            raise ValueError("resample fits an envelope to the clip, and none is given; give one")
+        if self.envelope is not None and self.weights is not None:
+            raise ValueError("weights predict an envelope, and one is given; leave one of them out")
 
     @property
-    def sampling(self) -> Sampling:
-        """What concerns the engine "diffusion" alone."""
-        given = {name: getattr(self, name) for name in Sampling.__dataclass_fields__}
-        if self.full_size:  # its prompts may have any words
-            given |= {"prompt": None, "negative_prompt": None}
-        return Sampling(**{name: value for name, value in given.items() if value is not None})
-
-    @property
-    def full_size(self) -> bool:
-        """Whether Stable Audio Open is asked for."""
-        return self.model is not None and str(self.model) != "small"
-
-    def _check_full_size(self) -> None:
-        if self.full_size and (self.engine == "preview" or self.foley_weights is not None):
-            other = "engine preview" if self.engine == "preview" else "foley_weights"
-            raise ValueError(f"both model {self.model} and {other} are given; give one of them")
-        for name in ("control", "lora", "clap", "dtype"):
-            if getattr(self, name) is not None and not self.full_size:
-                raise ValueError(f"{name} is of a model at full size; say which with model")
+    def engine_options(self) -> EngineOptions:
+        """The options of the engine that is used."""
+        if self.engine is not None and not isinstance(self.engine, str):
+            return self.engine
+        prompt = self.prompt or self.negative_prompt
+        name = choose_engine(self.engine, sound=self.sound, prompt=prompt)
+        options: EngineOptions = get_engine(name).Options()
+        return options
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,29 +144,29 @@ def generate(
 ) -> FoleyResult:
     """Give a clip its sound, and write the finished clip to `out` (see `folai.media.mux.OUTPUTS`).
 
-    More than one take go to `out`, `out.take2`... before the suffix. Raises ValueError, before any
-    work, for a clip, reference, envelope or output that will not do.
+    More than one take go to `out`, `out.take2`... before the suffix. progress: is told the share of
+    the whole that is done, 0 to 1; what it raises stops the work. Raises ValueError, before any
+    work, for a clip, reference, envelope or output that is unusable.
     """
     info = probe(video)
-    paths = () if out is None else take_paths(out, options.variations)
-    used = ("reference", "envelope", "weights", "foley_weights", "control", "lora")
-    given = [getattr(options, name) for name in used]
-    for path in paths:
-        check_output(path, source=video, codec=options.codec)
-        check_writable(path, inputs=_files(*given))
-    if options.mix_db is not None and not info.has_audio:
-        warnings.warn(f"{video}: has no sound of its own to mix with", stacklevel=2)
-    reference = read_reference(options)
+    paths = _check_paths(video, info, out, options)
     envelope = _read_envelope(options, info.duration)
-    play, engine = _player(options, reference, info.duration)
+    player = _Player(options, info.duration)
+    stages = Stages(
+        progress,
+        predict=float(envelope is None),
+        play=player.work,
+        write=0.05 * len(paths),
+    )
     if envelope is None:
-        envelope = predict_envelope(video, weights=options.weights, progress=progress)
-    num_samples = round(info.duration * options.sample_rate)
-    takes = tuple(fit_length(take, num_samples) for take in play(envelope))
-    for path, take in zip(paths, takes, strict=False):
+        predicting = stages.of("predict")
+        envelope = predict_envelope(video, weights=options.weights, progress=predicting)
+    takes = player.play(envelope, stages.of("play"))
+    for index, (path, take) in enumerate(zip(paths, takes, strict=False)):
         mux(video, take, options.sample_rate, path, mix_db=options.mix_db, codec=options.codec)
-    notes = reference_notes(options, engine)
-    return FoleyResult(takes, options.sample_rate, envelope, paths, engine, notes)
+        stages.of("write")((index + 1) / len(paths))
+    stages.of("write")(1.0)
+    return player.result(takes, envelope, paths)
 
 
 def play_envelope(
@@ -176,15 +177,69 @@ def play_envelope(
 ) -> FoleyResult:
     """The sound alone along an envelope, as long as that is: no clip is needed.
 
-    progress: is told what share of the sampling is done; what it raises stops the work within a
-    step. Raises ValueError for a reference or prompt that will not do.
+    progress: is told what share is done, 0 to 1; what it raises stops the work within a step.
+    Raises ValueError for a reference or prompt that is unusable.
     """
-    reference = read_reference(options)
-    play, engine = _player(options, reference, envelope.duration, progress)
-    num_samples = round(envelope.duration * options.sample_rate)
-    takes = tuple(fit_length(take, num_samples) for take in play(envelope))
-    notes = reference_notes(options, engine)
-    return FoleyResult(takes, options.sample_rate, envelope, (), engine, notes)
+    player = _Player(options, envelope.duration)
+    takes = player.play(envelope, Stages(progress, play=1.0).of("play"))
+    return player.result(takes, envelope)
+
+
+def iter_takes(
+    envelope: Envelope,
+    options: GenerateOptions = GenerateOptions(),
+    *,
+    progress: Progress | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """The takes of `play_envelope`, [C, T] each, one after another as they are made."""
+    player = _Player(options, envelope.duration)
+    yield from player.takes(envelope, Stages(progress, play=1.0).of("play"))
+
+
+class _Player:
+    """An engine with its models and what is asked of it.
+
+    Reference and weights are read here, so that unusable ones are refused before the work.
+    """
+
+    def __init__(self, options: GenerateOptions, duration: float) -> None:
+        self.options, self.own = options, options.engine_options
+        self.engine = get_engine(self.own.engine)
+        self.request = Request(
+            duration=duration,
+            reference=read_reference(options),
+            prompt=options.prompt,
+            negative_prompt=options.negative_prompt,
+            sound=options.sound,
+            sample_rate=int(options.sample_rate),
+            seed=int(options.seed),
+            variations=int(options.variations),
+        )
+        self.models = self.engine.load(self.own, self.request)
+
+    @property
+    def work(self) -> float:
+        """How long all takes last, where predicting the envelope lasts 1."""
+        return self.engine.WORK * self.request.variations
+
+    def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
+        num_samples = round(self.request.duration * self.request.sample_rate)
+        for take in self.engine.play(self.models, self.own, envelope, self.request, progress):
+            yield fit_length(take, num_samples)
+        progress(1.0)
+
+    def play(self, envelope: Envelope, progress: Progress) -> tuple[NDArray[np.float32], ...]:
+        return tuple(self.takes(envelope, progress))
+
+    def result(
+        self,
+        takes: tuple[NDArray[np.float32], ...],
+        envelope: Envelope,
+        paths: tuple[Path, ...] = (),
+    ) -> FoleyResult:
+        notes = reference_notes(self.options)
+        rate, label = self.request.sample_rate, self.own.label
+        return FoleyResult(takes, rate, envelope, paths, label, notes)
 
 
 def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
@@ -194,74 +249,25 @@ def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
     return (first, *others)
 
 
-def _player(
-    options: GenerateOptions,
-    reference: NDArray[np.float32] | None,
-    duration: float,
-    progress: Progress | None = None,
-) -> tuple[Callable[[Envelope], list[NDArray[np.float32]]], str]:
-    """(what makes takes [C, T] from an envelope, its name); PyTorch is loaded where it is needed.
-
-    Weights are read here, so that bad ones are refused before the work.
-    """
-    if options.full_size:
-        return _full_size_player(options, reference, duration), str(options.model)
-    weights = None if options.foley_weights is None else Path(options.foley_weights)
-    engine = choose_engine(
-        options.engine,
-        sound=options.sound,
-        prompt=options.prompt or options.negative_prompt,
-    )
-    shared: dict[str, Any] = {
-        "reference": reference,
-        "sound": options.sound,
-        "sample_rate": options.sample_rate,
-        "seed": options.seed,
-        "variations": options.variations,
-    }
-    if engine == "preview":
-        return lambda envelope: play_preview(envelope, **shared), engine
-    from folai.diffusion.foley import load_foley
-
-    foley = load_foley() if weights is None else load_foley(weights)
-    return (
-        lambda envelope: play_diffusion(
-            foley, envelope, options.sampling, duration=duration, progress=progress, **shared
-        ),
-        engine,
-    )
-
-
-def _full_size_player(
-    options: GenerateOptions, reference: NDArray[np.float32] | None, duration: float
-) -> Callable[[Envelope], list[NDArray[np.float32]]]:
-    from folai.stable.model import load_stable
-    from folai.stable.play import StableSampling, play_stable
-
-    prompt = wanted_prompt(options.prompt, options.reference, options.sound)
-    stable = load_stable(
-        options.model or "",
-        control=None if options.control is None else Path(options.control),
-        lora=None if options.lora is None else Path(options.lora),
-        clap=options.clap or "clap",
-        text=prompt is not None or options.negative_prompt is not None,
-        reference=reference is not None,
-        dtype=options.dtype,
-        offline=options.offline,
-    )
-    asked = {name: getattr(options, name) for name in StableSampling.__dataclass_fields__}
-    sampling = StableSampling(**{**asked, "prompt": prompt})
-    return lambda envelope: play_stable(
-        stable,
-        envelope,
-        sampling,
-        duration=duration,
-        reference=reference,
-        sound=options.sound,
-        sample_rate=options.sample_rate,
-        seed=options.seed,
-        variations=options.variations,
-    )
+def _check_paths(
+    video: str | Path, info: VideoInfo, out: str | Path | None, options: GenerateOptions
+) -> tuple[Path, ...]:
+    """Where the takes go. Raises ValueError for a place where one cannot be written."""
+    if out is None:
+        for name in ("mix_db", "codec"):
+            if getattr(options, name) is not None:
+                raise ValueError(f"{name} is of the finished clip; give an output, or leave it out")
+        return ()
+    paths = take_paths(out, options.variations)
+    inputs = (options.reference, options.envelope, options.weights)
+    inputs += tuple(vars(options.engine_options).values())
+    files = tuple(value for value in inputs if isinstance(value, str | Path))
+    for path in paths:
+        check_output(path, source=video, codec=options.codec)
+        check_writable(path, inputs=files)
+    if options.mix_db is not None and not info.has_audio:
+        warnings.warn(f"{video}: has no sound of its own to mix with", stacklevel=3)
+    return paths
 
 
 def predict_envelope(
@@ -297,11 +303,6 @@ def measure_sound(path: str | Path) -> Envelope:
     return Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
 
 
-def _files(*given: object) -> tuple[str | Path, ...]:
-    """Those of the options that name a file."""
-    return tuple(option for option in given if isinstance(option, str | Path))
-
-
 def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], Envelope]:
     """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
     from folai import checkpoints
@@ -330,33 +331,33 @@ def _reporting(
 
 def read_reference(options: GenerateOptions) -> NDArray[np.float32] | None:
     """The reference as [C, T] with one or two channels, known to hold something to play."""
-    given, rate = options.reference, options.sample_rate
-    if given is None:
+    reference, rate = options.reference, int(options.sample_rate)
+    if reference is None:
         return None
-    if isinstance(given, str | Path):
-        name, wav = f"{given}: ", read_audio(given, sample_rate=rate)[0]
+    if isinstance(reference, str | Path):
+        name, wav = f"{reference}: ", read_audio(reference, sample_rate=rate)[0]
     else:
-        name, wav = "", np.atleast_2d(given)
+        name, wav = "", np.atleast_2d(reference)
     try:
-        cut_events(wav, rate)
+        check_reference(wav, rate)
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
     return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32)
 
 
-def reference_notes(options: GenerateOptions, engine: str) -> tuple[str, ...]:
+def reference_notes(options: GenerateOptions) -> tuple[str, ...]:
     """What had to be done to a reference file before it could be used."""
-    given = options.reference
-    if not isinstance(given, str | Path):
+    reference = options.reference
+    if not isinstance(reference, str | Path):
         return ()
-    with open_media(given) as container:
+    with open_media(reference) as container:
         stream = container.streams.best("audio")
         rate, channels = getattr(stream, "rate", None), getattr(stream, "channels", 1)
     notes = []
     if rate != options.sample_rate:
-        notes.append(f"{given}: resampled from {rate} to {options.sample_rate} Hz")
-    if channels > (1 if engine == "diffusion" else 2):
-        notes.append(f"{given}: {channels} channels made one")
+        notes.append(f"{reference}: resampled from {rate} to {options.sample_rate} Hz")
+    if channels > (1 if options.engine_options.engine == "diffusion" else 2):
+        notes.append(f"{reference}: {channels} channels made one")
     return tuple(notes)
 
 

@@ -1,31 +1,13 @@
-"""What reports of scores share: progress by steps, a place for caches, means, and JSON."""
+"""What reports of scores share: a place for caches, means, and JSON."""
 
 from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-Progress = Callable[[float], None]  # is told what share is done, 0 to 1
-
-
-class Steps:
-    """Counts what is done, and tells."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def step(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done / self._total)
-
-    def finish(self) -> None:
-        if self._progress is not None:
-            self._progress(1.0)
 
 
 def jsonable(value: Any) -> Any:

@@ -1,12 +1,13 @@
-"""Options of models at full size, which `generate` and `train control` take."""
+"""Options of models at full size, for commands that train them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from folai.engines.stable_audio_open import TITLE
 from folai.stable.precision import DTYPES
 
-TITLE = "at full size: Stable Audio Open (see docs/full_size.md)"
+__all__ = ["TITLE", "add_dtype_and_offline"]
 
 
 def add_dtype_and_offline(group: Any) -> None:

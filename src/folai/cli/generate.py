@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 from argparse import Namespace
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from folai.cli.full_size import TITLE, add_dtype_and_offline
 from folai.cli.output import check_extras, plot, progress_bar, report, summary
 from folai.cli.parsing import (
     Commands,
@@ -18,7 +18,7 @@ from folai.cli.parsing import (
     add_weights,
     fields_from,
 )
-from folai.engines import ENGINES, Sampling
+from folai.engines import engine_names, get_engine
 from folai.preview.materials import DEFAULT_SOUND, MATERIALS
 
 
@@ -50,8 +50,18 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--prompt", metavar="WORDS", help='what to sound like, such as "footsteps on gravel"'
     )
-    _add_engine(command)
-    _add_full_size(command)
+    command.add_argument(
+        "--negative-prompt", metavar="WORDS", help="what the sound must not be like"
+    )
+    command.add_argument(
+        "--variations",
+        type=int,
+        metavar="N",
+        default=1,
+        help="number of takes; the second goes to OUT's name with .take2 before its suffix "
+        "(default: %(default)s)",
+    )
+    _add_engines(command)
     command.add_argument(
         "--envelope",
         type=Path,
@@ -78,77 +88,55 @@ def add_to(commands: Commands) -> None:
     add_weights(command)
 
 
-def _add_engine(command: Any) -> None:
+def _add_engines(command: argparse.ArgumentParser) -> None:
+    """`--engine`, and every engine's own options, as their dataclasses describe them."""
     command.add_argument(
         "--engine",
-        choices=ENGINES,
-        help="diffusion, the trained model, or preview, which is instant (default: diffusion, "
-        "but preview for --sound)",
+        choices=engine_names(),
+        help="diffusion, the trained model; preview, which is instant; or another (default: "
+        "diffusion, but preview for --sound alone, and stable_audio_open for --model)",
     )
-    model = command.add_argument_group("of the engine diffusion")
-    model.add_argument("--negative-prompt", metavar="WORDS", help="what the sound must not be like")
-    model.add_argument(
-        "--num-steps",
-        type=int,
-        metavar="N",
-        help=f"of sampling (default: {Sampling.num_steps}; at full size what suits the model)",
-    )
-    model.add_argument(
-        "--cfg-scale",
-        type=float,
-        metavar="X",
-        help=f"of guidance toward reference and prompt; 1: none (default: {Sampling.cfg_scale}; at "
-        "full size what suits the model)",
-    )
-    model.add_argument(
-        "--control-scale",
-        type=float,
-        metavar="X",
-        default=Sampling.control_scale,
-        help="how strongly the envelope steers, 0: not at all (default: %(default)s)",
-    )
-    model.add_argument(
-        "--envelope-lock",
-        type=float,
-        metavar="X",
-        default=Sampling.envelope_lock,
-        help="how far the level is pulled onto the envelope, 0 to 1 (default: %(default)s)",
-    )
-    model.add_argument(
-        "--likeness",
-        type=float,
-        metavar="X",
-        default=Sampling.likeness,
-        help="how far the bands are drawn to the reference's, 0 to 1 (default: %(default)s)",
-    )
-    model.add_argument(
-        "--init-strength",
-        type=float,
-        metavar="X",
-        help="how much to re-imagine the preview's sound, 0 (kept) to 1 (not used; the default; "
-        "at full size 0.5 without --control)",
-    )
-    model.add_argument("--foley-weights", type=Path, metavar="FILE", help="weights of this engine")
-    command.add_argument(
-        "--variations",
-        type=int,
-        metavar="N",
-        default=1,
-        help="number of takes; the second goes to OUT's name with .take2 before its suffix",
-    )
+    engines = [get_engine(name) for name in engine_names()]
+    owners: dict[str, list[tuple[str, Field[Any]]]] = {}
+    for engine in engines:
+        for field in fields(engine.Options):
+            owners.setdefault(field.name, []).append((engine.Options.engine, field))
+    for engine in engines:
+        group = command.add_argument_group(engine.TITLE)
+        for field in fields(engine.Options):
+            if owners[field.name][0][1] is field:  # shared ones are added with their first owner
+                _add_option(group, field, owners[field.name])
 
 
-def _add_full_size(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group(TITLE)
+def _add_option(group: Any, field: Field[Any], owners: list[tuple[str, Field[Any]]]) -> None:
+    described = field.metadata
+    flag = f"--{field.name.replace('_', '-')}"
+    if described["kind"] is bool:
+        group.add_argument(flag, action="store_true", default=None, help=described["about"])
+        return
+    defaults = [
+        f"with {engine}: {_default_of(own)}" if engine != owners[0][0] else _default_of(own)
+        for engine, own in owners
+    ]
     group.add_argument(
-        "--model",
-        metavar="NAME",
-        help="stable-audio-open-1.0, another name of `folai models`, or a folder (default: small)",
+        flag,
+        type=described["kind"],
+        metavar=None if described["choices"] else described["metavar"],
+        choices=described["choices"],
+        help=f"{described['about']} (default: {'; '.join(dict.fromkeys(defaults))})",
     )
-    group.add_argument("--control", type=Path, metavar="FILE", help="ControlNet for it")
-    group.add_argument("--lora", type=Path, metavar="FILE", help="LoRA for it, merged")
-    group.add_argument("--clap", type=Path, metavar="DIR", help="CLAP from this folder")
-    add_dtype_and_offline(group)
+
+
+def _default_of(field: Field[Any]) -> str:
+    return str(field.metadata["default_text"] or field.default)
+
+
+def _options(parsed: Namespace) -> dict[str, Any]:
+    """The options that were given, of the command and of the engines."""
+    from folai.pipeline import GenerateOptions
+
+    kinds: list[type] = [GenerateOptions, *(get_engine(name).Options for name in engine_names())]
+    return {name: value for kind in kinds for name, value in fields_from(parsed, kind).items()}
 
 
 def run(parsed: Namespace) -> None:
@@ -158,7 +146,7 @@ def run(parsed: Namespace) -> None:
     began = time.perf_counter()
     out = parsed.out or Path(finished_name(parsed.video))
     check_extras(parsed, parsed.save_envelope)
-    options = GenerateOptions(**fields_from(parsed, GenerateOptions))
+    options = GenerateOptions.of(**_options(parsed))
     with progress_bar(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:

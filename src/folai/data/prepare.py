@@ -31,7 +31,7 @@ from folai.data.shards import write_shards
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import peak_normalise, read_audio, to_mono
 from folai.media.clip import probe
-from folai.reporting import Progress, Steps
+from folai.progress import Progress, Steps
 from folai.writing import written_whole
 
 VERSION = 1  # raise when the same recording and options would give other files

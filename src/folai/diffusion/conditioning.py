@@ -18,7 +18,7 @@ from folai.envelope.rms import centred_rms
 from folai.media.audio import to_mono
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, Conditioning
-from folai.preview.events import cut_events
+from folai.preview.events import check_reference
 
 LEVEL = 0.2  # highest RMS over 32 ms to which references and training targets are brought
 LONGEST = 10.0  # seconds of a reference that are looked at
@@ -72,8 +72,7 @@ def condition(
 def reference_latents(autoencoder: Autoencoder, reference: NDArray[np.floating]) -> Tensor:
     """A reference [C, T] at the training level and without long silences, as latents [1, C, T]."""
     rate = autoencoder.config.sample_rate
-    cut_events(reference, rate)  # refuses what is short, silent or not finite
-    wav = to_mono(np.atleast_2d(reference))
+    wav = to_mono(check_reference(reference, rate))
     wav = _sounding(wav, rate)[:, : round(LONGEST * rate)]
     wav = wav * np.float32(LEVEL / centred_rms(wav, rate, 250.0).max())
     missing = round(SHORTEST * rate) - wav.shape[1]

@@ -9,7 +9,7 @@ those into sound.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from folai.checkpoints import (
 )
 from folai.diffusion.conditioning import LEVEL, Hints, condition, read_hints
 from folai.diffusion.likeness import match_bands
-from folai.diffusion.longform import sample_windows
+from folai.diffusion.longform import make_windows, sample_windows
+from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import SAMPLERS, draw_noise, guide, make_times, renoised
 from folai.diffusion.vocabulary import ALL
-from folai.engines import Sampling
 from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms, gaussian_smooth
 from folai.media.audio import fit_length, to_mono
@@ -41,6 +41,7 @@ from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
+from folai.progress import Progress, Steps, part_of
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
@@ -91,30 +92,57 @@ class Foley:
         reference: NDArray[np.floating[Any]] | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
-        num_steps: int = Sampling.num_steps,
-        cfg_scale: float = Sampling.cfg_scale,
-        control_scale: float = Sampling.control_scale,
-        envelope_lock: float = Sampling.envelope_lock,
-        likeness: float = Sampling.likeness,
         init_wav: NDArray[np.floating[Any]] | None = None,
-        init_strength: float = Sampling.init_strength,
         seed: int = 0,
         variations: int = 1,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
+        **options: Any,
     ) -> NDArray[np.float32]:
         """Sound [variations, 1, T] of `duration` seconds; take i is that of seed + i alone.
 
-        reference: [C, T] at `sample_rate`. control_scale: 0 ignores the envelope. envelope_lock:
-        how far the finished level is pulled onto it, 0 to 1. likeness: how far its bands are drawn
-        to those of the reference, 0 to 1. init_wav: sound [C, T] to start from instead of noise;
-        init_strength: how far it is re-imagined, 0 (kept) to 1 (not looked at). Raises ValueError
-        for a reference or prompt that will not do, and where a stage gives NaN.
+        reference: [C, T] at `sample_rate`. init_wav: sound [C, T] to start from instead of noise,
+        re-imagined by `init_strength`. options: fields of `DiffusionOptions`. Raises ValueError for
+        a reference or prompt that is unusable, and where a stage gives NaN.
+        """
+        takes = self.takes(
+            envelope,
+            duration=duration,
+            reference=reference,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            options=DiffusionOptions(**options),
+            sketch=None if init_wav is None else lambda seed: init_wav,
+            seed=seed,
+            variations=variations,
+            progress=progress,
+        )
+        return np.stack(list(takes))
+
+    def takes(
+        self,
+        envelope: Envelope,
+        *,
+        duration: float,
+        reference: NDArray[np.floating[Any]] | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        options: DiffusionOptions = DiffusionOptions(),
+        sketch: Callable[[int], NDArray[np.floating[Any]]] | None = None,
+        seed: int = 0,
+        variations: int = 1,
+        progress: Progress | None = None,
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yields the takes [1, T], one after another; otherwise as `generate`.
+
+        sketch: gives the sound [C, T] that the take of a seed starts from; it is asked where
+        `init_strength` is below 1.
         """
         rate = self.sample_rate
         num_samples = round(duration * rate)
         peak = float(envelope.values.max())
         if peak == 0:
-            return np.zeros((variations, 1, num_samples), np.float32)
+            yield from np.zeros((variations, 1, num_samples), np.float32)
+            return
         hints = read_hints(
             self.autoencoder,
             self.config.conditioner.words,
@@ -122,30 +150,36 @@ class Foley:
             prompt=prompt,
             negative_prompt=negative_prompt,
         )
-        done = 0
+        run = Run(self, hints, options)
+        # One by one: on a CPU a batch is no faster, and rounding would depend on it.
+        for take in range(variations):
+            report = part_of(progress, take, variations)
+            start = None
+            if sketch is not None and options.init_strength < 1:
+                start = sketch(seed + take)
+            wav = self._take(run, envelope, num_samples, seed + take, start, report)
+            yield finished(wav, rate, envelope, peak / LEVEL, options.envelope_lock)
+            report(1.0)
 
-        def step_done() -> None:
-            nonlocal done
-            done += 1
-            if progress is not None:
-                progress(min(1.0, done / (num_steps * variations * count)))
-
+    @torch.inference_mode()
+    def _take(
+        self,
+        run: Run,
+        envelope: Envelope,
+        num_samples: int,
+        seed: int,
+        start: NDArray[np.floating[Any]] | None,
+        progress: Progress,
+    ) -> NDArray[np.float32]:
+        """The sound [1, T] of one seed at the level of training; start: sound to set out from."""
         num_frames = -(-num_samples // self.autoencoder.hop_length)
-        count = max(1, -(-num_frames // self._frames(WINDOW - OVERLAP)))
-        run = Run(self, hints, num_steps, cfg_scale, control_scale, step_done)
-        takes = []
-        with torch.inference_mode():
-            if init_wav is not None and init_strength < 1:
-                latents = self._latents(init_wav, num_frames)
-                run.start_from(latents, init_strength)
-            # One by one: on a CPU a batch is no faster, and rounding would depend on it.
-            for take in range(variations):
-                latents = run.sample(envelope, num_frames, seed + take)
-                latents = self.liken(latents, hints[0].reference, likeness)
-                decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
-                wav = finite(decoded, "the decoder")[0, :, :num_samples].cpu().numpy()
-                takes.append(finished(wav, rate, envelope, peak / LEVEL, envelope_lock))
-        return np.stack(takes)
+        if start is not None:
+            run.start_from(self._latents(start, num_frames), run.options.init_strength)
+        latents = run.sample(envelope, num_frames, seed, progress)
+        latents = self.liken(latents, run.reference, run.options.likeness)
+        decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
+        wav: NDArray[np.float32] = finite(decoded, "the decoder")[0, :, :num_samples].cpu().numpy()
+        return wav
 
     def liken(self, latents: Tensor, reference: Tensor | None, likeness: float) -> Tensor:
         """Latents [1, C, T] with bands drawn to those of the reference's [1, C, N]."""
@@ -176,30 +210,28 @@ class Run:
         self,
         foley: Foley,
         hints: tuple[Hints, Hints],
-        num_steps: int,
-        cfg_scale: float,
-        control_scale: float,
-        step_done: Callable[[], None],
+        options: DiffusionOptions,
     ) -> None:
-        self.foley, self.cfg_scale, self.step_done = foley, cfg_scale, step_done
+        self.foley, self.options = foley, options
         self.device = foley.dit.project.weight.device
-        self.controlnet = foley.controlnet if control_scale > 0 else None
-        self.control_scale = control_scale
-        self.times = make_times(num_steps, foley.config.time_shift, foley.config.last_time)
+        self.controlnet = foley.controlnet if options.control_scale > 0 else None
+        config = foley.config
+        self.times = make_times(options.num_steps, config.time_shift, config.last_time)
         self.start: Tensor | None = None  # latents [1, C, F] to set out from, instead of noise
         wanted, unwanted = hints
-        branches = [wanted] if cfg_scale == 1 else [wanted, unwanted]
+        self.reference = wanted.reference  # latents [1, C, N]
+        branches = [wanted] if options.cfg_scale == 1 else [wanted, unwanted]
         if len(branches) == 2 and self.controlnet is not None:
             branches.append(unwanted)  # the one that ignores the envelope, too
         with torch.inference_mode():
             silence = foley.autoencoder.silence
-            given = condition(foley.conditioner, branches, silence, self.device)
-            self.conditioning = given
-            finite(given.pooled, "conditioning")
-            self.memory = foley.dit.remember(given.tokens)
+            cond = condition(foley.conditioner, branches, silence, self.device)
+            self.conditioning = cond
+            finite(cond.pooled, "conditioning")
+            self.memory = foley.dit.remember(cond.tokens)
             if self.controlnet is not None:
                 self.steered = min(2, len(branches))
-                self.control_memory = self.controlnet.remember(given.tokens[: self.steered])
+                self.control_memory = self.controlnet.remember(cond.tokens[: self.steered])
 
     def start_from(self, latents: Tensor, strength: float) -> None:
         """Sets out from latents [1, C, F] with noise of t = `strength`, not from noise alone.
@@ -209,18 +241,25 @@ class Run:
         self.start = latents.to(self.device)
         self.times = [strength, *(t for t in self.times if t < strength - 1e-6)]
 
-    def sample(self, envelope: Envelope, num_frames: int, seed: int) -> Tensor:
+    def sample(
+        self, envelope: Envelope, num_frames: int, seed: int, progress: Progress | None = None
+    ) -> Tensor:
         """Latents [1, C, F] that follow the envelope, its peak at the level of training."""
         foley = self.foley
         samples = 1 if self.controlnet is None else self.controlnet.config.samples
         rate = foley.autoencoder.config.frame_rate * samples
         length = max(num_frames, foley._frames(SHORTEST))
-        asked = envelope.at(np.arange(length * samples) / rate) / envelope.values.max()
-        control = torch.from_numpy(asked.astype(np.float32))[None]
-        return self.follow(control, length, seed)[..., :num_frames]
+        rms = envelope.at(np.arange(length * samples) / rate) / envelope.values.max()
+        control = torch.from_numpy(rms.astype(np.float32))[None]
+        return self.follow(control, length, seed, progress)[..., :num_frames]
 
-    def follow(self, control: Tensor, num_frames: int, seed: int) -> Tensor:
-        """Latents [1, C, F] that follow control [1, samples * F], see `ControlNet.look`."""
+    def follow(
+        self, control: Tensor, num_frames: int, seed: int, progress: Progress | None = None
+    ) -> Tensor:
+        """Latents [1, C, F] that follow control [1, samples * F], see `ControlNet.look`.
+
+        progress: is told the share that is done after each evaluation of the denoiser.
+        """
         foley = self.foley
         samples = control.shape[-1] // num_frames
         control = control.to(self.device)
@@ -230,40 +269,45 @@ class Run:
             start = _fitted(self.start, num_frames)
             noise = renoised(start, noise, self.times[0], foley.config.objective)
 
-        def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
-            return self._sample_window(noise, control[:, start * samples : stop * samples])
-
         window, overlap = foley._frames(WINDOW), foley._frames(OVERLAP)
+        num_windows = len(make_windows(num_frames, window, overlap))
+        # Decoding, which comes after the last evaluation, is one more of them.
+        steps = Steps(progress, num_windows * (len(self.times) - 1) + 1)
+
+        def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
+            return self._sample_window(noise, control[:, start * samples : stop * samples], steps)
+
         return finite(sample_windows(sample_window, noise, window, overlap), "sampling")
 
-    def _sample_window(self, noise: Tensor, envelope: Tensor) -> Tensor:
-        foley, given, count = self.foley, self.conditioning, len(self.conditioning.pooled)
+    def _sample_window(self, noise: Tensor, envelope: Tensor, steps: Steps) -> Tensor:
+        foley, cond, count = self.foley, self.conditioning, len(self.conditioning.pooled)
+        cfg_scale, steer_scale = self.options.cfg_scale, foley.config.steer_scale
         seconds = noise.shape[-1] / foley.autoencoder.config.frame_rate
         duration = torch.full((count,), seconds, device=self.device)
-        looked = None if self.controlnet is None else self.controlnet.look(envelope)
+        encoded = None if self.controlnet is None else self.controlnet.look(envelope)
 
         def model(noisy: Tensor, t: float) -> Tensor:
             both, time = noisy.expand(count, -1, -1), torch.full_like(duration, t)
             control = None
-            if looked is not None:
+            if encoded is not None:
                 few = slice(self.steered)
                 x, modulation = foley.dit.begin(
-                    both[few], time[few], duration[few], given.pooled[few]
+                    both[few], time[few], duration[few], cond.pooled[few]
                 )
-                control = self.steer(x, modulation, looked)
-            said: Tensor = foley.dit(
-                both, time, duration, given.pooled, self.memory, given.mask, control
+                control = self.steer(x, modulation, encoded)
+            output: Tensor = foley.dit(
+                both, time, duration, cond.pooled, self.memory, cond.mask, control
             )
-            self.step_done()
+            steps.step()
             if count == 1:
-                return said
-            steering: Tensor = (foley.config.steer_scale - 1) * (said[1:2] - said[-1:])
-            return guide(said[:1], said[1:2], self.cfg_scale) + steering
+                return output
+            steering: Tensor = (steer_scale - 1) * (output[1:2] - output[-1:])
+            return guide(output[:1], output[1:2], cfg_scale) + steering
 
         sampler = SAMPLERS[foley.config.sampler]
         return sampler(model, noise, self.times, foley.config.objective)
 
-    def steer(self, x: Tensor, modulation: Tensor, looked: Tensor) -> list[Tensor]:
+    def steer(self, x: Tensor, modulation: Tensor, encoded: Tensor) -> list[Tensor]:
         """What the ControlNet adds to all branches but the last of three.
 
         So guidance also leads away from what ignores the envelope, by a scale of its own: without
@@ -273,11 +317,11 @@ class Run:
         assert self.controlnet is not None
         mask = self.conditioning.mask
         others = (0, 0, 0, 0, 0, len(mask) - self.steered)  # at the end of the batch
-        looked = looked.expand(self.steered, -1, -1)
+        encoded = encoded.expand(self.steered, -1, -1)
         return [
-            F.pad(self.control_scale * part, others)
+            F.pad(self.options.control_scale * part, others)
             for part in self.controlnet(
-                x, modulation, looked, self.control_memory, mask[: self.steered]
+                x, modulation, encoded, self.control_memory, mask[: self.steered]
             )
         ]
 

@@ -44,7 +44,7 @@ from folai.evaluate.sounds.folders import evaluate_sound
 from folai.evaluate.sounds.measure import MeasureOptions
 from folai.evaluate.sounds.sections import sound_sections
 from folai.evaluate.sounds.system_scores import SoundOptions, SoundReport
-from folai.reporting import Progress, Steps
+from folai.progress import Progress, Steps
 from folai.writing import written_whole
 
 if TYPE_CHECKING:

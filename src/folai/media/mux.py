@@ -104,6 +104,13 @@ def check_output(out: str | Path, *, source: str | Path, codec: str | None = Non
         raise ValueError(f"{out}: {suffix} cannot hold {kind} pictures; use {' or '.join(able)}")
 
 
+def check_codec(codec: str | None) -> None:
+    """Raise ValueError for a sound codec that no container is written with."""
+    known = sorted({name for _, codecs in OUTPUTS.values() for name in codecs})
+    if codec is not None and codec not in known:
+        raise ValueError(f"codec is {codec!r}; use one of {', '.join(known)}")
+
+
 def _copy_with_sound(
     source: InputContainer,
     target: OutputContainer,

@@ -40,7 +40,7 @@ def cut_events(reference: ArrayLike, sample_rate: int) -> list[Event]:
 
     Raises ValueError for a sound that is shorter than 50 ms, silent or not finite.
     """
-    wav = _checked(reference, sample_rate)
+    wav = check_reference(reference, sample_rate)
     power = _steps(wav, sample_rate)
     quiet = max(2 * min(float(np.percentile(power, 10)), 1e-3 * power.max()), 1e-5 * power.max())
     starts = _starts(power, quiet)
@@ -53,7 +53,8 @@ def cut_events(reference: ArrayLike, sample_rate: int) -> list[Event]:
     ]
 
 
-def _checked(reference: ArrayLike, sample_rate: int) -> Wav:
+def check_reference(reference: ArrayLike, sample_rate: int) -> Wav:
+    """The reference as [C, T]. Raises ValueError as `cut_events`."""
     wav = np.atleast_2d(np.asarray(reference, dtype=np.float32))
     if wav.ndim != 2 or wav.shape[0] > 32:
         raise ValueError(f"a reference of shape {wav.shape} is not sound: give [T] or [C, T]")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -30,6 +30,7 @@ from folai.preview.events import (
 )
 from folai.preview.impacts import Impactor
 from folai.preview.materials import MATERIALS
+from folai.progress import Progress, part_of
 
 SAMPLE_RATE = 44100  # Hz
 
@@ -82,19 +83,43 @@ def lay(
     return lay_kit(envelope, kit)
 
 
-def lay_kit(envelope: Envelope, kit: Kit) -> Wav:
-    """As `lay` with what `kit` was made of: the same sound, and faster when a kit is kept."""
+def lay_kit(envelope: Envelope, kit: Kit, progress: Progress | None = None) -> Wav:
+    """As `lay` with what `kit` was made of: the same sound, and faster when a kit is kept.
+
+    progress: is told what share is laid, 0 to 1; what it raises stops the work.
+    """
     rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
     asked = _gate(envelope.values.astype(np.float64))
     score = _Score(asked, envelope.onsets, envelope.frame_rate, sample_rate)
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
     if asked.any() and wav.size:
-        _lay_events(wav, kit, score, rng)
+        _lay_events(wav, kit, score, rng, part_of(progress, 0, 2))
         _pull(wav, score, lowest=0.001, highest=4.0)
-        _lay_grains(wav, kit.texture, score, rng)
+        _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))
         _pull(wav, score, lowest=0.25, highest=4.0)
         wav *= min(1.0, _CEILING / max(float(wav.max()), -float(wav.min()), 1e-9))
     return wav
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """The preview's sound of each take, for a model that starts from it instead of from noise."""
+
+    envelope: Envelope
+    reference: Wav | None  # [C, T] at `sample_rate`
+    sound: str  # a built-in sound, where there is no reference
+    sample_rate: int  # Hz
+
+    def __call__(self, seed: int) -> Wav:
+        """The sound [C, T] of the take with this seed."""
+        sound = self.sound if self._events is None else None
+        kit = make_kit(events=self._events, sound=sound, sample_rate=self.sample_rate, seed=seed)
+        return lay_kit(self.envelope, kit)
+
+    @cached_property
+    def _events(self) -> list[Event] | None:
+        """Cut once for all takes."""
+        return None if self.reference is None else cut_events(self.reference, self.sample_rate)
 
 
 # What there is to play
@@ -103,13 +128,17 @@ def lay_kit(envelope: Envelope, kit: Kit) -> Wav:
 def make_kit(
     *,
     reference: ArrayLike | None = None,
+    events: list[Event] | None = None,
     sound: str | None = None,
     sample_rate: int = SAMPLE_RATE,
     seed: int = 0,
 ) -> Kit:
-    """Cuts or computes what `lay` plays, from the same arguments. Raises ValueError as it does."""
+    """Cuts or computes what `lay` plays, from the same arguments. Raises ValueError as it does.
+
+    events: those of a reference that was cut already, in its place.
+    """
     rng = np.random.default_rng(seed)
-    if (reference is None) == (sound is None):
+    if (reference is None and events is None) == (sound is None):
         raise ValueError(f"give either a reference or a sound: one of {', '.join(MATERIALS)}")
     if sound is not None:
         thing = Impactor.of(sound, sample_rate, rng)
@@ -118,8 +147,9 @@ def make_kit(
         # A model's blows differ already, and its pitch is what makes it one thing.
         struck = [measure_event(blow, 0, sample_rate) for blow in blows]
         return Kit(struck, texture, 0.002, sample_rate, rng)
-    assert reference is not None
-    events = cut_events(reference, sample_rate)
+    if events is None:
+        assert reference is not None
+        events = cut_events(reference, sample_rate)
     detune = 0.03 if len(events) < 3 else 0.01
     return Kit(events, steady_texture(events, sample_rate), detune, sample_rate, rng)
 
@@ -140,12 +170,13 @@ def _gate(values: Curve) -> Curve:
     return np.asarray(values * opening)
 
 
-def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator) -> None:
+def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Progress) -> None:
     """Adds one event at each onset to `wav`, [C, T]."""
     spans = _spans(score)
     loudest = max((peak for _, peak, _ in spans), default=0.0)
     previous = -1
-    for onset, peak, decay in spans:
+    for index, (onset, peak, decay) in enumerate(spans):
+        progress(index / len(spans))
         previous = _choose(kit.events, peak / loudest, decay, previous, rng)
         event = kit.events[previous]
         samples, lead = _vary(event, kit, peak / loudest, score.sample_rate, rng)
@@ -298,7 +329,7 @@ def _sliding(curve: Curve, width: int) -> Curve:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, width))
 
 
-def _lay_grains(wav: Wav, texture: Wav, score: _Score, rng: Generator) -> None:
+def _lay_grains(wav: Wav, texture: Wav, score: _Score, rng: Generator, progress: Progress) -> None:
     """Adds grains of 40 to 120 ms from `texture` [C, t] to `wav` [C, T] where it is too quiet.
 
     Four Hann windows overlap. Grains from different places add in power, and a squared Hann window
@@ -308,6 +339,7 @@ def _lay_grains(wav: Wav, texture: Wav, score: _Score, rng: Generator) -> None:
     frames = np.arange(level.size)
     start = -round(0.12 * score.sample_rate)
     while start < wav.shape[1]:
+        progress(max(0, start) / wav.shape[1])
         seconds = rng.uniform(0.04, 0.12)
         length = min(round(seconds * score.sample_rate), texture.shape[1])
         gain = np.interp(

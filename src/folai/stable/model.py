@@ -24,6 +24,7 @@ from torch import Tensor
 from folai.diffusion.conditioning import LEVEL
 from folai.diffusion.foley import finished, finite
 from folai.diffusion.longform import make_windows, sample_windows
+from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import (
     draw_noise,
     exponential_times,
@@ -33,7 +34,6 @@ from folai.diffusion.sampling import (
     sample_dpmpp_2m_sde,
     sample_pingpong,
 )
-from folai.engines import Sampling
 from folai.envelope import Envelope
 from folai.media.audio import fit_length
 from folai.models.seconds import Seconds
@@ -89,8 +89,8 @@ class StableAudio:
         negative_prompt: str | None = None,
         num_steps: int = 100,
         cfg_scale: float = 7.0,
-        control_scale: float = Sampling.control_scale,
-        envelope_lock: float = Sampling.envelope_lock,
+        control_scale: float = DiffusionOptions.control_scale,
+        envelope_lock: float = DiffusionOptions.envelope_lock,
         init_wav: NDArray[np.floating[Any]] | None = None,
         init_strength: float = 1.0,
         seed: int = 0,

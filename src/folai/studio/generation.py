@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from folai.diffusion.naming import sound_of_prompt
 from folai.diffusion.vocabulary import find_words
-from folai.engines import choose_engine, sound_of_prompt
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import fit_length, read_audio
 from folai.preview.lay import Kit, lay_kit, make_kit
@@ -102,23 +102,18 @@ def preview_material(sound: dict[str, Any]) -> str:
 
 
 def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
-    """{"engine", "warnings"} of settings. Raises ValueError for what cannot be meant together."""
+    """{"engine", "warnings"} of settings. Raises ValueError for an invalid combination."""
     options = options_of(sound)
-    said: list[str] = []
-    prompt, unwanted = options.get("prompt"), options.get("negative_prompt")
+    messages: list[str] = []
+    prompt, negative = options.get("prompt"), options.get("negative_prompt")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = lambda message, *_, **__: said.append(str(message))
+        warnings.showwarning = lambda message, *_, **__: messages.append(str(message))
         if prompt is not None:
             find_words(prompt)
-        if unwanted is not None:
-            find_words(unwanted, "negative prompt")
-    engine = choose_engine(
-        options.get("engine"),
-        sound=options.get("sound"),
-        prompt=prompt or unwanted,
-    )
-    return {"engine": engine, "warnings": said}
+        if negative is not None:
+            find_words(negative, "negative prompt")
+    return {"engine": options["engine"], "warnings": messages}
 
 
 def cut(envelope: Envelope, start: float, end: float) -> Envelope:

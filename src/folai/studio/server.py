@@ -19,7 +19,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from folai.diffusion.vocabulary import MAX_WORDS, WORDS
-from folai.engines import ENGINES
 from folai.preview.materials import MATERIALS
 from folai.studio.address import LOCAL, PORT
 from folai.studio.api_projects import ProjectsApi
@@ -27,7 +26,7 @@ from folai.studio.api_sounds import SoundsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
-from folai.studio.shapes import ID, MODELS, OPTIONS, STATUS
+from folai.studio.shapes import ENGINES, ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 
 AFTER = 1.5  # seconds after the start until the rest is loaded: the page comes first

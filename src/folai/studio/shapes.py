@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from folai.engines import ENGINES, Sampling
+from folai.diffusion.options import DiffusionOptions
 from folai.preview.materials import MATERIALS
 from folai.studio.project_envelopes import EDITS
 from folai.studio.schema import (
@@ -22,6 +22,7 @@ from folai.studio.schema import (
 
 MOST_LAYERS, MOST_TAKES, MOST_PRESETS = 32, 1000, 200
 MODELS = ("small",)
+ENGINES = ("diffusion", "preview")  # that the page offers
 
 ID = text(64, 1, "^[a-z0-9-]+$")
 LAYER_ID = text(32, 1, "^[a-z0-9-]+$")
@@ -31,20 +32,15 @@ TIME = number(0, 1e6)
 DECIBELS = number(-96, 24)
 TIMECODE = text(16, 1, r"^\d\d:\d\d:\d\d[:;.]\d\d$")
 
-# Limits that `GenerateOptions` checks, told to the page so that its controls stop there.
-KNOWN_LIMITS = {"num_steps": (1, 500), "cfg_scale": (0, 20), "control_scale": (0, 3)}
-
 
 def _options() -> dict[str, Schema]:
-    """A schema for every number that the sampling takes, also those that are added one day."""
+    """A schema for every number that the sampling takes, with the limits that it has."""
     described: dict[str, Schema] = {}
-    for field in fields(Sampling):
-        if isinstance(field.default, bool) or not isinstance(field.default, int | float):
-            continue
-        is_whole = isinstance(field.default, int)
-        limits = KNOWN_LIMITS.get(field.name, (0, 500) if is_whole else (0, 1))
-        kind = integer(*limits) if is_whole else number(*limits)
-        described[field.name] = {**kind, "default": field.default}
+    for field in fields(DiffusionOptions):
+        lowest, highest = field.metadata["range"]
+        if lowest is not None:
+            kind = integer if field.metadata["kind"] is int else number
+            described[field.name] = {**kind(lowest, highest), "default": field.default}
     return described
 
 

@@ -113,25 +113,19 @@ def _make(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Writes the takes as the WAV files of the order's `out`: (number, facts) of each in turn."""
     from folai.media.audio import read_audio, write_wav
-    from folai.pipeline import GenerateOptions, play_envelope
+    from folai.pipeline import GenerateOptions, iter_takes
     from folai.studio.project_envelopes import read_npz
 
     progress(0.0)
     envelope = read_npz(Path(order["envelope"]))
-    given = dict(order["options"])
+    values, outs = dict(order["options"]), order["out"]
     if order["reference"] is not None:
-        given["reference"] = read_audio(order["reference"], sample_rate=44100)[0]
-    seed, outs = given.pop("seed", 0), order["out"]
-    for take, out in enumerate(outs):
-
-        def share_done(share: float, take: int = take) -> None:
-            progress((take + share) / len(outs))
-
-        options = GenerateOptions(**given, seed=seed + take)
-        result = play_envelope(envelope, options, progress=share_done)
-        write_wav(out, result.wav, result.sample_rate)
-        yield take, {"engine": result.engine}
-        share_done(1.0)
+        values["reference"] = read_audio(order["reference"], sample_rate=44100)[0]
+    options = GenerateOptions.of(**values, variations=len(outs))
+    takes = iter_takes(envelope, options, progress=progress)
+    for number, (out, wav) in enumerate(zip(outs, takes, strict=True)):
+        write_wav(out, wav, options.sample_rate)
+        yield number, {"engine": options.engine_options.engine}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
 from folai import __version__
+from folai.engines import choose_engine, get_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.pipeline import GenerateOptions
 from folai.studio import project_envelopes
@@ -23,7 +25,7 @@ from folai.studio.page_events import Events
 from folai.studio.picture_client import Decoders
 from folai.studio.project import Project, new_id
 from folai.studio.project_sounds import SoundFile
-from folai.studio.shapes import MOST_LAYERS, MOST_TAKES
+from folai.studio.shapes import MOST_LAYERS, MOST_TAKES, OPTIONS
 from folai.studio.sound_client import Generator
 from folai.studio.store import Store, safe_suffix
 
@@ -287,20 +289,26 @@ class Studio:
 
 
 def options_of(sound: dict[str, Any]) -> dict[str, Any]:
-    """What the pipeline is told of a Sound; the reference is left to whoever reads it.
+    """A Sound of the page as values of `GenerateOptions.of`; whoever reads the reference adds it.
 
-    Raises ValueError for what cannot be meant together.
+    A layer remembers the settings of every engine; those of the others are left out. Raises
+    ValueError for an invalid combination.
     """
-    given = {
+    values = {
         name: value
         for name, value in sound.items()
-        if name not in ("model", "reference", "variations") and value is not None
+        if name not in ("model", "reference", "variations") and value not in (None, "")
     }
-    for name in ("prompt", "negative_prompt", "sound"):
-        if not given.get(name, True):
-            del given[name]  # an empty field of the page
-    GenerateOptions(**given)
-    return given
+    if sound.get("reference") and values.get("sound"):
+        raise ValueError("both a reference and a built-in sound are chosen; choose one of them")
+    prompt = values.get("prompt") or values.get("negative_prompt")
+    engine = choose_engine(values.pop("engine", None), sound=values.get("sound"), prompt=prompt)
+    own = {field.name for field in fields(get_engine(engine).Options)}
+    others = {name for name in OPTIONS if name not in own}
+    kept = {name: value for name, value in values.items() if name not in others}
+    kept["engine"] = engine
+    GenerateOptions.of(**kept)
+    return kept
 
 
 def require_room(project: Project, more: int) -> None:

@@ -27,6 +27,7 @@ from folai.data.sequences import Batch, Sequences
 from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import Hints
 from folai.diffusion.foley import Foley, FoleyConfig, Run, save_base
+from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import alpha_sigma, training_error
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder
@@ -257,7 +258,7 @@ def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path)
         here = slice(index, index + 1)
         hints = Hints(batch.reference[here].cpu(), batch.words[here].cpu())
         nothing = Hints(None, torch.zeros_like(hints.words))
-        run = Run(foley, (hints, nothing), 12, 3.0, 1.0, lambda: None)
+        run = Run(foley, (hints, nothing), DiffusionOptions(cfg_scale=3.0))
         with torch.inference_mode():
             made = run.follow(batch.envelope[here], 344, seed=index)
         for name, latents in (

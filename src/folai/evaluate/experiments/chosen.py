@@ -12,7 +12,8 @@ from folai.evaluate.experiments.prediction import prediction, unseen
 from folai.evaluate.experiments.setting import ExperimentOptions, Setting
 from folai.evaluate.experiments.sounding import control, envelopes, prompts, robustness
 from folai.evaluate.report.sections import Section
-from folai.reporting import Progress, folder_or_temporary
+from folai.progress import Progress
+from folai.reporting import folder_or_temporary
 
 EXPERIMENTS: dict[str, Callable[[Setting], Section]] = {
     "prediction": prediction,

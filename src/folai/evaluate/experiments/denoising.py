@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from folai.engines import Sampling
+from folai.diffusion.options import DiffusionOptions
 from folai.evaluate.experiments.setting import Setting, Wav, short_name
 from folai.evaluate.experiments.sounding import make_section, players, run
 from folai.evaluate.foley.tasks import Task
@@ -74,7 +74,7 @@ def trace(setting: Setting, task: Task) -> dict[str, Wav]:
             reference=None if task.reference is None else task.reference[None],
             seed=task.seed,
             envelope_lock=0.0,
-            num_steps=setting.options.sampling.get("num_steps", Sampling.num_steps),
+            num_steps=setting.options.sampling.get("num_steps", DiffusionOptions.num_steps),
         )
     finally:
         hook.remove()

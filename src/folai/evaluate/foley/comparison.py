@@ -36,12 +36,8 @@ from folai.evaluate.foley.tasks import Task, Wav, cut_tasks, partners
 from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.embeddings import load_embedder
 from folai.media.audio import write_wav
-from folai.reporting import (
-    Progress,
-    Steps,
-    folder_or_temporary,
-    jsonable,
-)
+from folai.progress import Progress, Steps
+from folai.reporting import folder_or_temporary, jsonable
 
 Floats = NDArray[np.float64]
 

@@ -26,7 +26,8 @@ from folai.evaluate.sounds.embeddings import load_embedder
 from folai.media.audio import fit_length, read_audio, resample
 from folai.metrics import cosine, log_mel_difference
 from folai.metrics.log_mel import NUM_BANDS, WITHIN_DB
-from folai.reporting import Progress, Steps, folder_or_temporary
+from folai.progress import Progress, Steps
+from folai.reporting import folder_or_temporary
 
 if TYPE_CHECKING:
     from folai.models.autoencoder import Autoencoder

@@ -23,7 +23,8 @@ from folai.metrics import (
     rms_curve,
 )
 from folai.metrics import SAMPLE_RATE as CURVE_RATE
-from folai.reporting import Steps, mean_of_known
+from folai.progress import Steps
+from folai.reporting import mean_of_known
 
 Floats = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from folai.evaluate.mapper.clips import (
 )
 from folai.mapper.predict import predict_envelope
 from folai.models.rms_mapper import RMSMapper
-from folai.reporting import Progress
+from folai.progress import Progress
 
 LEAST = 4.0  # seconds that must be left to score
 

@@ -45,13 +45,8 @@ from folai.metrics import (
     l1_over_silence,
     onset_scores,
 )
-from folai.reporting import (
-    Progress,
-    Steps,
-    folder_or_temporary,
-    jsonable,
-    mean_of_known,
-)
+from folai.progress import Progress, Steps
+from folai.reporting import folder_or_temporary, jsonable, mean_of_known
 
 Floats = NDArray[np.float64]
 

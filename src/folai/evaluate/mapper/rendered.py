@@ -22,8 +22,9 @@ from folai import checkpoints, pipeline
 from folai.evaluate.mapper.clips import TOLERANCE
 from folai.mapper.predict import ONSET_GAP
 from folai.metrics import harmonic_mean, match_onsets, median_onset_error
+from folai.progress import Progress, Steps
 from folai.render import Scene, random_scene, write_clip
-from folai.reporting import Progress, Steps, jsonable
+from folai.reporting import jsonable
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from folai.evaluate.sounds.measure import PairScore, measure
 from folai.evaluate.sounds.pairs import Pairing, pair_folders, system_names
 from folai.evaluate.sounds.sets import SetScore, embed_pairs, of_log_mel, score_set
 from folai.evaluate.sounds.system_scores import SoundOptions, SoundReport, SystemScore
-from folai.reporting import Progress, Steps
+from folai.progress import Progress, Steps
 
 INLINE = 12  # pairs that are measured sooner here than it takes to start workers
 AT_ONCE = 4  # pairs sent to a worker together

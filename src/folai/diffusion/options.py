@@ -1,0 +1,60 @@
+"""The options of the small sound model. No PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from folai.options import check_ranges, option
+
+
+@dataclass(frozen=True)
+class DiffusionOptions:
+    """How the small model is sampled. Raises ValueError for what is out of range."""
+
+    engine: ClassVar[str] = "diffusion"
+
+    num_steps: int = option(12, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
+    cfg_scale: float = option(
+        4.0, float, "guidance toward reference and prompt; 1: none", lowest=0, highest=20
+    )
+    control_scale: float = option(
+        1.0, float, "how strongly the envelope steers; 0: not at all", lowest=0, highest=3
+    )
+    envelope_lock: float = option(
+        0.5,
+        float,
+        "how far the finished level is pulled onto the envelope, 0 to 1",
+        lowest=0,
+        highest=1,
+    )
+    likeness: float = option(
+        1.0,
+        float,
+        "how far the finished bands are drawn to those of the reference, 0 to 1",
+        lowest=0,
+        highest=1,
+    )
+    init_strength: float = option(
+        1.0,
+        float,
+        "how much to re-imagine the preview's sound, 0 (kept) to 1 (not used)",
+        lowest=0,
+        highest=1,
+    )
+    foley_weights: str | Path | None = option(
+        None,
+        Path,
+        "weights of the sound model, with control.safetensors beside them",
+        metavar="FILE",
+        default_text="folai's own",
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def label(self) -> str:
+        """What a report calls it."""
+        return self.engine

@@ -1,0 +1,71 @@
+"""The engine diffusion: the small trained model, by a reference, a prompt or both."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from folai.diffusion.naming import prompt_or_default, sound_of_prompt
+from folai.diffusion.options import DiffusionOptions
+from folai.diffusion.vocabulary import find_words
+from folai.engines import Description, Request, Wav
+from folai.envelope import Envelope
+from folai.media.audio import fit_length, resample
+from folai.preview.lay import Sketch
+from folai.progress import Progress
+
+if TYPE_CHECKING:
+    from folai.diffusion.foley import Foley
+
+TITLE = "of the engine diffusion, the trained model"
+WORK = 1.2
+Options = DiffusionOptions
+
+
+def check(options: DiffusionOptions, description: Description) -> None:
+    with warnings.catch_warnings():  # unknown words are named once, when they are used
+        warnings.simplefilter("ignore")
+        if description.prompt is not None:
+            find_words(description.prompt)
+        if description.negative_prompt is not None:
+            find_words(description.negative_prompt, "negative prompt")
+    if description.negative_prompt is not None and options.cfg_scale == 1:
+        raise ValueError("a negative prompt has no effect with cfg_scale 1; give another scale")
+
+
+def load(options: DiffusionOptions, request: Request) -> Foley:
+    from folai.diffusion.foley import load_foley
+
+    weights = options.foley_weights
+    return load_foley() if weights is None else load_foley(Path(weights))
+
+
+def play(
+    models: Foley,
+    options: DiffusionOptions,
+    envelope: Envelope,
+    request: Request,
+    progress: Progress | None = None,
+) -> Iterator[Wav]:
+    rate = models.sample_rate
+    reference = request.reference
+    if reference is not None:
+        reference = resample(reference, request.sample_rate, rate)
+    sound = request.sound or sound_of_prompt(request.prompt)
+    takes = models.takes(
+        envelope,
+        duration=request.duration,
+        reference=reference,
+        prompt=prompt_or_default(request.prompt, reference, request.sound),
+        negative_prompt=request.negative_prompt,
+        options=options,
+        sketch=Sketch(envelope, reference, sound, rate),
+        seed=request.seed,
+        variations=request.variations,
+        progress=progress,
+    )
+    num_samples = round(request.duration * request.sample_rate)
+    for take in takes:
+        yield fit_length(resample(take, rate, request.sample_rate), num_samples)
