@@ -75,8 +75,8 @@ class GenerateOptions:
         if not isinstance(engine, str | None):
             return cls(engine=engine, **values)
         options, others = split_options(engine, values)
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(others.keys() - known):
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(others.keys() - set(known)):
             raise ValueError(f"there is no option {unknown[0]}; use one of {', '.join(known)}")
         return cls(engine=options, **others)
 

@@ -208,7 +208,7 @@ def _add_embedding_and_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--embedding",
         choices=("aisfx", "log-mel"),
-        help="what likeness is measured with (default: aisfx where it is installed)",
+        help="what similarity is measured with (default: aisfx where it is installed)",
     )
     command.add_argument(
         "--cache",

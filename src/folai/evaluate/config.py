@@ -253,10 +253,10 @@ def _make(system: SystemConfig, video: Path, wav: Path, cache: Path) -> None:
     given = {f.name: getattr(system, f.name) for f in fields(SystemConfig)}
     passed = (
         "engine", "prompt", "negative_prompt", "sound", "seed", "num_steps", "cfg_scale",
-        "control_scale", "envelope_lock", "likeness", "weights", "foley_weights",
+        "control_scale", "envelope_lock", "likeness", "foley_weights",
     )  # fmt: skip
     options = {name: given[name] for name in passed if given[name] is not None}
-    generate(video, wav, GenerateOptions(reference=reference, envelope=envelope, **options))
+    generate(video, wav, GenerateOptions.of(reference=reference, envelope=envelope, **options))
 
 
 def _envelope(system: SystemConfig, video: Path, cache: Path) -> Envelope:

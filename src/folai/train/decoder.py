@@ -143,9 +143,9 @@ class _Run:
                 heard = self.judges(made)
                 with torch.no_grad():
                     expected = self.judges(real)
-            likeness = feature_loss(expected, heard)
-            loss = loss + deceive_loss(heard) + options.feature_weight * likeness
-            feature = likeness.item()
+            feature_term = feature_loss(expected, heard)
+            loss = loss + deceive_loss(heard) + options.feature_weight * feature_term
+            feature = feature_term.item()
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)

@@ -1,7 +1,7 @@
 """Scores of the sound model on recordings it has never heard, beside simple systems.
 
 Tasks are those of `tasks`, systems those of `systems`. All curves are RMS at 125 Hz of sound at
-16 kHz, all likeness is between embeddings, the mean of a sound's blocks, by cosine.
+16 kHz, all similarity is between embeddings, the mean of a sound's blocks, by cosine.
 
     corr       correlation at lag 0 of a sound's envelope with the one asked for
     best, lag  the same at the best lag within 100 ms, and that lag (positive: the sound is late)

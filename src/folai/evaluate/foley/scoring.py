@@ -112,9 +112,9 @@ def own_nearest(means: Floats, truths: Floats, recordings: NDArray[np.str_]) -> 
 
     0 to 1, higher is better; by chance about 1 over the number of recordings.
     """
-    likeness = cosine(means[:, None], truths[None])
-    np.fill_diagonal(likeness, -np.inf)
-    return float(np.mean(recordings[likeness.argmax(axis=1)] == recordings))
+    similarity = cosine(means[:, None], truths[None])
+    np.fill_diagonal(similarity, -np.inf)
+    return float(np.mean(recordings[similarity.argmax(axis=1)] == recordings))
 
 
 def _own_reference(system: System, means: Floats, trial: Trial, told: Steps) -> float:

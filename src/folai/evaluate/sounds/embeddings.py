@@ -1,4 +1,4 @@
-"""Embeddings by name: what a sound is like, as a vector, for distances and for likeness.
+"""Embeddings by name: what a sound is like, as a vector, for distances and for similarity.
 
 Those that need weights of yours are CLAP, MS-CLAP and PANNs. aiSFX is used where its package is
 installed; where it is absent, the mean and deviation of 96 log-mel bands have to do. All are in

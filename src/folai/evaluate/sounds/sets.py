@@ -1,4 +1,4 @@
-"""Figures of a whole set of sounds: distances and likeness by embeddings, classes, words.
+"""Figures of a whole set of sounds: distances and similarity by embeddings, classes, words.
 
 Each set figure is told with the name of its embedding and the number of clips, and warns where
 those are few.
