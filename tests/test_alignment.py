@@ -7,7 +7,7 @@ from folai.data.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, st
 from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope.rms import centred_rms
 from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures
-from folai.media.clip import Frame
+from folai.media.frames import Frame
 from folai.render import random_scene, render_frames
 
 

@@ -22,7 +22,8 @@ from folai.data.prepare import PrepareOptions, prepare
 from folai.data.sounds import load_sounds
 from folai.envelope import Envelope
 from folai.media.audio import read_audio
-from folai.media.clip import iter_frames, probe
+from folai.media.clip import probe
+from folai.media.frames import iter_frames
 from folai.media.mux import mux
 from folai.preview.lay import lay
 

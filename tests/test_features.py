@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures, read_pictures
-from folai.media.clip import Frame
+from folai.media.frames import Frame
 from folai.render import random_scene, write_clip
 
 SPEED = 0.6  # picture heights per second

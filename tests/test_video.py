@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from folai.media.audio import read_audio, write_wav
-from folai.media.clip import Frame, frames_between, iter_frames, probe, resample_frames
-from folai.media.files import write_pictures
+from folai.media.clip import probe
+from folai.media.encode import write_pictures
+from folai.media.frames import frames_between, iter_frames
 from folai.media.mux import OUTPUTS, check_output, mux
 
 SIZE = (64, 48)  # width, height
@@ -132,27 +133,6 @@ def test_max_fps_leaves_out_every_second_picture(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", [i / 60 for i in range(30)])
     assert times_of(clip, max_fps=30) == pytest.approx([i / 30 for i in range(15)], abs=1e-5)
     assert len(times_of(clip, max_fps=60)) == 30
-
-
-@pytest.mark.parametrize("fps", [23.976, 25, 29.97, 30, 48, 60, 120])
-def test_resampling_shows_the_picture_on_screen(fps):
-    pictures = [Frame(i / fps, np.full((1, 1, 3), i, np.uint8)) for i in range(int(fps))]
-    shown = list(resample_frames(pictures, fps=30.0))
-    assert [f.time for f in shown] == [k / 30 for k in range(len(shown))]
-    assert len(shown) == pytest.approx(30, abs=1)
-    expected = [min(int((k / 30 + 0.001) * fps), int(fps) - 1) for k in range(len(shown))]
-    assert [int(f.image[0, 0, 0]) for f in shown] == expected
-
-
-def test_resampling_survives_timestamps_rounded_to_a_millisecond():
-    pictures = [Frame(round(i / 30, 3), np.full((1, 1, 3), i, np.uint8)) for i in range(100)]
-    assert [int(f.image[0, 0, 0]) for f in resample_frames(pictures)] == list(range(100))
-
-
-def test_resampling_one_picture_and_none():
-    picture = Frame(0.0, np.zeros((1, 1, 3), np.uint8))
-    assert len(list(resample_frames([picture]))) == 1
-    assert list(resample_frames([])) == []
 
 
 def test_a_part_begins_with_the_picture_on_view(tmp_path):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from folai.envelope import Envelope
 from folai.envelope.plot import check_plot, plot_envelope
 from folai.media.audio import read_audio
-from folai.media.clip import iter_frames, probe
+from folai.media.clip import probe
+from folai.media.frames import iter_frames
 from folai.media.mux import finished_name
 from folai.metrics import onset_distances
 from folai.pipeline import FoleyResult, GenerateOptions, generate, read_reference

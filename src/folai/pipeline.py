@@ -29,8 +29,9 @@ from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.audio import fit_length, peak_normalise, read_audio, to_mono
-from folai.media.clip import Frame, VideoInfo, iter_frames, probe
+from folai.media.clip import VideoInfo, probe
 from folai.media.files import open_media
+from folai.media.frames import Frame, iter_frames
 from folai.media.mux import check_codec, check_output, mux
 from folai.options import check_number
 from folai.preview.events import check_reference

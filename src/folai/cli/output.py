@@ -96,7 +96,7 @@ def check_extras(parsed: Namespace, envelope: Path | None) -> None:
 def plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) -> None:
     """Draw the envelope where --plot asks for it."""
     from folai.envelope.plot import plot_envelope
-    from folai.media.clip import iter_frames
+    from folai.media.frames import iter_frames
 
     if parsed.plot:
         frames = iter_frames(parsed.video, height=128)

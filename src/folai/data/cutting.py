@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.media.clip import frames_between, probe
-from folai.media.files import write_pictures
+from folai.media.clip import probe
+from folai.media.encode import write_pictures
+from folai.media.frames import frames_between
 from folai.media.mux import mux
 
 QUALITY = 18  # crf of x264: hard to tell from the original

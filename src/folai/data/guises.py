@@ -15,7 +15,7 @@ import numpy as np
 
 from folai.data.views import Action, Image, View, placed, random_view
 from folai.mapper.features import Pictures, iter_pictures
-from folai.media.clip import Frame
+from folai.media.frames import Frame
 
 VERSION = 1
 """Raise when the same draw would give another guise: when this file or `data.views`, or

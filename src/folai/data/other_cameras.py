@@ -20,7 +20,8 @@ from folai.data.views import Action
 from folai.mapper.features import MAX_FPS, Pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.cadence import taken_times
-from folai.media.clip import Frame, iter_frames, probe
+from folai.media.clip import probe
+from folai.media.frames import Frame, iter_frames
 
 Times = NDArray[np.float64]  # seconds
 

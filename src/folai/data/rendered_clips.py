@@ -18,7 +18,7 @@ from folai.data.guises import random_guise, seen_as
 from folai.data.views import Action
 from folai.mapper.features import Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
-from folai.media.clip import Frame
+from folai.media.frames import Frame
 from folai.render import Scene, random_scene, render_frames
 
 RENDERED_SECONDS = 8.0  # of each rendered clip

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from folai.mapper.flow import FLOW_SIZE, FlowEstimator, camera_motion, follow_camera, remove_camera
 from folai.media.cadence import taken_times
-from folai.media.clip import Frame, iter_frames
+from folai.media.frames import Frame, iter_frames
 
 GRID = (12, 16)  # rows and columns of cells
 FLOW_CHANNELS = (

@@ -12,7 +12,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from folai.media.files import decode, frame_time, open_media, picture_start
+from folai.media.files import decode, frame_time, open_media, picture_start, video_stream
 from folai.writing import one_line, written_whole
 
 # Timestamps that stray from the sample count by less than this (seconds) are jitter: Matroska
@@ -22,7 +22,11 @@ JITTER = 0.005
 
 
 def read_audio(
-    path: str | Path, *, sample_rate: int | None = None, mono: bool = False
+    path: str | Path,
+    *,
+    sample_rate: int | None = None,
+    mono: bool = False,
+    start: Fraction | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Return the sound of a file as `[C, T]` in [-1, 1], and its sample rate in Hz.
 
@@ -30,15 +34,18 @@ def read_audio(
     cut, sound that starts later is preceded by silence. Otherwise sample 0 is the first sample.
     Holes in the stream are silent, so every sample stands where its timestamp says.
 
+    start: container time of sample 0, seconds, where it is known already (as a `Clip` knows it).
+
     Raises ValueError for a file that cannot be read, has no sound, or whose sound is empty or NaN.
     """
-    origin = picture_start(path)
     with open_media(path) as container:
         stream = container.streams.best("audio")
         if stream is None:
             raise ValueError(f"{path}: has no sound; give a file with an audio stream")
+        if start is None and video_stream(container) is not None:
+            start = picture_start(path)
         frames = (f for f in decode(container, stream) if isinstance(f, AudioFrame))
-        wav, rate = _lay_out(frames, origin, path)
+        wav, rate = _lay_out(frames, start, path)
     if not np.isfinite(wav).all():
         raise ValueError(f"{path}: its sound holds NaN or infinite samples; export it again")
     if mono:
@@ -94,8 +101,8 @@ def peak_normalise(wav: NDArray[np.floating[Any]], peak: float = 1.0) -> NDArray
 
 def fit_length(wav: NDArray[np.floating[Any]], num_samples: int) -> NDArray[np.float32]:
     """Cut `[C, T]` to `num_samples`, or continue it in silence."""
-    kept = wav[:, :num_samples].astype(np.float32, copy=False)
-    return np.pad(kept, ((0, 0), (0, num_samples - kept.shape[1])))
+    cut = wav[:, :num_samples].astype(np.float32, copy=False)
+    return np.pad(cut, ((0, 0), (0, num_samples - cut.shape[1])))
 
 
 def mix(
@@ -137,7 +144,7 @@ def _lay_out(
         now = origin + Fraction(cursor, rate)
         gap = round((frame_time(frame, default=now) - now) * rate)
         if gap < 0 and (not pieces or -gap > JITTER * rate):
-            samples = samples[:, -gap:]  # before the clock starts, or said twice
+            samples = samples[:, -gap:]  # before the clock starts, or repeated
         elif gap > 0 and (not pieces or gap > JITTER * rate):
             pieces.append(np.zeros((channels, gap), np.float32))
             cursor += gap

@@ -1,37 +1,29 @@
-"""Pictures in: what a clip is, and its frames on the clock. PyAV alone.
+"""A clip, opened once: what it is, its pictures on the clock, its own sound. PyAV alone.
 
 All times are seconds on one clock that starts when the first picture is shown.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from folai.media.files import (
-    decode,
-    first_picture,
-    frame_time,
-    open_media,
-    packets_end,
-    picture_end,
-    require_video,
-)
-
-# Containers round timestamps, Matroska to 1 ms: times closer than this (seconds) are the same.
-ROUNDING = 0.001
+from folai.media.audio import read_audio
+from folai.media.files import StreamEnd, frame_time, open_media, packets_of, require_video
+from folai.media.frames import Frame, iter_frames
 
 
 @dataclass(frozen=True)
@@ -42,175 +34,145 @@ class VideoInfo:
     container: str  # FFmpeg's name of the format, such as "mov,mp4,m4a,3gp,3g2,mj2"
     video_codec: str
     audio_codec: str | None
+    pixel_format: str | None  # FFmpeg's name, such as "yuv420p"
     width: int  # pixels, after rotation
     height: int
     rotation: int  # degrees counter-clockwise that a player turns the stored picture
     fps: float  # average over the clip
     start: float  # container time of the first picture
     duration: float  # from the first picture to the end of the last
+    timecode: str | None  # of the first picture, as the camera wrote it: "01:00:00:00"
 
     @property
     def has_audio(self) -> bool:
         return self.audio_codec is not None
 
 
-class Frame(NamedTuple):
-    """One picture: when it appears (seconds on the clock) and what it shows (uint8 [H, W, 3])."""
+class Clip:
+    """A clip that is open: everything that wants to know something of it asks here.
 
-    time: float
-    image: NDArray[np.uint8]
+    Opening reads the headers, decodes the first picture and passes over all packets once, to know
+    when each picture is shown. All that is remembered. `frames`, `audio` and a `mux` read the file
+    once more each, from its beginning: many containers cannot be wound back exactly.
 
+        with Clip("clip.mp4") as clip:
+            print(clip.info.duration, clip.info.has_audio)
+            for time, image in clip.frames(height=128):
+                ...
 
-def probe(path: str | Path) -> VideoInfo:
-    """Read what a clip is, from its headers, its first picture and the times of its packets.
+    path: of the file. info: what it is. start: container time of the first picture, seconds.
+    times: [T] seconds on the clock at which a picture is shown, from the packets. stream: the
+    stored pictures, as a template for a copy of them.
 
     Raises ValueError for a file that is missing, unreadable or has no video.
     """
-    with open_media(path) as container:
-        stream = require_video(container, path)
-        picture = first_picture(container, stream)
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._open = ExitStack()
+        try:
+            container = self._open.enter_context(open_media(path))
+            self.stream = require_video(container, path)
+            self.info, self.start, self.times = _examine(container, self.stream, self.path)
+        except BaseException:
+            self._open.close()
+            raise
+
+    def __enter__(self) -> Clip:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._open.close()
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"Clip({str(self.path)!r}, {info.width}x{info.height}, {info.duration:.2f} s)"
+
+    def frames(self, *, height: int | None = None, max_fps: float | None = None) -> Iterator[Frame]:
+        """Yield its pictures, as `folai.media.frames.iter_frames` does."""
+        return iter_frames(self.path, height=height, max_fps=max_fps)
+
+    def audio(
+        self, *, sample_rate: int | None = None, mono: bool = False
+    ) -> tuple[NDArray[np.float32], int]:
+        """Its own sound and that sound's rate, as `folai.media.audio.read_audio` returns them."""
+        return read_audio(self.path, sample_rate=sample_rate, mono=mono, start=self.start)
+
+
+@contextmanager
+def opened(video: str | Path | Clip) -> Iterator[Clip]:
+    """An open clip as it is; a file is opened, and closed at the end."""
+    if isinstance(video, Clip):
+        yield video
+    else:
+        with Clip(video) as clip:
+            yield clip
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Return what a clip is. Raises ValueError as `Clip` does."""
+    with Clip(path) as clip:
+        return clip.info
+
+
+def _examine(
+    container: InputContainer, stream: VideoStream, path: Path
+) -> tuple[VideoInfo, Fraction, NDArray[np.float64]]:
+    """What a clip is, the container time of its first picture, and the times of all pictures."""
+    sound = container.streams.best("audio")
+    pixel_format = stream.codec_context.pix_fmt
+    picture: VideoFrame | None = None
+    end, ticks = StreamEnd(stream), []
+    for packet in packets_of(container, stream):
+        end.add(packet)
+        if packet.size and packet.pts is not None and not packet.is_discard:
+            ticks.append(packet.pts)
         if picture is None:
-            raise ValueError(f"{path}: not one picture could be decoded; export it again")
-        sound = container.streams.best("audio")
-        start = frame_time(picture, default=Fraction(0))
-        width, height = picture.width, picture.height
-        sideways = picture.rotation % 180 == 90
-        return VideoInfo(
-            path=Path(path),
-            container=container.format.name,
-            video_codec=stream.codec_context.codec.canonical_name,
-            audio_codec=sound.codec_context.name if sound else None,
-            width=height if sideways else width,
-            height=width if sideways else height,
-            rotation=picture.rotation,
-            fps=float(stream.average_rate or stream.guessed_rate or 0),
-            start=float(start),
-            duration=float(picture_end(path) - start),
-        )
+            picture = _first_picture(packet)
+    if picture is None:
+        raise ValueError(f"{path}: not one picture could be decoded; export it again")
+    if not end.seconds:
+        raise ValueError(f"{path}: its pictures have no times; put it in a container such as .mp4")
+    start = frame_time(picture, default=Fraction(0))
+    width, height = picture.width, picture.height
+    sideways = picture.rotation % 180 == 90
+    info = VideoInfo(
+        path=path,
+        container=container.format.name,
+        video_codec=stream.codec_context.codec.canonical_name,
+        audio_codec=sound.codec_context.name if sound else None,
+        pixel_format=pixel_format,
+        width=height if sideways else width,
+        height=width if sideways else height,
+        rotation=picture.rotation,
+        fps=float(stream.average_rate or stream.guessed_rate or 0),
+        start=float(start),
+        duration=float(end.seconds - start),
+        timecode=_timecode(container),
+    )
+    times = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
+    shown = times[(times > -1e-6) & (times < info.duration)].clip(min=0.0)
+    return info, start, shown
 
 
-def iter_frames(
-    path: str | Path, *, height: int | None = None, max_fps: float | None = None
-) -> Iterator[Frame]:
-    """Yield the pictures of a clip as they are shown, upright, `height` pixels high.
-
-    With `max_fps`, a clip that has more frames a second is thinned: pictures that follow the last
-    one kept by less than 1 / max_fps (less 10 %, so that 31 frames a second is not halved to honour
-    30) are left out; where it has not more but comes in bursts, those by less than 60 % of that. A
-    clip that is damaged or cut short gives what decodes, and a warning says how much that was.
-
-    Raises ValueError as `probe` does, and at the end if the clip has fewer than two pictures.
-    """
-    shrink = VideoReformatter()
-    with open_media(path) as container:
-        stream = require_video(container, path)
-        closest = _closest(stream, max_fps)
-        stream.thread_type = "AUTO"
-        count, last_kept, time = 0, float("-inf"), 0.0
-        for time, picture in _timed(container, stream):
-            count += 1
-            if time - last_kept >= closest:
-                last_kept = time
-                yield Frame(time, _upright(picture, height, shrink))
-        _check_complete(path, container, stream, count, time)
+def _first_picture(packet: Packet[Stream]) -> VideoFrame | None:
+    """The first picture that a packet completes; None where it completes none, or is damaged."""
+    try:
+        frames = packet.decode()
+    except av.FFmpegError:
+        return None
+    return next((frame for frame in frames if isinstance(frame, VideoFrame)), None)
 
 
-def _closest(stream: VideoStream, max_fps: float | None) -> float:
-    """Seconds between pictures that are kept, at least."""
-    if max_fps is None:
-        return 0.0
-    average = float(stream.average_rate or max_fps + 1.0)
-    return (0.6 if average <= max_fps else 0.9) / max_fps
-
-
-def resample_frames(frames: Iterable[Frame], fps: float = 30.0) -> Iterator[Frame]:
-    """Yield the picture that is on screen at 0, 1 / fps, 2 / fps, ... until the last one goes."""
-    index, shown, interval = 0, None, 1.0 / fps
-    for frame in frames:
-        if shown is not None:
-            interval = frame.time - shown.time
-            while index / fps < frame.time - ROUNDING:
-                yield Frame(index / fps, shown.image)
-                index += 1
-        shown = frame
-    while shown is not None and index / fps < shown.time + interval - ROUNDING:
-        yield Frame(index / fps, shown.image)  # the last picture stays as long as the one before
-        index += 1
-
-
-def frames_between(
-    path: str | Path, start: float, end: float, height: int | None = None
-) -> Iterator[Frame]:
-    """Yield what is shown from `start` to `end`, times counted from `start`.
-
-    The first picture is the one on view at `start`. Raises ValueError as `iter_frames` does.
-    """
-    held: Frame | None = None
-    for time, image in iter_frames(path, height=height):
-        if time >= end - 1e-6:
-            break
-        if time <= start + 1e-6:
-            held = Frame(0.0, image)  # on view at the start, unless a later one is
-            continue
-        if held is not None:
-            yield held
-            held = None
-        yield Frame(time - start, image)
-    if held is not None:
-        yield held
-
-
-def _timed(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
-    """Yield decoded pictures with strictly rising times that start at 0.0."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(30)
-    start = last = None
-    for picture in decode(container, stream):
-        if not isinstance(picture, VideoFrame):
-            continue
-        following = Fraction(0) if last is None else last + 1 / rate
-        time = frame_time(picture, default=following)
-        if last is not None and time <= last:
-            continue
-        start = time if start is None else start
-        last = time
-        yield float(time - start), picture
-
-
-def _upright(
-    picture: VideoFrame, height: int | None, shrink: VideoReformatter
-) -> NDArray[np.uint8]:
-    """Scale a decoded picture to `height` as shown, and turn it: uint8 [H, W, 3] RGB."""
-    turns = round(picture.rotation / 90) % 4  # counter-clockwise, as np.rot90 counts
-    size: tuple[int | None, int | None] = (None, None)
-    if height is not None:
-        shown = picture.width if turns % 2 else picture.height
-        other = picture.height if turns % 2 else picture.width
-        width = max(2, 2 * round(other * height / shown / 2))
-        size = (height, width) if turns % 2 else (width, height)
-    scaled = shrink.reformat(picture, *size, format="rgb24", interpolation="AREA", threads=1)
-    image = scaled.to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, turns), dtype=np.uint8)
-
-
-def _check_complete(
-    path: str | Path, container: InputContainer, stream: VideoStream, count: int, last: float
-) -> None:
-    """Say so when a clip ends before its header says it does; refuse one without movement."""
-    if count < 2:
-        found = "only one picture" if count else "not one picture"
-        raise ValueError(f"{path}: {found} could be decoded; a clip needs at least two")
-    interval = last / (count - 1)
-    used, enough = last + interval, max(0.25, 2 * interval)
-    tick = stream.time_base or Fraction(0)
-    declared = float((stream.duration or 0) * tick)
-    if stream.duration is None:  # Matroska declares one end, that of the longest stream
-        end = Fraction(container.duration or 0, av.time_base)
-        sound = container.streams.best("audio")
-        if sound is None or packets_end(path, sound.index) < end - enough:
-            declared = float(end - (stream.start_time or 0) * tick)
-    if declared > used + enough:
-        warnings.warn(
-            f"{path}: is damaged or cut short: the first {used:.2f} of {declared:.2f} s decode "
-            "and are used",
-            stacklevel=3,
-        )
+def _timecode(container: InputContainer) -> str | None:
+    """The time of day at which the camera began, where it says so: "10:21:00:12"."""
+    tags = [container.metadata, *(stream.metadata for stream in container.streams)]
+    return next((tag["timecode"] for tag in tags if "timecode" in tag), None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from folai.media.audio import check_wav, fit_length, mix, read_audio, resample, write_wav
-from folai.media.clip import probe
+from folai.media.audio import check_wav, fit_length, mix, resample, write_wav
+from folai.media.clip import Clip, opened
 from folai.media.files import open_media, packets_of, require_video
 from folai.writing import check_writable, one_line, written_whole
 
@@ -37,7 +37,7 @@ OUTPUTS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def mux(
-    video: str | Path,
+    video: str | Path | Clip,
     wav: NDArray[np.floating[Any]],
     sample_rate: int,
     out: str | Path,
@@ -55,28 +55,40 @@ def mux(
     Raises ValueError as `check_output` does, and if the file cannot be written; `out` then keeps
     what it had.
     """
-    check_output(out, source=video, codec=codec)
-    check_wav(wav)
-    if wav.shape[0] > 2:
-        raise ValueError(f"sound has {wav.shape[0]} channels; give one (mono) or two (stereo)")
-    container, codecs = OUTPUTS[Path(out).suffix.lower()]
-    codec = codec or codecs[0]
-    info = probe(video)
-    if mix_db is not None and info.has_audio:
-        wav = mix(wav, read_audio(video, sample_rate=sample_rate)[0], mix_db)
-    if container == "wav":
-        write_wav(out, fit_length(wav, round(info.duration * sample_rate)), sample_rate)
-        return
-    rate = _encodable_rate(codec, sample_rate)
-    sound = fit_length(resample(wav, sample_rate, rate), round(info.duration * rate))
-    # The index of an .mp4 goes first, so that a browser plays it before all is loaded.
-    options = {"movflags": "faststart"} if container in ("mp4", "mov") else {}
-    try:
-        with written_whole(out) as partial, open_media(video) as source:
-            with av.open(str(partial.absolute()), "w", format=container, options=options) as target:
-                _copy_with_sound(source, target, info.start, sound, rate, codec)
-    except (av.FFmpegError, OSError) as error:
-        raise ValueError(f"{out}: cannot be written ({one_line(error)})") from error
+    mux_takes(video, [wav], sample_rate, [out], mix_db=mix_db, codec=codec)
+
+
+def mux_takes(
+    video: str | Path | Clip,
+    takes: Sequence[NDArray[np.floating[Any]]],
+    sample_rate: int,
+    outs: Sequence[str | Path],
+    *,
+    mix_db: float | None = None,
+    codec: str | None = None,
+) -> None:
+    """Do what `mux` does for several takes of one clip, which is read once for all of them.
+
+    takes: a sound [C, T] for each file of `outs`.
+    """
+    with opened(video) as clip:
+        for wav, out in zip(takes, outs, strict=True):
+            check_output(out, source=clip, codec=codec)
+            check_wav(wav)
+            if wav.shape[0] > 2:
+                raise ValueError(f"sound has {wav.shape[0]} channels; give one (mono) or two")
+        if mix_db is not None and clip.info.has_audio:
+            own, _ = clip.audio(sample_rate=sample_rate)
+            takes = [mix(wav, own, mix_db) for wav in takes]
+        videos = []
+        for wav, out in zip(takes, map(Path, outs), strict=True):
+            if out.suffix.lower() == ".wav":
+                num_samples = round(clip.info.duration * sample_rate)
+                write_wav(out, fit_length(wav, num_samples), sample_rate)
+            else:
+                videos.append((wav, out))
+        if videos:
+            _write_videos(clip, videos, sample_rate, codec)
 
 
 def finished_name(video: str | Path) -> str:
@@ -86,22 +98,24 @@ def finished_name(video: str | Path) -> str:
     return f"{Path(video).stem}.foley{suffix}"
 
 
-def check_output(out: str | Path, *, source: str | Path, codec: str | None = None) -> None:
+def check_output(out: str | Path, *, source: str | Path | Clip, codec: str | None = None) -> None:
     """Raise ValueError unless the sound for the clip `source` can be written to `out`."""
-    kind = probe(source).video_codec
     out = Path(out)
     suffix = out.suffix.lower()
-    if suffix not in OUTPUTS:
-        raise ValueError(f"{out}: unknown suffix {suffix!r}; use one of {', '.join(OUTPUTS)}")
-    container, codecs = OUTPUTS[suffix]
-    if codec is not None and codec not in codecs:
-        raise ValueError(
-            f"{out}: {suffix} is not written with {codec!r}; use {' or '.join(codecs)}"
-        )
-    check_writable(out, inputs=(source,))
-    if not _carries(container, source):
-        able = [name for name, (other, _) in OUTPUTS.items() if _carries(other, source)]
-        raise ValueError(f"{out}: {suffix} cannot hold {kind} pictures; use {' or '.join(able)}")
+    with opened(source) as clip:
+        if suffix not in OUTPUTS:
+            raise ValueError(f"{out}: unknown suffix {suffix!r}; use one of {', '.join(OUTPUTS)}")
+        container, codecs = OUTPUTS[suffix]
+        if codec is not None and codec not in codecs:
+            raise ValueError(
+                f"{out}: {suffix} is not written with {codec!r}; use {' or '.join(codecs)}"
+            )
+        check_writable(out, inputs=(clip.path,))
+        if not _carries(container, clip):
+            able = [name for name, (other, _) in OUTPUTS.items() if _carries(other, clip)]
+            kind = clip.info.video_codec
+            fix = f"use {' or '.join(able)}"
+            raise ValueError(f"{out}: {suffix} cannot hold {kind} pictures; {fix}")
 
 
 def check_codec(codec: str | None) -> None:
@@ -111,32 +125,106 @@ def check_codec(codec: str | None) -> None:
         raise ValueError(f"codec is {codec!r}; use one of {', '.join(known)}")
 
 
-def _copy_with_sound(
-    source: InputContainer,
-    target: OutputContainer,
-    start: float,
-    sound: NDArray[np.float32],
-    rate: int,
-    codec: str,
+def _write_videos(
+    clip: Clip,
+    videos: Sequence[tuple[NDArray[np.floating[Any]], Path]],
+    sample_rate: int,
+    codec: str | None,
 ) -> None:
-    """Copy the pictures so that those of time `start` are shown at 0, and encode `sound` from 0."""
-    template = require_video(source, source.name)
-    pictures = _add_pictures(target, template)
+    """Write all (sound, file) at once, so that the packets of the clip are read once."""
+    with ExitStack() as stack:
+        source = stack.enter_context(open_media(clip.path))
+        template = require_video(source, clip.path)
+        outputs = []
+        for wav, out in videos:
+            stack.enter_context(_failures_named(out))
+            container, codecs = OUTPUTS[out.suffix.lower()]
+            coder = codec or codecs[0]
+            rate = _encodable_rate(coder, sample_rate)
+            num_samples = round(clip.info.duration * rate)
+            sound = fit_length(resample(wav, sample_rate, rate), num_samples)
+            # The index of an .mp4 goes first, so that a browser plays it before all is loaded.
+            options = {"movflags": "faststart"} if container in ("mp4", "mov") else {}
+            partial = str(stack.enter_context(written_whole(out)).absolute())
+            target = stack.enter_context(av.open(partial, "w", format=container, options=options))
+            outputs.append(_Output(out, target, template, sound, rate, coder))
+        packets = (packet for packet in packets_of(source, template) if packet.size)
+        for packet in _moved(_dated(packets), clip.info.start):
+            stamps = packet.pts, packet.dts, packet.duration, packet.time_base
+            for output in outputs:
+                # The one before has rounded them to the ticks of its own container.
+                packet.pts, packet.dts, packet.duration, packet.time_base = stamps
+                output.add(packet)
+        for output in outputs:
+            output.finish()
+
+
+@contextmanager
+def _failures_named(out: Path) -> Iterator[None]:
+    """Say which file could not be written."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        raise ValueError(f"{out}: cannot be written ({one_line(error)})") from error
+
+
+class _Output:
+    """A file while it is written: pictures as they are handed in, its sound between them."""
+
+    def __init__(
+        self,
+        out: Path,
+        target: OutputContainer,
+        template: VideoStream,
+        sound: NDArray[np.float32],
+        rate: int,
+        codec: str,
+    ) -> None:
+        self._out, self._target = out, target
+        self._pictures = _add_pictures(target, template)
+        track = _add_track(target, sound.shape[0], rate, codec)
+        target.start_encoding()
+        self._sound = _encoded(sound, rate, track)
+        self._following = next(self._sound, None)
+
+    def add(self, packet: Packet[Stream]) -> None:
+        """Write a packet of pictures.
+
+        Both streams go by decoding time, so that neither waits in memory for the other.
+        """
+        with _failures_named(self._out):
+            self._write_sound(until=_decoding_time(packet))
+            packet.stream = self._pictures
+            self._target.mux(packet)
+
+    def finish(self) -> None:
+        """Write what is left of the sound."""
+        with _failures_named(self._out):
+            self._write_sound(until=None)
+
+    def _write_sound(self, until: Fraction | None) -> None:
+        while self._following is not None:
+            if until is not None and _decoding_time(self._following) >= until:
+                return
+            self._target.mux(self._following)
+            self._following = next(self._sound, None)
+
+
+def _decoding_time(packet: Packet[Stream]) -> Fraction:
+    """Seconds."""
+    return (packet.dts or 0) * packet.time_base
+
+
+def _add_track(target: OutputContainer, channels: int, rate: int, codec: str) -> AudioStream:
+    """Add a stream of encoded sound."""
     track = target.add_stream("libopus" if codec == "opus" else codec, rate=rate)
     assert isinstance(track, AudioStream)
-    track.codec_context.layout = "mono" if sound.shape[0] == 1 else "stereo"
+    track.codec_context.layout = "mono" if channels == 1 else "stereo"
     if codec == "flac":
         track.codec_context.format = "s32"  # 24 bits; FLAC would start at 16
     else:
-        track.bit_rate = 128_000 * sound.shape[0]
-    target.start_encoding()
-    # Both streams by decoding time, so that neither waits in memory for the other.
-    for packet in heapq.merge(
-        _moved(_dated(packets_of(source, template)), pictures, start),
-        _encoded(sound, rate, track),
-        key=lambda packet: (packet.dts or 0) * packet.time_base,
-    ):
-        target.mux(packet)
+        track.bit_rate = 128_000 * channels
+    return track
 
 
 def _add_pictures(target: OutputContainer, template: VideoStream) -> VideoStream:
@@ -161,15 +249,12 @@ def _dated(packets: Iterable[Packet[Stream]]) -> Iterator[Packet[Stream]]:
         waiting = []
 
 
-def _moved(
-    packets: Iterable[Packet[Stream]], stream: Stream, start: float
-) -> Iterator[Packet[Stream]]:
-    """Hand the packets to another stream, `start` seconds earlier."""
+def _moved(packets: Iterable[Packet[Stream]], start: float) -> Iterator[Packet[Stream]]:
+    """The packets `start` seconds earlier: what is shown at `start` is shown at 0."""
     for packet in packets:
         shift = round(start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        packet.stream = stream
         yield packet
 
 
@@ -196,13 +281,13 @@ def _encodable_rate(codec: str, sample_rate: int) -> int:
     return sample_rate if sample_rate in rates else 48000
 
 
-def _carries(container: str, source: str | Path) -> bool:
-    """Say whether a container takes the pictures of a clip: by writing a header for them."""
+def _carries(container: str, clip: Clip) -> bool:
+    """Whether a container takes the pictures of a clip: by writing a header for them."""
     if container == "wav":
         return True
     try:
-        with open_media(source) as media, av.open(io.BytesIO(), "w", format=container) as target:
-            _add_pictures(target, require_video(media, source))
+        with av.open(io.BytesIO(), "w", format=container) as target:
+            _add_pictures(target, clip.stream)
             target.start_encoding()
     except (av.FFmpegError, ValueError):
         return False

@@ -51,7 +51,7 @@ def write_clip(
     Frame i is presented at i / fps, or times[i], to the nearest 1/90000 s. The size must be even.
     The file appears under its name only when it is whole.
     """
-    from folai.media.files import write_pictures
+    from folai.media.encode import write_pictures
 
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"size must be even for H.264, got {size}")

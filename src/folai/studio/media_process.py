@@ -12,9 +12,12 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from folai.studio.limits import MEGABYTE, give_way, restrict
+
+if TYPE_CHECKING:
+    from folai.media.clip import VideoInfo
 
 # Containers of pictures and sound by FFmpeg's names. Playlists and scripts are not among them:
 # those name other files and addresses, which FFmpeg would open.
@@ -93,26 +96,12 @@ def check_format(path: str) -> None:
 
 def probe_clip(path: str, times: str) -> dict[str, Any]:
     """What a clip is; the times of its pictures go to the file `times` as float64."""
-    import numpy as np
-
-    from folai.media.clip import probe
-    from folai.media.files import open_media, packets_of, require_video
+    from folai.media.clip import Clip
     from folai.writing import written_whole
 
     check_format(path)
-    info = probe(path)
-    with open_media(path) as container:
-        stream = require_video(container, path)
-        pixels = stream.codec_context.pix_fmt
-        ticks = [
-            packet.pts
-            for packet in packets_of(container, stream)
-            if packet.pts is not None and not packet.is_discard
-        ]
-        stamps = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
-        tags = [container.metadata, *(stream.metadata for stream in container.streams)]
-        timecode = next((tag["timecode"] for tag in tags if "timecode" in tag), None)
-    shown = stamps[(stamps > -1e-6) & (stamps < info.duration)].clip(min=0.0)
+    with Clip(path) as clip:
+        info, shown = clip.info, clip.times
     if len(shown) < 2:
         raise ValueError(f"{path}: only one picture could be found; a clip needs at least two")
     with written_whole(times) as partial:
@@ -126,21 +115,22 @@ def probe_clip(path: str, times: str) -> dict[str, Any]:
         "height": info.height,
         "video_codec": info.video_codec,
         "audio_codec": info.audio_codec,
-        "timecode": timecode,
-        "playable": _plays_in_browsers(info.container, info.video_codec, pixels, info.start),
+        "timecode": info.timecode,
+        "playable": _plays_in_browsers(info),
     }
 
 
-def _plays_in_browsers(container: str, codec: str, pixels: str | None, start: float) -> str | None:
+def _plays_in_browsers(info: VideoInfo) -> str | None:
     """The media type for a `<video>`; None where some browser would show nothing.
 
     A clip that begins before its first picture is shown would run on another clock there.
     """
-    if abs(start) > 0.001 or pixels not in ("yuv420p", "yuvj420p"):
+    if abs(info.start) > 0.001 or info.pixel_format not in ("yuv420p", "yuvj420p"):
         return None
-    if "mp4" in container.split(",") and codec in ("h264", "vp9", "av1"):
+    containers, codec = info.container.split(","), info.video_codec
+    if "mp4" in containers and codec in ("h264", "vp9", "av1"):
         return "video/mp4"
-    if "webm" in container.split(",") and codec in ("vp8", "vp9", "av1"):
+    if "webm" in containers and codec in ("vp8", "vp9", "av1"):
         return "video/webm"
     return None
 

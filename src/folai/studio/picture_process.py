@@ -20,10 +20,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from folai.media.clip import ROUNDING
 from folai.media.files import frame_time, open_media, require_video
 from folai.writing import one_line
 
+# Containers round timestamps, Matroska to 1 ms: times closer than this (seconds) are the same.
+ROUNDING = 0.001
 SPARSE = 2.0  # seconds between the pictures of a strip from which on keyframes will do
 NEAR = 8.0  # seconds that are decoded through rather than jumped over
 
@@ -145,7 +146,7 @@ class _Shelf:
             try:
                 packet = next(packets, None)
                 frames = packet.decode() if packet is not None else []
-            except av.FFmpegError:
+            except (av.FFmpegError, IndexError):  # PyAV's, of streams that begin midway
                 continue
             if packet is None:
                 return

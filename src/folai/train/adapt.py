@@ -29,7 +29,8 @@ from folai.data.examples import Example, lesson_of, part_between
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
-from folai.media.clip import iter_frames, probe
+from folai.media.clip import probe
+from folai.media.frames import iter_frames
 from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import measure_sound
 from folai.train.mapper import TrainOptions, loss_terms

@@ -22,7 +22,7 @@ from folai.evaluate.report.page import picture_uri
 from folai.evaluate.report.sections import Chart, Gallery, Section, Table, cells
 from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
 from folai.mapper.predict import predict_envelope
-from folai.media.clip import iter_frames
+from folai.media.frames import iter_frames
 
 if TYPE_CHECKING:
     from folai.models.rms_mapper import RMSMapper

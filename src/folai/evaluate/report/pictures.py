@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.evaluate.report.page import picture_uri
-from folai.media.clip import frames_between, iter_frames
-from folai.media.files import write_pictures
+from folai.media.encode import write_pictures
+from folai.media.frames import frames_between, iter_frames
 
 
 def frame_strip(path: Path, duration: float, *, count: int = 9, height: int = 64) -> str:
