@@ -27,9 +27,10 @@ import torch
 from folai.diffusion.sampling import draw_noise
 from folai.models.oobleck import OobleckConfig
 from folai.models.stable_dit import StableDiTConfig
-from folai.stable.config import StableConfig
-from folai.stable.files import StableBase, load_base, save_base
-from folai.stable.model import DECODED_AT_ONCE, DTYPES, Run, StableAudio
+from folai.stable.base_files import StableBase, load_base, save_base
+from folai.stable.model import DECODED_AT_ONCE, Run, StableAudio
+from folai.stable.model_config import StableConfig
+from folai.stable.precision import DTYPES
 
 PROMPT_TOKENS = 128
 
@@ -46,7 +47,7 @@ def config_of(parsed: argparse.Namespace) -> StableConfig:
 def write_random(parsed: argparse.Namespace, folder: Path) -> None:
     torch.manual_seed(0)
     base = StableBase(config_of(parsed))
-    base.dit.to(DTYPES[parsed.dtype])
+    base.dit.to(getattr(torch, parsed.dtype))
     save_base(base, folder, "diffusers")
 
 
@@ -55,7 +56,7 @@ def prompt_embedding(dim: int) -> torch.Tensor:
 
 
 def time_ours(folder: Path, parsed: argparse.Namespace) -> dict[str, float]:
-    base = load_base(folder, dtype=DTYPES[parsed.dtype], device=device())
+    base = load_base(folder, dtype=getattr(torch, parsed.dtype), device=device())
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
     if parsed.compile:
         for block in stable.dit.trunk.blocks:
@@ -79,7 +80,7 @@ def time_ours(folder: Path, parsed: argparse.Namespace) -> dict[str, float]:
 def time_theirs(folder: Path, parsed: argparse.Namespace) -> dict[str, float]:
     import diffusers
 
-    dtype = DTYPES[parsed.dtype]
+    dtype = getattr(torch, parsed.dtype)
     pipeline = diffusers.StableAudioPipeline(
         vae=diffusers.AutoencoderOobleck.from_pretrained(folder / "vae", torch_dtype=dtype),
         text_encoder=None,
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32")
     parser.add_argument("--compile", action="store_true", help="our blocks by torch.compile")
     parser.add_argument("--ours", action="store_true", help="without diffusers' pipeline")
     parser.add_argument("--only", choices=("ours", "theirs"), help=argparse.SUPPRESS)

@@ -29,9 +29,9 @@ from folai.models.oobleck import OobleckConfig
 from folai.models.seconds import Seconds, SecondsConfig
 from folai.models.stable_dit import StableDiT, StableDiTConfig
 from folai.preview.lay import lay
-from folai.stable.config import StableConfig
-from folai.stable.files import load_control
+from folai.stable.control_files import load_control
 from folai.stable.model import StableAudio
+from folai.stable.model_config import StableConfig
 from folai.train.full_size import StableOptions, train_stable_control
 
 SECONDS = 2.0
