@@ -9,7 +9,8 @@ import torch
 
 from folai import Envelope, GenerateOptions, generate
 from folai.cli import main
-from folai.diffusion.foley import FoleyConfig, save_base, save_control
+from folai.diffusion.foley import FoleyConfig
+from folai.diffusion.foley_files import save_base, save_control
 from folai.diffusion.naming import prompt_of_sound
 from folai.diffusion.vocabulary import ALL, find_words
 from folai.engines import choose_engine

@@ -9,7 +9,8 @@ import torch
 from folai.checkpoints import AUTOENCODER, save_mapper
 from folai.cli import main
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
-from folai.diffusion.foley import CONTROL, FoleyConfig, save_base, save_control
+from folai.diffusion.foley import CONTROL, FoleyConfig
+from folai.diffusion.foley_files import save_base, save_control
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
 from folai.evaluate.foley import predicted

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from folai.diffusion.conditioning import LEVEL, reference_latents
-from folai.diffusion.foley import Foley, FoleyConfig, finished, load_foley, save_base, save_control
+from folai.diffusion.finishing import finished
+from folai.diffusion.foley import Foley, FoleyConfig
+from folai.diffusion.foley_files import load_foley, save_base, save_control
 from folai.diffusion.longform import make_windows, sample_windows
 from folai.diffusion.sampling import (
     OBJECTIVES,

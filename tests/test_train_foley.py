@@ -15,7 +15,8 @@ from folai.data.material import MODELLED, SAMPLES, Material, load_material
 from folai.data.sequences import Sequences
 from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import LEVEL
-from folai.diffusion.foley import FoleyConfig, load_base, load_control
+from folai.diffusion.foley import FoleyConfig
+from folai.diffusion.foley_files import load_base, load_control
 from folai.diffusion.vocabulary import ALL
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig

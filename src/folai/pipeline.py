@@ -287,7 +287,7 @@ def predict_envelope(
         first = next(blocks)
         run = loading.result()
         envelope = run(chain([first], blocks))
-    return _held(envelope).resample(FRAME_RATE, duration)
+    return _prolonged(envelope).resample(FRAME_RATE, duration)
 
 
 def measure_envelope(video: str | Path) -> Envelope:
@@ -313,7 +313,7 @@ def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], E
     return lambda blocks: predict.predict_envelope(blocks, models)
 
 
-def _held(envelope: Envelope, seconds: float = 0.1) -> Envelope:
+def _prolonged(envelope: Envelope, seconds: float = 0.1) -> Envelope:
     """Continued a little at its last value: the last picture stays, though no step follows it."""
     values = np.pad(envelope.values, (0, round(seconds * envelope.frame_rate)), mode="edge")
     return Envelope(values, envelope.frame_rate, envelope.onsets)
@@ -364,12 +364,12 @@ def reference_notes(options: GenerateOptions) -> tuple[str, ...]:
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:
     """The envelope to use instead of a prediction, as long as the clip."""
-    given = options.envelope
-    if given is None:
+    envelope = options.envelope
+    if envelope is None:
         return None
-    if isinstance(given, str | Path):
+    if isinstance(envelope, str | Path):
         rate, length = (None, None) if options.resample else (FRAME_RATE, duration)
-        given = Envelope.load(given, frame_rate=rate, duration=length)
+        envelope = Envelope.load(envelope, frame_rate=rate, duration=length)
     elif not options.resample:
-        given.require_match(None, duration)
-    return given.resample(FRAME_RATE, duration) if options.resample else given
+        envelope.require_match(None, duration)
+    return envelope.resample(FRAME_RATE, duration) if options.resample else envelope

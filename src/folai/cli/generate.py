@@ -39,6 +39,16 @@ def add_to(commands: Commands) -> None:
         help=".mp4, .m4v, .mov, .mkv, .webm, or .wav for the sound alone; replaced if it exists "
         "(default: VIDEO's name with .foley before its suffix, in the current directory)",
     )
+    _add_description(command)
+    _add_engines(command)
+    _add_envelope_and_output(command)
+    add_plot(command)
+    add_seed(command)
+    add_weights(command)
+
+
+def _add_description(command: argparse.ArgumentParser) -> None:
+    """What the sound should be like, and how many takes."""
     sounds = command.add_mutually_exclusive_group()
     sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to sound like")
     sounds.add_argument(
@@ -61,7 +71,9 @@ def add_to(commands: Commands) -> None:
         help="number of takes; the second goes to OUT's name with .take2 before its suffix "
         "(default: %(default)s)",
     )
-    _add_engines(command)
+
+
+def _add_envelope_and_output(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--envelope",
         type=Path,
@@ -83,9 +95,6 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--save-envelope", type=Path, metavar="ENV", help="also write the envelope: .json or .csv"
     )
-    add_plot(command)
-    add_seed(command)
-    add_weights(command)
 
 
 def _add_engines(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Reference sound and prompt -> what the model is told, computed once per clip.
+"""Reference sound and prompt -> the model's conditioning, computed once per clip.
 
 A reference is brought to the level at which the model was trained, so that only its character
 counts, and cut to what sounds in it.
@@ -21,7 +21,7 @@ from folai.models.conditioner import Conditioner, Conditioning
 from folai.preview.events import check_reference
 
 LEVEL = 0.2  # highest RMS over 32 ms to which references and training targets are brought
-LONGEST = 10.0  # seconds of a reference that are looked at
+LONGEST = 10.0  # seconds of a reference that are used
 SHORTEST = 0.4  # seconds; a shorter one is followed by silence
 LEAD, PAUSE = 0.05, 0.35  # seconds kept of silence before a sound begins and after it has ended
 
@@ -50,7 +50,7 @@ def read_hints(
     latents = None if reference is None else reference_latents(autoencoder, reference)
     wanted = () if prompt is None else find_words(prompt)
     unwanted = () if negative_prompt is None else find_words(negative_prompt, "negative prompt")
-    words = (torch.tensor([numbers_of(given, vocabulary)]) for given in (wanted, unwanted))
+    words = (torch.tensor([numbers_of(found, vocabulary)]) for found in (wanted, unwanted))
     return Hints(latents, next(words)), Hints(None, next(words))
 
 
@@ -58,14 +58,14 @@ def condition(
     conditioner: Conditioner, hints: list[Hints], silence: Tensor, device: torch.device
 ) -> Conditioning:
     """A batch of what was hinted; `silence` [C, 1] stands where there is no reference."""
-    given = [hint.reference for hint in hints]
-    length = max((latents.shape[-1] for latents in given if latents is not None), default=0)
+    references = [hint.reference for hint in hints]
+    length = max((latents.shape[-1] for latents in references if latents is not None), default=0)
     length = max(length, conditioner.config.patch)
     filler = silence.expand(-1, length)[None]
-    rows = [filler if latents is None else _repeated(latents, length) for latents in given]
-    is_given = torch.tensor([latents is not None for latents in given], device=device)
+    rows = [filler if latents is None else _repeated(latents, length) for latents in references]
+    has_reference = torch.tensor([latents is not None for latents in references], device=device)
     words = torch.cat([hint.words for hint in hints]).to(device)
-    conditioning: Conditioning = conditioner(torch.cat(rows).to(device), is_given, words)
+    conditioning: Conditioning = conditioner(torch.cat(rows).to(device), has_reference, words)
     return conditioning
 
 
@@ -85,9 +85,9 @@ def _sounding(wav: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]
     """[1, T] without pauses: what is 50 dB below the loudest for longer than LEAD + PAUSE."""
     step = sample_rate // 100
     level = centred_rms(wav, sample_rate, sample_rate / step)
-    kept = level > 10**-2.5 * level.max()
-    near = np.zeros(len(kept), bool)
-    for place in np.flatnonzero(kept):
+    sounds = level > 10**-2.5 * level.max()
+    near = np.zeros(len(sounds), bool)
+    for place in np.flatnonzero(sounds):
         near[max(0, place - round(100 * LEAD)) : place + round(100 * PAUSE)] = True
     return wav[:, np.repeat(near, step)[: wav.shape[1]].nonzero()[0]]
 

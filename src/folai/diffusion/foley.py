@@ -1,6 +1,6 @@
 """Runs the trained sound model: an envelope, and a reference or a prompt -> sound that follows it.
 
-    foley = load_foley()
+    foley = load_foley()                                              # foley_files.py
     wav = foley.generate(envelope, duration=10.0, reference=hit)      # [1, 1, T]
 
 The DiT and its ControlNet turn noise into latents, window by window, and the autoencoder's decoder
@@ -10,8 +10,7 @@ those into sound.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,35 +19,25 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.checkpoints import (
-    AUTOENCODER,
-    CONTROL,
-    FOLEY,
-    load_autoencoder,
-    load_weights,
-    save_weights,
-)
 from folai.diffusion.conditioning import LEVEL, Hints, condition, read_hints
+from folai.diffusion.finishing import finished, finite
 from folai.diffusion.likeness import match_bands
 from folai.diffusion.longform import make_windows, sample_windows
 from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import SAMPLERS, draw_noise, guide, make_times, renoised
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
-from folai.envelope.rms import centred_rms, gaussian_smooth
+from folai.envelope.rms import centred_rms
 from folai.media.audio import fit_length, to_mono
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, ConditionerConfig
-from folai.models.controlnet import ControlConfig, ControlNet
+from folai.models.controlnet import ControlNet
 from folai.models.dit import DiT, DiTConfig
 from folai.progress import Progress, Steps, part_of
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
 SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
 DECODED_AT_ONCE = 1024  # latent frames: bounds the decoder's memory
-LOCK_RATE = 250.0  # Hz at which the finished level is compared with the envelope
-LOCK_DB = 12.0  # most that `envelope_lock` changes
-CEILING = 0.99  # highest sample
 
 
 @dataclass(frozen=True)
@@ -62,11 +51,11 @@ class FoleyConfig:
     last_time: float = 0.2  # of the last step, see there
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> FoleyConfig:
+    def from_dict(cls, values: dict[str, Any]) -> FoleyConfig:
         """As read from JSON. Raises TypeError or KeyError for what is no config of this kind."""
-        words = tuple(given["conditioner"]["words"])
-        conditioner = ConditionerConfig(**{**given["conditioner"], "words": words})
-        return cls(**{**given, "dit": DiTConfig(**given["dit"]), "conditioner": conditioner})
+        words = tuple(values["conditioner"]["words"])
+        conditioner = ConditionerConfig(**{**values["conditioner"], "words": words})
+        return cls(**{**values, "dit": DiTConfig(**values["dit"]), "conditioner": conditioner})
 
 
 @dataclass(frozen=True)
@@ -330,91 +319,3 @@ def _fitted(latents: Tensor, num_frames: int) -> Tensor:
     """[1, C, F] cut, or continued with its last frame."""
     missing = num_frames - latents.shape[-1]
     return F.pad(latents, (0, max(0, missing)), mode="replicate")[..., :num_frames]
-
-
-# The finished sound
-
-
-def finite(values: Tensor, stage: str) -> Tensor:
-    """Stops NaN and infinity before they reach a file."""
-    if not torch.isfinite(values).all():
-        fix = "use fewer guidance (cfg_scale) or other weights"
-        raise ValueError(f"{stage} gave NaN or infinite values; {fix}")
-    return values
-
-
-def finished(
-    wav: NDArray[np.float32], sample_rate: int, envelope: Envelope, gain: float, lock: float
-) -> NDArray[np.float32]:
-    """[1, T] at the envelope's level, pulled onto it by `lock`, and nowhere above CEILING."""
-    wav = wav * np.float32(gain)
-    if lock > 0:
-        lock_level(wav, sample_rate, envelope, lock)
-    wav *= np.float32(min(1.0, CEILING / max(float(wav.max()), -float(wav.min()), 1e-9)))
-    return wav
-
-
-def lock_level(wav: NDArray[np.float32], sample_rate: int, envelope: Envelope, lock: float) -> None:
-    """Draws the level of wav [1, T] smoothly toward the envelope, within +-LOCK_DB, in place."""
-    measured = centred_rms(wav, sample_rate, LOCK_RATE)
-    asked = envelope.at(np.arange(len(measured)) / LOCK_RATE)
-    floor = 1e-3 * float(envelope.values.max())  # below it nobody hears the difference
-    ratio = (asked + floor) / (measured + floor)
-    decibels = lock * np.clip(20 * np.log10(ratio), -LOCK_DB, LOCK_DB)
-    gain = 10 ** (gaussian_smooth(decibels, 0.004 * LOCK_RATE) / 20)
-    frames = np.arange(len(gain))
-    for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
-        part = wav[:, first : first + (1 << 18)]
-        at = (first + np.arange(part.shape[1])) * (LOCK_RATE / sample_rate)
-        part *= np.interp(at, frames, gain).astype(np.float32)
-
-
-# Weights
-
-
-def save_base(
-    path: Path, dit: DiT, conditioner: Conditioner, config: FoleyConfig, notes: dict[str, Any]
-) -> None:
-    tensors = {f"dit.{name}": tensor for name, tensor in dit.state_dict().items()}
-    tensors |= {f"conditioner.{name}": t for name, t in conditioner.state_dict().items()}
-    save_weights(path, "foley", tensors, asdict(config), notes)
-
-
-def load_base(path: Path = FOLEY) -> tuple[FoleyConfig, DiT, Conditioner]:
-    """Raises ValueError where a file is missing, damaged, of another version or kind."""
-    weights = load_weights(path, "foley")
-    try:
-        config = FoleyConfig.from_dict(weights.config)
-        dit, conditioner = DiT(config.dit), Conditioner(config.conditioner)
-    except (TypeError, KeyError) as error:
-        raise weights.misfit(error) from error
-    weights.fill(dit, "dit.")
-    weights.fill(conditioner, "conditioner.")
-    return config, dit.eval(), conditioner.eval()
-
-
-def save_control(path: Path, controlnet: ControlNet, notes: dict[str, Any]) -> None:
-    save_weights(path, "control", controlnet.state_dict(), asdict(controlnet.config), notes)
-
-
-def load_control(path: Path, dit: DiT) -> ControlNet:
-    """The ControlNet of these weights for this DiT. Raises ValueError as `load_base`."""
-    weights = load_weights(path, "control")
-    try:
-        controlnet = ControlNet(ControlConfig(**weights.config), dit)
-    except TypeError as error:
-        raise weights.misfit(error) from error
-    weights.fill(controlnet)
-    return controlnet.eval()
-
-
-def load_foley(
-    path: Path = FOLEY, *, control: Path | None = None, autoencoder: Path = AUTOENCODER
-) -> Foley:
-    """All models, on the CPU. control: `control.safetensors` beside `path` where not given."""
-    config, dit, conditioner = load_base(path)
-    codec = load_autoencoder(autoencoder)
-    if codec.latent_channels != config.dit.latent_channels:
-        raise ValueError(f"{path}: not made for the latents of {autoencoder}; take both alike")
-    controlnet = load_control(control or path.with_name(CONTROL.name), dit)
-    return Foley(config, codec, dit, conditioner, controlnet)

@@ -36,8 +36,8 @@ def match_bands(levels: Tensor, reference: Tensor, strength: float = 1.0) -> Ten
     place = ((loudness.max() - loudness) / STEP).clamp(0, len(change) - 1.001)  # of K, [T]
     below = place.floor().long()
     share = (place - below).unsqueeze(0)
-    made = levels + torch.lerp(change[below].T, change[below + 1].T, share)
-    return made + (loudness - loudness_of(made))
+    result = levels + torch.lerp(change[below].T, change[below + 1].T, share)
+    return result + (loudness - loudness_of(result))
 
 
 def loudness_of(levels: Tensor) -> Tensor:

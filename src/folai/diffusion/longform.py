@@ -32,19 +32,19 @@ def sample_windows(
 ) -> Tensor:
     """Latents [B, C, T] from noise alike: `sample(noise, start, stop)` gives those of a window."""
     pieces: list[Tensor] = []  # those that are finished, in order
-    held: Tensor | None = None  # the last window's, from `begun` on
+    previous: Tensor | None = None  # the last window's, from `begun` on
     begun = 0
     for start, stop in make_windows(noise.shape[-1], window, overlap):
         latents = sample(noise[..., start:stop], start, stop)
-        if held is not None:
-            done, shared = held[..., : start - begun], held[..., start - begun :]
+        if previous is not None:
+            done, shared = previous[..., : start - begun], previous[..., start - begun :]
             rise = fade_in(shared.shape[-1]).to(latents)
             mixed = shared * (1 - rise) + latents[..., : shared.shape[-1]] * rise
             latents = torch.cat([mixed, latents[..., shared.shape[-1] :]], dim=-1)
             pieces.append(done)
-        held, begun = latents, start
-    assert held is not None
-    return torch.cat([*pieces, held], dim=-1)
+        previous, begun = latents, start
+    assert previous is not None
+    return torch.cat([*pieces, previous], dim=-1)
 
 
 def fade_in(num_frames: int) -> Tensor:

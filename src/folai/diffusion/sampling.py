@@ -93,27 +93,29 @@ def clean_shares(t: Tensor) -> tuple[Tensor, Tensor]:
     return (1 - t) * FINE**2 / power, t.clamp(min=1e-3) / power.sqrt()
 
 
-def training_error(said: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
+def training_error(
+    prediction: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str
+) -> Tensor:
     """What to square for the loss, [B, C, T]; t is [B, 1, 1]."""
     alpha, sigma = alpha_sigma(t, objective)
     if objective == "clean":
         skip, share = clean_shares(t)
-        return said - (clean - skip * (alpha * clean + sigma * noise)) / share
+        return prediction - (clean - skip * (alpha * clean + sigma * noise)) / share
     if objective == "rectified_flow":
-        return said - (noise - clean)
-    return said - (alpha * noise - sigma * clean)
+        return prediction - (noise - clean)
+    return prediction - (alpha * noise - sigma * clean)
 
 
-def to_clean(noisy: Tensor, said: Tensor, t: float, objective: str) -> tuple[Tensor, Tensor]:
+def to_clean(noisy: Tensor, prediction: Tensor, t: float, objective: str) -> tuple[Tensor, Tensor]:
     """(clean, noise) that a model's output means."""
     alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
     if objective == "clean":
         skip, share = (float(part) for part in clean_shares(torch.tensor(t)))
-        clean = skip * noisy + share * said
+        clean = skip * noisy + share * prediction
         return clean, (noisy - alpha * clean) / max(sigma, 1e-6)
     if objective == "rectified_flow":
-        return noisy - sigma * said, noisy + alpha * said
-    return alpha * noisy - sigma * said, sigma * noisy + alpha * said
+        return noisy - sigma * prediction, noisy + alpha * prediction
+    return alpha * noisy - sigma * prediction, sigma * noisy + alpha * prediction
 
 
 def guide(wanted: Tensor, unwanted: Tensor, cfg_scale: float) -> Tensor:
@@ -168,10 +170,10 @@ def sample_dpmpp_2m_sde(
         sigma_now = float(alpha_sigma(torch.tensor(t), objective)[1])
         alpha, sigma = (float(a) for a in alpha_sigma(torch.tensor(following), objective))
         step = _log_ratio(following, objective) - _log_ratio(t, objective)
-        kept = math.exp(-step)
+        decay = math.exp(-step)
         guess = clean if before is None else clean + (clean - before) * (step / (2 * last))
-        x = sigma / sigma_now * kept * x + alpha * (1 - kept**2) * guess
-        x = x + sigma * math.sqrt(1 - kept**2) * fresh(index)
+        x = sigma / sigma_now * decay * x + alpha * (1 - decay**2) * guess
+        x = x + sigma * math.sqrt(1 - decay**2) * fresh(index)
         before, last = clean, step
     return x
 

@@ -36,7 +36,7 @@ def check(options: DiffusionOptions, description: Description) -> None:
 
 
 def load(options: DiffusionOptions, request: Request) -> Foley:
-    from folai.diffusion.foley import load_foley
+    from folai.diffusion.foley_files import load_foley
 
     weights = options.foley_weights
     return load_foley() if weights is None else load_foley(Path(weights))

@@ -123,8 +123,8 @@ def measure_event(samples: Wav, onset: int, sample_rate: int) -> Event:
     top = int(np.argmax(curve))
     below = np.flatnonzero(curve[top:] < 0.1 * curve[top])
     decay = (below[0] if below.size else curve.size - top) / 200.0
-    held = curve[20:60]  # 100 to 300 ms
-    is_sustained = held.size >= 20 and bool(np.median(held) > 0.3 * curve[top])
+    early = curve[20:60]  # 100 to 300 ms
+    is_sustained = early.size >= 20 and bool(np.median(early) > 0.3 * curve[top])
     return Event(samples, onset, level, float(max(decay, 0.005)), is_sustained)
 
 

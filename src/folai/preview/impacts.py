@@ -107,8 +107,8 @@ class Impactor:
         decays = damping * (modes.support + np.pi * frequencies * modes.loss)
         keep = np.flatnonzero(frequencies < 0.45 * sample_rate)[:_MAX_MODES]
         phases = rng.uniform(0, np.pi, ratios.size)
-        kept = (frequencies[keep], decays[keep], phases[keep], waves[keep])
-        return cls(recipe, sample_rate, *kept)
+        audible = (frequencies[keep], decays[keep], phases[keep], waves[keep])
+        return cls(recipe, sample_rate, *audible)
 
     def strike(self, rng: Generator, *, level: float = 1.0, hardness: float | None = None) -> Wav:
         """One blow [T] that starts at sample 0, its highest sample at `level`.

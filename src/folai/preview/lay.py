@@ -54,9 +54,9 @@ class Kit:
 
 @dataclass(frozen=True)
 class _Score:
-    """What is asked for: RMS `asked` [frames] at `rate` Hz, and `onsets` in seconds."""
+    """What is asked for: RMS `target` [frames] at `rate` Hz, and `onsets` in seconds."""
 
-    asked: Curve
+    target: Curve
     onsets: Curve
     rate: float
     sample_rate: int
@@ -89,10 +89,10 @@ def lay_kit(envelope: Envelope, kit: Kit, progress: Progress | None = None) -> W
     progress: is told what share is laid, 0 to 1; what it raises stops the work.
     """
     rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
-    asked = _gate(envelope.values.astype(np.float64))
-    score = _Score(asked, envelope.onsets, envelope.frame_rate, sample_rate)
+    target = _gate(envelope.values.astype(np.float64))
+    score = _Score(target, envelope.onsets, envelope.frame_rate, sample_rate)
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
-    if asked.any() and wav.size:
+    if target.any() and wav.size:
         _lay_events(wav, kit, score, rng, part_of(progress, 0, 2))
         _pull(wav, score, lowest=0.001, highest=4.0)
         _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))
@@ -186,13 +186,13 @@ def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Pro
 
 def _spans(score: _Score) -> list[tuple[float, float, float]]:
     """(onset, peak RMS, seconds until 20 dB below or the next onset) of each audible onset."""
-    asked, onsets, rate = score.asked, score.onsets, score.rate
+    target, onsets, rate = score.target, score.onsets, score.rate
     spans = []
     for onset, following in zip(onsets, np.append(onsets, np.inf)[1:], strict=True):
         first = round(onset * rate)
         stop = min(following - WINDOW / 2, onset + ATTACK) * rate
-        peak = float(asked[first : max(first + 2, round(stop))].max(initial=0.0))
-        tail = asked[first : first + round(2 * rate)]
+        peak = float(target[first : max(first + 2, round(stop))].max(initial=0.0))
+        tail = target[first : first + round(2 * rate)]
         below = np.flatnonzero(tail[2:] < 0.1 * peak)
         decay = min((below[0] + 2 if below.size else tail.size) / rate, following - onset)
         if peak > 0:
@@ -234,8 +234,8 @@ def _vary(
     octaves = np.log2(np.maximum(hertz, 1) / 500)
     spectrum *= (10 ** (tilt_db / 20 * np.clip(octaves / 4, 0, 1))).astype(np.float32)
     samples = irfft(spectrum, length) * np.float32(length / padded)
-    kept = round(event.samples.shape[1] * length / padded)
-    return np.asarray(samples[:, :kept], np.float32), round(event.onset * length / padded)
+    length_out = round(event.samples.shape[1] * length / padded)
+    return np.asarray(samples[:, :length_out], np.float32), round(event.onset * length / padded)
 
 
 def _fast_lengths(num_samples: int, stretch: float) -> tuple[int, int]:
@@ -269,11 +269,11 @@ def _add(wav: Wav, samples: Wav, start: int) -> None:
 
 
 def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
-    """Scales `wav` [C, T] toward the asked RMS, smoothly and within the two limits."""
+    """Scales `wav` [C, T] toward the target RMS, smoothly and within the two limits."""
     measured = centred_rms(wav, score.sample_rate, score.rate)
-    gain = np.clip(score.asked / np.maximum(measured, 1e-9), lowest, highest)
+    gain = np.clip(score.target / np.maximum(measured, 1e-9), lowest, highest)
     gain = np.convolve(np.pad(gain, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    gain = _hold(np.where(score.asked > 0, gain, 0.0), score)
+    gain = _hold(np.where(score.target > 0, gain, 0.0), score)
     frames = np.arange(gain.size)
     for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
         part = wav[:, first : first + (1 << 18)]
@@ -303,7 +303,7 @@ def _missing(wav: Wav, score: _Score) -> Curve:
     small misfits of attacks, which grains would smear.
     """
     measured = centred_rms(wav, score.sample_rate, score.rate).astype(np.float64)
-    power = np.maximum(score.asked**2 - measured**2, 0.0)
+    power = np.maximum(score.target**2 - measured**2, 0.0)
     width = max(3, round(0.06 * score.rate)) | 1
     lasting = _sliding(_sliding(power, width).min(axis=1), width).max(axis=1)
     return _hold(_scraping(score) * np.sqrt(np.minimum(lasting, power)), score)
@@ -315,11 +315,11 @@ def _scraping(score: _Score) -> Curve:
     The tail of a hit, 14 to 24 dB below the loudest moment of the last 0.4 s, fades to 0: there it
     is the room that rings on, and nothing scrapes.
     """
-    history = np.pad(score.asked, (round(0.4 * score.rate), 0))
+    history = np.pad(score.target, (round(0.4 * score.rate), 0))
     recent = np.lib.stride_tricks.sliding_window_view(
-        history, history.size - score.asked.size + 1
+        history, history.size - score.target.size + 1
     ).max(axis=1)
-    below_db = 20 * np.log10(np.maximum(score.asked, 1e-9) / np.maximum(recent, 1e-9))
+    below_db = 20 * np.log10(np.maximum(score.target, 1e-9) / np.maximum(recent, 1e-9))
     return np.asarray(np.clip((below_db + 24) / 10, 0, 1))
 
 

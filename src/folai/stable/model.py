@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.diffusion.conditioning import LEVEL
-from folai.diffusion.foley import finished, finite
+from folai.diffusion.finishing import finished, finite
 from folai.diffusion.longform import make_windows, sample_windows
 from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import (

@@ -24,7 +24,8 @@ from torch import Tensor
 from folai.checkpoints import AUTOENCODER, FOLEY, load_autoencoder
 from folai.data.material import SAMPLES
 from folai.data.sequences import Batch
-from folai.diffusion.foley import Foley, load_base, save_control
+from folai.diffusion.foley import Foley
+from folai.diffusion.foley_files import load_base, save_control
 from folai.diffusion.sampling import training_error
 from folai.envelope.rms import gaussian_smooth
 from folai.models.conditioner import Conditioner

@@ -26,7 +26,8 @@ from folai.data.material import load_material
 from folai.data.sequences import Batch, Sequences
 from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import Hints
-from folai.diffusion.foley import Foley, FoleyConfig, Run, save_base
+from folai.diffusion.foley import Foley, FoleyConfig, Run
+from folai.diffusion.foley_files import save_base
 from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import alpha_sigma, training_error
 from folai.media.audio import write_wav

@@ -110,7 +110,7 @@ class Setting:
 
     @cached_property
     def foley(self) -> Foley:
-        from folai.diffusion.foley import load_foley
+        from folai.diffusion.foley_files import load_foley
 
         return load_foley(self.options.weights or checkpoints.FOLEY)
 

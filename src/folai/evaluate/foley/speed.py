@@ -41,7 +41,7 @@ def _generate(duration: float, weights: Path | None, sampling: dict[str, Any]) -
     import sys
     import time
 
-    from folai.diffusion.foley import load_foley
+    from folai.diffusion.foley_files import load_foley
     from folai.envelope import Envelope
 
     foley = load_foley(weights) if weights else load_foley()

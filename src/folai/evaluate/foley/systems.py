@@ -59,7 +59,7 @@ def generators(weights: Path | None, **sampling: Any) -> list[System]:
 
     `sampling` goes to `Foley.generate`.
     """
-    from folai.diffusion.foley import load_foley
+    from folai.diffusion.foley_files import load_foley
     from folai.evaluate.foley.reconstruction import round_trip
 
     foley = load_foley(weights) if weights else load_foley()
