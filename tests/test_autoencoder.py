@@ -11,15 +11,11 @@ import pytest
 import torch
 
 from folai.checkpoints import AUTOENCODER, load_autoencoder, save_autoencoder
+from folai.data.sound_windows import make_bursts
 from folai.data.sounds import Sound
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig, mel_filters
-from folai.train.decoder import (
-    AutoencoderOptions,
-    check,
-    make_bursts,
-    train_autoencoder,
-)
+from folai.train.sound_decoder import AutoencoderOptions, check, train_autoencoder
 from folai.train.spectra import mel_power, spectral_loss
 
 TINY = AutoencoderConfig(dim=16, hidden=24, num_blocks=2)

@@ -19,11 +19,12 @@ from folai.mapper.features import CHANNELS, GRID, Pictures
 from folai.mapper.predict import frame_times
 from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
 from folai.train import mapper as training
+from folai.train import realign as realigning
+from folai.train.envelope_loss import soft_bins
 from folai.train.mapper import (
     TrainOptions,
     first_model,
     load_examples,
-    soft_bins,
     train_mapper,
 )
 
@@ -134,7 +135,7 @@ def heard_at_one_second(monkeypatch: pytest.MonkeyPatch) -> RMSMapper:
         bins[np.arange(len(times)), np.where(times < 1.0, 0, 50)] = 1.0
         return bins, np.zeros(len(times), np.float32)
 
-    monkeypatch.setattr(training, "predict_frames", predict)
+    monkeypatch.setattr(realigning, "predict_frames", predict)
     return type("Model", (), {"config": MapperConfig()})()
 
 
@@ -148,7 +149,7 @@ def lasting(seconds: float, offset: float, heard_at: float = 1.0) -> Example:
 def test_recorded_clips_move_to_where_the_model_hears_them(heard_at_one_second: RMSMapper):
     # The sound of the second is far away: the clip stays as it is.
     examples = [lasting(8.0, 0.04), lasting(8.0, 0.04, heard_at=3.0)]
-    training.realign(examples, heard_at_one_second, lambda text: None)
+    realigning.realign(examples, heard_at_one_second, lambda text: None)
     assert examples[0].offset == pytest.approx(0.02, abs=0.005)  # half the way to 0
     assert examples[1].offset == 0.04
 
@@ -157,11 +158,11 @@ def test_excerpts_move_together(heard_at_one_second: RMSMapper):
     examples = [lasting(2.0, offset) for offset in (0.02, 0.04, 0.06)]
     examples.append(lasting(2.0, 0.04, heard_at=1.8))
     few = examples[:2]
-    training.realign(examples, heard_at_one_second, lambda text: None)
+    realigning.realign(examples, heard_at_one_second, lambda text: None)
     assert [example.offset for example in examples] == pytest.approx(
         [0, 0.02, 0.04, 0.02], abs=5e-3
     )
-    training.realign(few, heard_at_one_second, lambda text: None)
+    realigning.realign(few, heard_at_one_second, lambda text: None)
     assert [example.offset for example in few] == [0.02, 0.04]  # two are no majority
 
 

@@ -229,7 +229,7 @@ def _add_autoencoder(trainers: Commands) -> None:
 
 
 def train_autoencoder(parsed: Namespace) -> int:
-    from folai.train.decoder import AutoencoderOptions, train_autoencoder
+    from folai.train.sound_decoder import AutoencoderOptions, train_autoencoder
 
     options = AutoencoderOptions(**fields_from(parsed, AutoencoderOptions))
     return report_outcome(parsed, _outcome(train_autoencoder(options, _log(parsed)), options))
@@ -316,7 +316,7 @@ def train_control(parsed: Namespace) -> int:
         _refuse(parsed, SMALL_ONLY, "is of the small model; leave it out, or --model")
         return _train_full_size(parsed)
     _refuse(parsed, FULL_SIZE_ONLY, "is of a model at full size; name one with --model")
-    from folai.train.controlnet import TrainOptions, train_control
+    from folai.train.small_control import TrainOptions, train_control
 
     options = TrainOptions(**fields_from(parsed, TrainOptions))
     return report_outcome(parsed, _outcome(train_control(options, _log(parsed)), options))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -33,7 +32,8 @@ from folai.media.clip import probe
 from folai.media.frames import iter_frames
 from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import measure_sound
-from folai.train.mapper import TrainOptions, loss_terms
+from folai.train.envelope_loss import loss_terms
+from folai.train.loop import check_counts, descend, own_process_state, set_rate
 from folai.writing import check_writable
 
 SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
@@ -53,9 +53,7 @@ class AdaptOptions:
     threads: int = 1  # more of them gain little, and wait for one another where cores are busy
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "window", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        check_counts(self, "steps", "batch_size", "window", "threads")
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share:g}; give more than 0, up to 1")
 
@@ -155,8 +153,8 @@ def taught(
     progress: is told what share is done; what it raises stops the work.
     """
     learned = [copy.deepcopy(model) for model in models]
-    with _threads(options.threads), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)  # of dropout
+    with own_process_state(options.threads, devices=[]):  # on the CPU alone
+        torch.default_generator.manual_seed(options.seed)  # of dropout
         for number, model in enumerate(learned):
             for step in _steps_of_learning(model, lessons, options):
                 if progress is not None:
@@ -164,17 +162,6 @@ def taught(
     for before, after in zip(models, learned, strict=True):
         _draw_back(after, before, 1 - options.share)
     return learned
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """PyTorch computes with so many meanwhile."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(usual)
 
 
 def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
@@ -191,22 +178,16 @@ def _steps_of_learning(
     for part in model.eval().modules():
         if isinstance(part, nn.Dropout):
             part.train()
-    losses = TrainOptions()
     optimiser = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.0)
     rng = np.random.default_rng(options.seed)
     longest = max(lesson.views[0].num_steps for lesson in lessons)
     window = min(options.window, longest)
     feed = batches(list(lessons), options.batch_size, window, model.config.upsample, rng)
     for step in range(1, options.steps + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * schedule(step, options.steps)
+        set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
         batch = augmented(next(feed), rng)
         bins, onset = model(batch.cells, batch.spans)
-        loss = torch.stack(loss_terms(bins, onset, batch, losses, model.config)).sum()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        descend(torch.stack(loss_terms(bins, onset, batch, model.config)).sum(), optimiser, model)
         yield step
     model.eval()
 

@@ -5,19 +5,56 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+AHEAD = 3  # batches that are ready before they are asked for
 
-def prefetched(feed: Iterator[Item]) -> Iterator[Item]:
-    """Makes the next batches of an endless feed in a thread while the model works on this one."""
-    ready: queue.Queue[Item] = queue.Queue(3)
+
+@dataclass(frozen=True)
+class _End(Generic[Item]):
+    """The last thing in the queue: why no more will come; None: the feed has ended."""
+
+    error: BaseException | None
+
+
+def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
+    """The items of a feed, made in a thread while the caller works on the ones before.
+
+    What the feed raises is raised here, in the caller, after the items that were made before it.
+    Closing this iterator ends the thread.
+    """
+    ready: queue.Queue[Item | _End[Item]] = queue.Queue(ahead)
+    closed = threading.Event()
+
+    def put(item: Item | _End[Item]) -> None:
+        # A plain put would wait for ever where nobody takes items any more.
+        while not closed.is_set():
+            try:
+                return ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
 
     def fill() -> None:
-        for batch in feed:
-            ready.put(batch)
+        try:
+            for item in feed:
+                put(item)
+                if closed.is_set():
+                    return
+            put(_End(None))
+        except BaseException as error:  # an unreported one would leave the caller waiting
+            put(_End(error))
 
-    threading.Thread(target=fill, daemon=True).start()
-    while True:
-        yield ready.get()
+    threading.Thread(target=fill, name="folai-feed", daemon=True).start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        closed.set()

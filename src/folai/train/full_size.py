@@ -15,10 +15,9 @@ from __future__ import annotations
 import copy
 import gc
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,24 @@ from folai.stable.hub import find_model
 from folai.stable.lora_files import save_lora
 from folai.stable.model import StableAudio, load_stable
 from folai.stable.prompt_models import load_clap
+from folai.train.loop import (
+    Meter,
+    Stateful,
+    Tensors,
+    average_in,
+    check_counts,
+    heading,
+    line,
+    notes_of,
+    own_process_state,
+    resume_run,
+    save_run,
+    set_rate,
+    size_of,
+)
 from folai.writing import written_whole
+
+WARM_UP = 100  # steps over which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -67,9 +83,7 @@ class StableOptions:
     offline: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "windows", "threads", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        check_counts(self, "steps", "batch_size", "accumulate", "windows", "threads", "log_every")
         if not self.seconds > 0:
             raise ValueError(f"seconds is {self.seconds}; give above 0")
         if not 0 <= self.dropout < 1:
@@ -151,8 +165,7 @@ def train_stable_control(
 
     stable: models that are loaded already, instead of those that `options.model` names.
     """
-    torch.set_num_threads(options.threads)
-    with processes() as (rank, count):
+    with own_process_state(options.threads), processes() as (rank, count):
         _train(options, log if rank == 0 else lambda text: None, stable, rank, count)
         if count > 1:
             dist.barrier()  # nobody returns before the weights are written
@@ -198,31 +211,35 @@ class Loop:
         self.options, self.material, self.text = options, material, text
         self.trained, self.model, self.rank, self.count = trained, model, rank, count
         self.device, self.stable = stable.device, stable
-        self.parameters = {n: p for n, p in trained.named_parameters() if p.requires_grad}
-        self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
+        named = ((n, p) for n, p in trained.named_parameters() if p.requires_grad)
+        self.parameters = Tensors(named)
+        self.average = Tensors({name: p.detach().clone() for name, p in self.parameters.items()})
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(),
             options.learning_rate,
             betas=(0.95, 0.999),
             weight_decay=options.weight_decay,
         )
-        self.losses: list[float] = []  # of each step since the last line of the log
+        self.parts: dict[str, Stateful] = {
+            "trained": self.parameters,
+            "average": self.average,
+            "optimiser": self.optimiser,
+        }
 
     def go(self, log: Callable[[str], None]) -> None:
         options = self.options
-        first = self.resume()
-        size = sum(p.numel() for p in self.parameters.values()) / 1e6
-        log(f"{size:.2f} M parameters on {self.device}, {self.count} processes")
-        log(f"{'step':>6} {'loss':>7} {'s/step':>7}")
-        began, counted = time.monotonic(), first
+        first = resume_run(options.out / "last.pt", self.parts)["step"]
+        size = size_of(self.parameters.values())
+        log(f"{size} on {self.device}, {self.count} processes")
+        log(heading("loss"))
+        meter: Meter[float] = Meter()
         for step in range(first + 1, options.steps + 1):
-            self.losses.append(self.step(step))
+            meter.add(self.step(step))
             if step % options.log_every == 0 or step == options.steps:
-                seconds = (time.monotonic() - began) / (step - counted)
-                log(f"{step:6d} {np.mean(self.losses):7.4f} {seconds:7.2f}")
+                log(line(step, [float(np.mean(meter.rows))], meter.seconds, digits=4))
                 if self.rank == 0:
-                    self.save(step)
-                self.losses, began, counted = [], time.monotonic(), step
+                    save_run(options.out / "last.pt", step, self.parts)
+                meter.restart()
 
     def step(self, step: int) -> float:
         """One step of the optimiser; the mean loss over all processes."""
@@ -238,14 +255,10 @@ class Loop:
                 loss.backward()
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
-        for group in self.optimiser.param_groups:
-            group["lr"] = options.learning_rate * min(1.0, step / 100)
+        set_rate(self.optimiser, options.learning_rate * min(1.0, step / WARM_UP))
         self.optimiser.step()
         self.optimiser.zero_grad()
-        decay = min(options.ema, step / (step + 10))
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                self.average[name].lerp_(parameter, 1 - decay)
+        average_in(self.average.values(), self.parameters.values(), step, options.ema)
         if self.count > 1:
             dist.all_reduce(total)
         return float(total) / self.count
@@ -285,33 +298,6 @@ class Loop:
             return None
         return torch.cat([self.text[self.material.prompts[i]] for i in places]).to(self.device)
 
-    # The run's files
-
-    def save(self, step: int) -> None:
-        state = {
-            "step": step,
-            "trained": {name: p.detach() for name, p in self.parameters.items()},
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        with written_whole(self.options.out / "last.pt") as temporary:
-            torch.save(state, temporary)
-
-    def resume(self) -> int:
-        """Puts everything back as `save` found it; the step that was reached, 0 without a file."""
-        path = self.options.out / "last.pt"
-        if not path.is_file():
-            return 0
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["trained"].keys() != self.parameters.keys():
-            raise ValueError(f"{path}: is of a run that trained something else; give another --out")
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(state["trained"][name])
-        self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        return int(state["step"])
-
     def write(self) -> Path:
         """The averaged weights: of the ControlNet or the LoRA; and of a base that was trained."""
         options, path = self.options, _weights(self.options)
@@ -324,8 +310,8 @@ class Loop:
             save_lora(path, lora_tensors(averaged.dit), self.stable.config.dit, options.lora_rank)
         else:
             averaged.net.requires_grad_(False)
-            left = ("data", "out", "cache", "model", "clap")  # the machine's own paths
-            notes = {name: value for name, value in asdict(options).items() if name not in left}
+            # What is left out are the machine's own paths.
+            notes = notes_of(options, "data", "out", "cache", "model", "clap")
             save_control(path, averaged.net, notes)
         if options.train_base:
             from safetensors.torch import save_file

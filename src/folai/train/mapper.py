@@ -12,34 +12,47 @@ files.
 from __future__ import annotations
 
 import copy
-import json
-import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from folai.checkpoints import load_mapper, save_mapper, sha256_of
 from folai.data.alignment import annotated_span, estimate_offsets, refine_onsets
 from folai.data.clips import load_clips
 from folai.data.dataset import Batch, augmented, batches
-from folai.data.examples import Example, truth_at, usual_speeds, without_floor
+from folai.data.examples import Example, usual_speeds, without_floor
 from folai.data.folds import Fold
 from folai.data.listing import list_clips
 from folai.data.other_cameras import load_guises
 from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
-from folai.envelope.rms import from_bins
-from folai.mapper.predict import decode_bins, frame_times, predict_frames
-from folai.metrics import RMS_RATE, EnvelopeCorrelation, envelope_correlation
-from folai.models.rms_mapper import SIZES, Inputs, MapperConfig, RMSMapper
+from folai.models.rms_mapper import SIZES, Inputs, RMSMapper
+from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.feed import prefetched
-from folai.writing import written_whole
+from folai.train.loop import (
+    Meter,
+    Stateful,
+    average_in,
+    best_device,
+    check_counts,
+    cosine,
+    descend,
+    heading,
+    line,
+    notes_of,
+    own_process_state,
+    resume_run,
+    save_run,
+    set_rate,
+    size_of,
+)
+from folai.train.realign import realign
+
+WARM_UP = 100  # steps over which the learning rate rises
+AVERAGED = 0.998  # share of the averaged weights that stays in a step
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class TrainOptions:
     first_scene: int = 0  # seed of the first rendered clip, likewise
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
-    label_sigma: float = 1.5  # bins; width of the Gaussian label smoothing
+    label_sigma: float = LABEL_SIGMA  # bins; width of the Gaussian label smoothing
     shape_weight: float = 1.0  # of the correlation term
     size: str | None = None  # of the model, one of SIZES; None: that of `init`, or base
     inputs: Inputs = "both"
@@ -69,9 +82,7 @@ class TrainOptions:
     realign_at: tuple[float, ...] = (0.3, 0.6)  # shares of the run at which offsets are moved
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "window", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
+        check_counts(self, "steps", "batch_size", "window", "threads", "log_every")
         if self.size not in (None, *SIZES):
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
@@ -88,13 +99,18 @@ class TrainOptions:
 def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file.
 
-    Raises ValueError if there is nothing to train on, or nothing to start from where it was asked.
+    Raises ValueError if there is nothing to train on, or if `init` names weights that are not there
+    or of other inputs.
     """
-    torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with own_process_state(options.threads):
+        return _train(options, log)
+
+
+def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
+    device = best_device()
     torch.manual_seed(options.seed)
     model = first_model(options).to(device)
-    config, notes = model.config, _plain(options)
+    config, init = model.config, options.init and sha256_of(options.init)
     examples = load_examples(options, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -102,39 +118,48 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     optimiser = torch.optim.AdamW(
         model.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )
-    state = options.out / "last.pt"
-    first = _resume(state, model, average, optimiser, examples) if state.is_file() else 0
-    log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}")
-    log(f"{'step':>6} {'bins':>7} {'onset':>7} {'shape':>7} {'s/step':>7}")
+    parts: dict[str, Stateful] = {"model": model, "average": average, "optimiser": optimiser}
+    state = resume_run(options.out / "last.pt", parts)
+    first = state["step"]
+    _put_back(examples, state.get("offsets", {}))
+    log(f"{size_of(model.parameters())} on {device}")
+    log(heading("bins", "onset", "shape"))
 
-    feed = prefetched(_feed(examples, options, config, first))
-    losses, began = [], time.monotonic()
+    feed = prefetched(_feed(examples, options, config.upsample, first))
+    meter: Meter[list[float]] = Meter()
     realign_at = {round(share * options.steps) for share in options.realign_at}
     for step in range(first + 1, options.steps + 1):
         if step in realign_at:
             realign(examples, average, log)
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * schedule(step, options.steps)
+        set_rate(optimiser, options.learning_rate * cosine(step, options.steps, WARM_UP))
         batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
         with torch.autocast(device.type, torch.bfloat16):
             bins, onset = model(batch.cells, batch.spans)
-        terms = loss_terms(bins.float(), onset.float(), batch, options, config)
-        loss = terms[0] + terms[1] + options.shape_weight * terms[2]
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        _average(average, model, step)
-        losses.append([term.item() for term in terms])
+        terms = loss_terms(bins.float(), onset.float(), batch, config, options.label_sigma)
+        descend(terms[0] + terms[1] + options.shape_weight * terms[2], optimiser, model)
+        average_in(_tensors(average), _tensors(model), step, AVERAGED)
+        meter.add([term.item() for term in terms])
         if step % options.log_every == 0 or step == options.steps:
-            row = "".join(f" {value:7.3f}" for value in np.mean(losses, axis=0))
-            log(f"{step:6d}{row} {(time.monotonic() - began) / len(losses):7.2f}")
-            _save(state, step, model, average, optimiser, examples)
-            losses, began = [], time.monotonic()
+            log(line(step, np.mean(meter.rows, axis=0), meter.seconds))
+            offsets = {e.name: e.offset for e in examples if not e.exact}
+            save_run(options.out / "last.pt", step, parts, offsets=offsets)
+            meter.restart()
     weights = options.out / "mapper.safetensors"
-    save_mapper([average.cpu()], weights, {**notes, "trained_steps": options.steps})
+    notes = notes_of(options, "data", "out", "cache", "init")  # the machine's own paths
+    save_mapper([average.cpu()], weights, {**notes, "init": init, "trained_steps": options.steps})
     return weights
+
+
+def _tensors(model: RMSMapper) -> Iterator[Tensor]:
+    """Weights, and what batch norms have counted."""
+    return iter(model.state_dict().values())
+
+
+def _put_back(examples: list[Example], offsets: dict[str, float]) -> None:
+    """The offsets that an interrupted run had moved."""
+    for index, example in enumerate(examples):
+        examples[index] = replace(example, offset=offsets.get(example.name, example.offset))
 
 
 def first_model(options: TrainOptions) -> RMSMapper:
@@ -204,150 +229,8 @@ def _weighted(examples: list[Example], share: float) -> list[Example]:
     return [replace(e, weight=share * m / total) for e, m in zip(examples, masses, strict=True)]
 
 
-def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None]) -> None:
-    """Moves each recording's offset half the way to where the model's envelope fits it best.
-
-    Half, because the model has by now also learned some of the old offsets. Recordings that the
-    model does not follow stay as they are. Excerpts are too short for an answer of their own: they
-    all move by half of what most of them ask for, since whoever cut them cut them alike.
-    """
-    recorded = [index for index, example in enumerate(examples) if not example.exact]
-    fits = {index: _fit(examples[index], model) for index in recorded}
-    lags = {i: fit.lag for i, fit in fits.items() if fit.best > 0.4 and abs(fit.lag) < 0.09}
-    excerpts = [index for index in recorded if _is_excerpt(examples[index])]
-    asked = [lags.pop(index) for index in excerpts if index in lags]
-    if len(asked) >= 3:
-        lags |= dict.fromkeys(excerpts, float(np.median(asked)))
-    for index, lag in lags.items():
-        examples[index] = replace(examples[index], offset=examples[index].offset - 0.5 * lag)
-    if lags:
-        median = 1e3 * np.median(np.abs(list(lags.values())))
-        log(f"       {len(lags)} offsets moved; median lag was {median:.0f} ms")
-
-
-def _fit(example: Example, model: RMSMapper) -> EnvelopeCorrelation:
-    """How the model's envelope agrees with the truth as it is aligned now."""
-    pictures = example.views[0]
-    bins, _ = predict_frames(pictures, [model], example.speeds[0])
-    upsample = model.config.upsample
-    times = frame_times(pictures.edges, upsample)
-    grid = np.arange(0.0, times[-1], 1 / RMS_RATE)
-    predicted = np.interp(grid, times, decode_bins(bins, model.config.mu))
-    return envelope_correlation(predicted, truth_at(example, grid)[0], RMS_RATE)
-
-
-def _is_excerpt(example: Example) -> bool:
-    return example.views[0].duration < 7.0
-
-
 def _feed(
-    examples: list[Example], options: TrainOptions, config: MapperConfig, first: int
+    examples: list[Example], options: TrainOptions, upsample: int, first: int
 ) -> Iterator[Batch]:
     rng = np.random.default_rng([options.seed, first])
-    return batches(examples, options.batch_size, options.window, config.upsample, rng)
-
-
-# Loss
-
-
-def loss_terms(
-    bins: Tensor, onset: Tensor, batch: Batch, options: TrainOptions, config: MapperConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """(cross-entropy over bins, binary cross-entropy of onsets, 1 - correlation of envelopes)."""
-    valid = batch.valid / batch.valid.sum()
-    target = soft_bins(batch.rms, options.label_sigma, config)
-    cross_entropy = -((target * bins.log_softmax(-1)).sum(-1) * valid).sum()
-    seldom = onset.new_tensor(3.0)  # onsets take a small share of the time
-    entropy = F.binary_cross_entropy_with_logits(
-        onset, batch.onset, reduction="none", pos_weight=seldom
-    )
-    levels = torch.from_numpy(from_bins(np.arange(config.num_bins), config.num_bins, config.mu))
-    roots = levels.sqrt().to(bins)
-    predicted = _blurred((bins.softmax(-1) * roots).sum(-1) * batch.valid)
-    true = _blurred(batch.rms.sqrt() * batch.valid)
-    predicted, true = (x - x.mean(1, keepdim=True) for x in (predicted, true))
-    # The constant keeps windows in which next to nothing sounds from shouting.
-    norm = predicted.norm(dim=1) * true.norm(dim=1) + 0.3
-    shape = (1 - (predicted * true).sum(1) / norm).mean()
-    onsets = (entropy * batch.known).sum() / batch.known.sum().clamp(min=1.0)
-    return cross_entropy, onsets, shape
-
-
-def soft_bins(rms: Tensor, sigma: float, config: MapperConfig) -> Tensor:
-    """Gaussian label smoothing about the continuous bin position: [B, T] -> [B, T, bins]."""
-    position = torch.log1p(config.mu * rms.clamp(0, 1)) / math.log1p(config.mu)
-    index = torch.arange(config.num_bins, device=rms.device)
-    distance = index - (config.num_bins - 1) * position.unsqueeze(-1)
-    return torch.softmax(-0.5 * (distance / sigma) ** 2, dim=-1)
-
-
-def _blurred(x: Tensor, sigma: float = 3.84) -> Tensor:
-    """Gaussian over time, in envelope frames; the default is the metric's 4 frames at 125 Hz."""
-    reach = math.ceil(3 * sigma)
-    taps = torch.arange(-reach, reach + 1, device=x.device)
-    kernel = torch.softmax(-0.5 * (taps / sigma) ** 2, dim=0).view(1, 1, -1)
-    return F.conv1d(x.unsqueeze(1), kernel, padding=reach).squeeze(1)
-
-
-# The run
-
-
-def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate: up over 100 steps, then down a half cosine to 3 %."""
-    return min(1.0, step / 100) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-
-
-def _average(average: RMSMapper, model: RMSMapper, step: int) -> None:
-    decay = min(0.998, step / (step + 10))
-    with torch.no_grad():
-        for mean, now in zip(
-            average.state_dict().values(), model.state_dict().values(), strict=True
-        ):
-            if mean.is_floating_point():
-                mean.lerp_(now, 1 - decay)
-            else:
-                mean.copy_(now)
-
-
-def _save(
-    path: Path,
-    step: int,
-    model: RMSMapper,
-    average: RMSMapper,
-    optimiser: torch.optim.Optimizer,
-    examples: list[Example],
-) -> None:
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "offsets": {e.name: e.offset for e in examples if not e.exact},
-    }
-    with written_whole(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _resume(
-    path: Path,
-    model: RMSMapper,
-    average: RMSMapper,
-    optimiser: torch.optim.Optimizer,
-    examples: list[Example],
-) -> int:
-    """Puts everything back as `_save` found it; the step that was reached."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    for index, example in enumerate(examples):
-        offset = state["offsets"].get(example.name, example.offset)
-        examples[index] = replace(example, offset=offset)
-    return int(state["step"])
-
-
-def _plain(options: TrainOptions) -> dict[str, Any]:
-    """The options as JSON can hold them, without the machine's own paths."""
-    kept = {k: v for k, v in asdict(options).items() if k not in ("data", "out", "cache", "init")}
-    kept["init"] = options.init and sha256_of(options.init)
-    return json.loads(json.dumps(kept))  # type: ignore[no-any-return]
+    return batches(examples, options.batch_size, options.window, upsample, rng)
