@@ -2,10 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from folai.cli import main
-from folai.evaluate.config import read_config
+from folai.data.listing import list_clips
+from folai.evaluate.run_file import read_run
+from folai.evaluate.system_sounds import system_sounds
+from folai.evaluate.whole_run import run_file
+from folai.media.audio import write_wav
 from folai.media.mux import mux
 from folai.preview.lay import lay
 
@@ -76,18 +81,100 @@ def test_systems_are_made_and_measured(config, tmp_path, capsys):
         (('name = "another"', 'name = "a/b"'), "can be a folder's name"),
         (('data = "clips"', ""), "data"),
         (("[measure]", "[measure"), "cannot be read as TOML"),
+        (('sound = "wood"', 'sound = "jelly"'), "system wood: sound is 'jelly'; use one of"),
+        (('sound = "wood"', 'sound = "wood"\nnum_steps = 4'), "system wood: the preview engine"),
+        (('sound = "wood"', 'sound = "wood"\nweights = "w"'), "system wood: weights predict"),
+        (('sound = "wood"', "variations = 2"), "unknown key variations"),
+        (('generated = "theirs"', 'generated = "theirs"\nseed = 2'), "another: .* seed has no"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(change, message, config):
     config.write_text(CONFIG.replace(*change))
     with pytest.raises(ValueError, match=message):
-        read_config(config)
+        read_run(config)
 
 
 def test_paths_are_relative_to_the_file(config, tmp_path):
     config.write_text(CONFIG + '\n[experiments]\nnames = "all"\nmappers = ["m.safetensors"]\n')
-    found = read_config(config)
+    found = read_run(config)
     assert found.truth.data == tmp_path / "clips"
     assert found.systems[1].generated == tmp_path / "theirs"
     assert found.experiments.mappers == (tmp_path / "m.safetensors",)
     assert found.experiments.names[0] == "prediction" and len(found.experiments.names) == 9
+
+
+PLAYED = """
+[truth]
+data = "clips"
+split = "val"
+
+[[system]]
+name = "like it"
+reference = "sounds/hit.wav"
+engine = "preview"
+envelope = "true"
+"""
+
+
+def test_a_changed_reference_is_played_again(config, hit, tmp_path):
+    reference = tmp_path / "sounds" / "hit.wav"
+    reference.parent.mkdir()
+    reference.write_bytes(hit.read_bytes())
+    config.write_text(PLAYED)
+    (system,) = read_run(config).systems
+    listings = list_clips(tmp_path / "clips", "val")
+
+    def play() -> bytes:
+        folder = system_sounds(system, listings, tmp_path / "played", tmp_path / "cache")
+        return (folder / "a.wav").read_bytes()
+
+    first = play()
+    reference.touch()  # the same sound: only its content counts
+    before = (tmp_path / "played" / "a.wav").stat().st_mtime_ns
+    assert play() == first and (tmp_path / "played" / "a.wav").stat().st_mtime_ns == before
+    time = np.arange(8820) / 44100
+    tone = np.exp(-time / 0.02) * np.sin(2 * np.pi * 3000 * time)
+    write_wav(reference, tone[None].astype(np.float32), 44100)
+    assert play() != first
+
+
+def test_every_option_of_every_engine_can_be_said(config, tmp_path):
+    (tmp_path / "model").mkdir()
+    config.write_text(
+        PLAYED
+        + """
+[[system]]
+name = "imagined anew"
+reference = "own"
+init_strength = 0.6
+num_steps = 3
+
+[[system]]
+name = "full size"
+prompt = "anything at all"
+model = "model"
+control = "control.safetensors"
+lora = "lora.safetensors"
+cfg_scale = 4.0
+weights = "mapper.safetensors"
+"""
+    )
+    _, imagined, large = read_run(config).systems
+    small = imagined.generate_options(reference="hit.wav").engine_options
+    assert (small.engine, small.init_strength, small.num_steps) == ("diffusion", 0.6, 3)
+    options = large.generate_options().engine_options
+    assert options.engine == "stable_audio_open" and options.cfg_scale == 4.0
+    assert options.model == tmp_path / "model"
+    assert options.control == tmp_path / "control.safetensors"
+    assert large.options["weights"] == tmp_path / "mapper.safetensors"
+    config.write_text(config.read_text().replace('model = "model"', 'model = "a-name"'))
+    assert read_run(config).systems[2].options["model"] == "a-name"
+
+
+def test_progress_runs_to_the_end_beside_systems_of_others(config, tmp_path):
+    config.write_text(CONFIG.replace("players = 1", "players = 0"))
+    told = []
+    run_file(read_run(config), tmp_path / "report", progress=told.append)
+    assert told == sorted(told) and told[-1] == 1.0
+    assert min(abs(share - 0.5) for share in told) < 1e-9, "played: half; measured: the rest"
+    assert max(np.diff(told)) <= 0.5, "a system that is there already is no work"

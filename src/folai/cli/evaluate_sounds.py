@@ -159,16 +159,17 @@ def _add_run(measures: Commands) -> None:
 
 
 def run_config(parsed: Namespace) -> int:
-    from folai.evaluate.config import read_config, run_config
     from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.run_file import read_run
     from folai.evaluate.sounds.listening import sound_test
+    from folai.evaluate.whole_run import run_file
     from folai.reporting import jsonable
 
-    config = read_config(parsed.config)
+    config = read_run(parsed.config)
     out = parsed.out or Path(parsed.config.stem)
     check_folder(out)
     with progress_bar(parsed) as progress:
-        result, sections = run_config(config, out, parsed.cache, progress)
+        result, sections = run_file(config, out, parsed.cache, progress)
     measure, test = config.measure, None
     if result is not None and measure.listening:
         test = sound_test(
