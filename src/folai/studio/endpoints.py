@@ -18,12 +18,15 @@ from starlette.responses import JSONResponse, Response
 
 from folai import __version__
 from folai.studio.failures import Cancelled, Conflict, Missing, Overloaded
-from folai.studio.schema import Schema, check
+from folai.studio.schema import Schema, check, text
 from folai.studio.shapes import ERROR, ID
 from folai.writing import one_line
 
 BODY_BYTES = 64 << 20  # of a request that is JSON
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+FOREVER = {"cache-control": "private, max-age=31536000, immutable"}  # headers of what never changes
+FILE_NAME: Schema = {**text(300, 1), "required": True}  # of a query
 
 Reply = Response | dict[str, Any] | None
 
@@ -44,6 +47,11 @@ class Call:
     path: dict[str, str]
     query: dict[str, Any]
     body: Any = None
+
+    @property
+    def project(self) -> str:
+        """The id of the project that the path names."""
+        return self.path["project"]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from folai.studio.broadcast_wave import timecode_seconds, write_broadcast_wave
 from folai.studio.jobs import Job
 from folai.studio.media_client import run_child
 from folai.studio.midi import midi_file
+from folai.studio.mixing import chosen_take, heard_takes, mix_of
 from folai.studio.project import Project
-from folai.studio.project_sounds import Mix, Resampled, Sound, SoundFile, chosen_take, heard_takes
+from folai.studio.project_sounds import Resampled
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
 from folai.studio.timeline import Stem, timeline_json
@@ -53,19 +54,6 @@ def export(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
             old.unlink(missing_ok=True)
 
     return studio.jobs.add("export", project.id, work)
-
-
-def mix_of(project: Project, document: dict[str, Any], layer: str | None = None) -> Mix:
-    """All that is heard, or what is heard of one layer."""
-    parts: list[tuple[Sound, float]] = [
-        (SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
-        for name, take, gain in heard_takes(document)
-        if layer is None or name == layer
-    ]
-    rates = {sound.sample_rate for sound, _ in parts} or {44100}
-    rate = max(rates)
-    parts = [(Resampled(sound, rate), gain) for sound, gain in parts]
-    return Mix.of(parts, document["clip"]["duration"], rate)
 
 
 def find_export(project: Project, name: str) -> Path | None:

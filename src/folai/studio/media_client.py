@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from folai.studio.failures import Cancelled, Overloaded
+from folai.studio.process_messages import read_message
 
 POLL = 0.05  # seconds between looks at whether to go on
 
@@ -102,11 +103,8 @@ class _Listener:
             self.ended.set()  # else whoever waits would wait in vain
 
     def _take(self, line: bytes) -> None:
-        try:
-            message = json.loads(line)
-        except ValueError:
-            return  # a library's own words
-        if not isinstance(message, dict):
+        message = read_message(line)
+        if message is None:
             return
         if "progress" not in message:
             self.answer = message

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -231,7 +232,10 @@ class Project:
                     path.unlink(missing_ok=True)
         for pattern in (".*.part*", "media/.*", "media/exports/.*"):  # what a killed server left
             for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def read_document(folder: Path) -> Document:

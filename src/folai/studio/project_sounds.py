@@ -1,4 +1,4 @@
-"""Sounds of a project, read in parts however long they are: takes, references and their mix."""
+"""Sounds of a project, read in parts however long they are, and written as WAV files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ Wav = NDArray[np.float32]
 
 BLOCK = 1 << 19  # samples read at once
 CEILING = 0.99  # highest sample of a mix that would clip
-
-FLOOR_DB = -90.0  # black in a spectrogram
-WINDOWS = 4  # of each column of a spectrogram: the loudest counts
 
 
 class Sound(Protocol):
@@ -157,66 +154,6 @@ def peak(sound: Sound) -> float:
     return max((float(np.abs(block).max(initial=0.0)) for block in blocks(sound)), default=0.0)
 
 
-# Pictures of it
-
-
-def peaks(sound: Sound, start: float, end: float, count: int) -> bytes:
-    """int8 pairs (lowest, highest) of `count` equal parts of start to end seconds, 127 at 1.0."""
-    rate = sound.sample_rate
-    edges = np.rint(np.linspace(start * rate, end * rate, count + 1)).astype(np.int64)
-    low, high = np.zeros(count), np.zeros(count)
-    column = 0
-    while column < count:
-        last = int(np.searchsorted(edges, edges[column] + BLOCK, side="right")) - 1
-        last = min(max(last, column + 1), count)
-        wav = sound.read(int(edges[column]), max(1, int(edges[last] - edges[column])))
-        starts = np.minimum(edges[column:last] - edges[column], wav.shape[1] - 1)
-        low[column:last] = np.minimum.reduceat(wav.min(axis=0), starts)
-        high[column:last] = np.maximum.reduceat(wav.max(axis=0), starts)
-        column = last
-    pairs = np.stack([np.floor(low * 127), np.ceil(high * 127)], axis=1)
-    return bytes(np.clip(pairs, -127, 127).astype(np.int8).tobytes())
-
-
-def spectrogram(sound: Sound, start: float, end: float, width: int, height: int) -> bytes:
-    """A grey PNG: mel bands upward, columns of time; black FLOOR_DB, white 0 dB of a full sine."""
-    import cv2
-
-    rate = sound.sample_rate
-    step = (end - start) / width * rate  # samples a column
-    size = 2048 if step > 256 else 1024
-    window = np.hanning(size).astype(np.float32)
-    bands = _mel_bands(height, size, rate)
-    per_column = max(1, min(WINDOWS, int(step / size * 2)))
-    image = np.zeros((height, width), np.uint8)
-    for column in range(width):
-        first = start * rate + column * step
-        power = np.zeros(height)
-        for part in range(per_column):
-            centre = first + (part + 0.5) * step / per_column
-            wav = sound.read(round(centre) - size // 2, size)
-            spectrum = np.abs(np.fft.rfft(wav * window)) * (2 / window.sum())
-            squared = (spectrum**2).max(axis=0)
-            power = np.maximum(power, np.maximum.reduceat(squared, bands))
-        decibels = 10 * np.log10(np.maximum(power, 1e-12))
-        grey = np.clip((decibels - FLOOR_DB) / -FLOOR_DB, 0, 1)
-        image[::-1, column] = np.rint(255 * grey)
-    done, coded = cv2.imencode(".png", image)
-    if not done:
-        raise ValueError("the spectrogram cannot be written as PNG")
-    return bytes(coded.tobytes())
-
-
-def _mel_bands(height: int, size: int, rate: int) -> NDArray[np.int64]:
-    """The first bin of each band of the mel scale, up to half the rate."""
-    highest = 2595 * np.log10(1 + rate / 2 / 700)
-    hertz = 700 * (10 ** (np.linspace(0, highest, height, endpoint=False) / 2595) - 1)
-    return np.minimum(np.floor(hertz * size / rate).astype(np.int64), size // 2)
-
-
-# As files
-
-
 def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
     """A WAV file of 16 bits of [C, T]."""
     import soundfile
@@ -259,34 +196,3 @@ def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
     angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
     kept, shown = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
     return np.asarray(old * kept + new * shown, np.float32)
-
-
-# What is heard
-
-
-def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], float]]:
-    """(layer id, take, gain) of what sounds, as API.md says under "The edit state"."""
-    layers = document["edit"]["layers"]
-    any_solo = any(layer["solo"] for layer in layers)
-    heard = []
-    for layer in layers:
-        if layer["mute"] or (any_solo and not layer["solo"]):
-            continue
-        chosen = chosen_take(document, layer)
-        if chosen is None:
-            continue
-        strip = document["edit"]["mix"].get(chosen["id"], {})
-        if not strip.get("mute", False):
-            decibels = layer["gain_db"] + strip.get("gain_db", 0)
-            heard.append((layer["id"], chosen, 10 ** (decibels / 20)))
-    return heard
-
-
-def chosen_take(document: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any] | None:
-    """Of a layer's takes: the one on solo, else the chosen one, else the latest."""
-    takes = [take for take in document["takes"] if take["layer"] == layer["id"]]
-    mix = document["edit"]["mix"]
-    solo = [take for take in takes if mix.get(take["id"], {}).get("solo", False)]
-    chosen = [take for take in takes if take["id"] == layer["take"]]
-    found: list[dict[str, Any]] = solo or chosen or takes[-1:]
-    return found[0] if found else None

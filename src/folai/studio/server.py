@@ -21,6 +21,9 @@ from starlette.types import ASGIApp
 from folai.diffusion.vocabulary import MAX_WORDS, WORDS
 from folai.preview.materials import MATERIALS
 from folai.studio.address import LOCAL, PORT
+from folai.studio.api_envelopes import EnvelopesApi
+from folai.studio.api_jobs import JobsApi
+from folai.studio.api_pictures import PicturesApi
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described
@@ -31,16 +34,14 @@ from folai.studio.studio import Studio
 
 AFTER = 1.5  # seconds after the start until the rest is loaded: the page comes first
 STATIC = Path(__file__).parent / "static"
+APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi)
 
 
 def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> ASGIApp:
     """The application; `studio` is closed with it."""
     general = _General(studio)
-    endpoints = [
-        *general.endpoints(),
-        *ProjectsApi(studio).endpoints(),
-        *SoundsApi(studio).endpoints(),
-    ]
+    apis = [general, *(api(studio) for api in APIS)]
+    endpoints = [endpoint for api in apis for endpoint in api.endpoints()]
     general.description = described(endpoints)
 
     @contextlib.asynccontextmanager

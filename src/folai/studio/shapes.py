@@ -7,7 +7,7 @@ from typing import Any
 
 from folai.diffusion.options import DiffusionOptions
 from folai.preview.materials import MATERIALS
-from folai.studio.project_envelopes import EDITS
+from folai.studio.envelope_edits import EDITS
 from folai.studio.schema import (
     BOOLEAN,
     Schema,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from folai.studio.failures import Cancelled, Overloaded
+from folai.studio.process_messages import read_message
 
 POLL = 0.05  # seconds between looks at whether to go on
 GRACE = 20.0  # seconds for a cancelled job to stop by itself
@@ -155,11 +156,8 @@ class Generator:
             self._answers.put((process, {"ended": True}))
 
     def _take(self, process: subprocess.Popen[str], line: str) -> None:
-        try:
-            message = json.loads(line)
-        except ValueError:
-            return  # a library's own words
-        if not isinstance(message, dict):
+        message = read_message(line)
+        if message is None:
             return
         if "ready" not in message:
             self._answers.put((process, message))

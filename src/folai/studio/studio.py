@@ -18,13 +18,13 @@ from folai.engines import choose_engine, get_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.pipeline import GenerateOptions
 from folai.studio import project_envelopes
+from folai.studio.clip_jobs import ClipJobs
 from folai.studio.failures import Overloaded
-from folai.studio.jobs import Job, Jobs
+from folai.studio.jobs import Jobs
 from folai.studio.media_client import run_child
 from folai.studio.page_events import Events
 from folai.studio.picture_client import Decoders
 from folai.studio.project import Project, new_id
-from folai.studio.project_sounds import SoundFile
 from folai.studio.shapes import MOST_LAYERS, MOST_TAKES, OPTIONS
 from folai.studio.sound_client import Generator
 from folai.studio.store import Store, safe_suffix
@@ -32,7 +32,6 @@ from folai.studio.store import Store, safe_suffix
 SAMPLE_RATE = 44100  # Hz, of takes and references
 REFERENCE_SECONDS = 600.0
 MOST_REFERENCES = 500
-STALLED = 180.0  # seconds without progress after which a process is ended
 
 
 class Studio:
@@ -43,6 +42,7 @@ class Studio:
         self.events = Events()
         self.decoders = Decoders()
         self.jobs = Jobs(lambda job: self.events.tell("job", job.as_json()))
+        self.clip_jobs = ClipJobs(self.jobs, self.tell)
         self.generator = Generator(lambda: self.events.tell("status", self.status()))
         self.opened: str | None = None
         self.video_bytes = video_bytes
@@ -95,6 +95,7 @@ class Studio:
         return project
 
     def open(self, name: str) -> Project:
+        """The project with this id. Raises Missing, and ValueError as `Store.get`."""
         return self.store.get(name)
 
     def prepare_once(self, project: Project) -> None:
@@ -108,10 +109,10 @@ class Studio:
     def prepare(self, project: Project) -> None:
         """Begin what a clip needs and does not have: its prediction, a version to play."""
         if project["prediction"] is None and not self.jobs.is_at_work(project.id, "predict"):
-            self.predict(project)
+            self.clip_jobs.predict(project)
         needed = project["clip"]["media_type"] is None and project["proxy"] is None
         if needed and not self.jobs.is_at_work(project.id, "proxy"):
-            self.make_proxy(project)
+            self.clip_jobs.make_proxy(project)
 
     def described(self, project: Project) -> dict[str, Any]:
         """The Project of API.md."""
@@ -159,70 +160,6 @@ class Studio:
         held = (project.media / "frame-times.f64").read_bytes()
         return np.frombuffer(held, "<f8")
 
-    # Jobs on the clip
-
-    def predict(self, project: Project) -> Job:
-        def work(job: Job) -> None:
-            out = project.media / f".{job.id}.npz"
-            try:
-                self._watch(job, project, "predict", out)
-                self._keep_prediction(project, out)
-            finally:
-                out.unlink(missing_ok=True)
-
-        return self.jobs.add("predict", project.id, work)
-
-    def adapt(self, project: Project, envelope: Envelope, start: float, end: float) -> Job:
-        """A job that predicts again, having learned how the envelope is from start to end seconds;
-        there the prediction is that envelope itself."""
-        end = min(end, project.duration)
-
-        def work(job: Job) -> None:
-            taught = project.media / f".{job.id}.taught.npz"
-            out, weights = (project.media / f".{job.id}.{kind}" for kind in ("npz", "safetensors"))
-            try:
-                project_envelopes.write_npz(taught, envelope)
-                more = {"taught": str(taught), "weights": str(weights), "start": start, "end": end}
-                self._watch(job, project, "adapt", out, more)
-                self._keep_prediction(project, out)
-            finally:
-                for left in (taught, out, weights, weights.with_suffix(".json")):
-                    left.unlink(missing_ok=True)
-
-        return self.jobs.add("adapt", project.id, work)
-
-    def _keep_prediction(self, project: Project, found: Path) -> None:
-        envelope = project_envelopes.fitted(project_envelopes.read_npz(found), project.duration)
-        name = project.add_envelope(envelope)
-        with project.change() as document:
-            document["prediction"] = name
-        self.tell(project, "prediction")
-
-    def make_proxy(self, project: Project) -> Job:
-        def work(job: Job) -> None:
-            name = f"proxy-{job.id}.mp4"
-            self._watch(job, project, "proxy", project.media / name)
-            with project.change() as document:
-                before, document["proxy"] = document["proxy"], name
-            if before is not None:
-                (project.media / before).unlink(missing_ok=True)
-
-        job = self.jobs.add("proxy", project.id, work, after=lambda: self.tell(project, "video"))
-        self.tell(project, "video")
-        return job
-
-    def _watch(
-        self, job: Job, project: Project, what: str, out: Path, more: dict[str, Any] | None = None
-    ) -> None:
-        run_child(
-            what,
-            {"path": str(project.clip_path), "out": str(out), **(more or {})},
-            names={project.clip_path: project["clip"]["file"]},
-            patience=STALLED,
-            progress=job.advance_quietly,
-            cancelled=job.cancelled.is_set,
-        )
-
     # References
 
     def add_reference(self, project: Project, upload: Path, name: str) -> dict[str, Any]:
@@ -253,7 +190,7 @@ class Studio:
     def reference_path(self, project: Project, name: str) -> Path:
         return project.media / "references" / f"{project.find('references', name)['id']}.wav"
 
-    def read_curve(self, project: Project, upload: Path, name: str) -> Envelope:
+    def read_envelope(self, project: Project, upload: Path, name: str) -> Envelope:
         """An uploaded envelope, or a sound to measure one from, fitted to the clip."""
         out = upload.with_suffix(".npz")
         path = upload.with_suffix(safe_suffix(name) or ".json")
@@ -273,9 +210,6 @@ class Studio:
         return envelope.resample(FRAME_RATE, project.duration)
 
     # Takes
-
-    def take_sound(self, project: Project, name: str) -> SoundFile:
-        return SoundFile(self.take_path(project, name))
 
     def take_path(self, project: Project, name: str) -> Path:
         return project.media / "takes" / f"{project.find('takes', name)['id']}.wav"

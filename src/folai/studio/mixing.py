@@ -1,0 +1,49 @@
+"""Which takes of a project are heard, and their mix: see "The edit state" in API.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from folai.studio.project import Project
+from folai.studio.project_sounds import Mix, Resampled, Sound, SoundFile
+
+
+def mix_of(project: Project, document: dict[str, Any], layer: str | None = None) -> Mix:
+    """All that is heard, or what is heard of one layer."""
+    parts: list[tuple[Sound, float]] = [
+        (SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
+        for name, take, gain in heard_takes(document)
+        if layer is None or name == layer
+    ]
+    rates = {sound.sample_rate for sound, _ in parts} or {44100}
+    rate = max(rates)
+    parts = [(Resampled(sound, rate), gain) for sound, gain in parts]
+    return Mix.of(parts, document["clip"]["duration"], rate)
+
+
+def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], float]]:
+    """(layer id, take, gain) of what sounds, as API.md says under "The edit state"."""
+    layers = document["edit"]["layers"]
+    any_solo = any(layer["solo"] for layer in layers)
+    heard = []
+    for layer in layers:
+        if layer["mute"] or (any_solo and not layer["solo"]):
+            continue
+        chosen = chosen_take(document, layer)
+        if chosen is None:
+            continue
+        strip = document["edit"]["mix"].get(chosen["id"], {})
+        if not strip.get("mute", False):
+            decibels = layer["gain_db"] + strip.get("gain_db", 0)
+            heard.append((layer["id"], chosen, 10 ** (decibels / 20)))
+    return heard
+
+
+def chosen_take(document: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any] | None:
+    """Of a layer's takes: the one on solo, else the chosen one, else the latest."""
+    takes = [take for take in document["takes"] if take["layer"] == layer["id"]]
+    mix = document["edit"]["mix"]
+    solo = [take for take in takes if mix.get(take["id"], {}).get("solo", False)]
+    chosen = [take for take in takes if take["id"] == layer["take"]]
+    found: list[dict[str, Any]] = solo or chosen or takes[-1:]
+    return found[0] if found else None
