@@ -16,7 +16,7 @@ from folai.data.clips import TRUTH_RATE, Clip
 from folai.data.examples import lesson_of, part_between
 from folai.envelope import Envelope
 from folai.evaluate.mapper import adapted
-from folai.evaluate.mapper.clips import score_clip
+from folai.evaluate.mapper.clip_scores import score_clip
 from folai.mapper.features import CHANNELS, GRID, Pictures
 from folai.mapper.predict import predict_envelope
 from folai.media.audio import write_wav

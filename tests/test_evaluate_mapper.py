@@ -10,7 +10,7 @@ from folai import pipeline
 from folai.checkpoints import save_mapper
 from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope import Envelope
-from folai.evaluate.mapper.clips import MapperReport, evaluate_mapper, score_clip
+from folai.evaluate.mapper.clip_scores import MapperReport, evaluate_mapper, score_clip
 from folai.evaluate.mapper.rendered import (
     FIRST_SEED,
     apart,

@@ -9,10 +9,10 @@ import pytest
 from folai.cli import main
 from folai.envelope import Envelope
 from folai.evaluate.sounds import measure as measuring
+from folai.evaluate.sounds.comparison_sections import report_text, sound_sections
 from folai.evaluate.sounds.folders import evaluate_sound
 from folai.evaluate.sounds.measure import MeasureOptions, compare, measure
 from folai.evaluate.sounds.pairs import Pair, pair_folders, system_names
-from folai.evaluate.sounds.sections import report_text, sound_sections
 from folai.evaluate.sounds.sets import Embedded, score_set
 from folai.evaluate.sounds.system_scores import SoundOptions
 from folai.media.audio import write_wav

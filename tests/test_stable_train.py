@@ -18,7 +18,7 @@ from folai.media.audio import write_wav
 from folai.stable.base_files import load_base, save_base
 from folai.stable.control_files import load_control
 from folai.stable.model import StableAudio, load_stable
-from folai.train.full_size import StableOptions, Trained, train_stable_control
+from folai.train.full_size_control import StableOptions, Trained, train_stable_control
 from stable_models import TINY, random_base, save_text_model
 
 RATE = 44100
@@ -113,7 +113,7 @@ def test_only_the_controlnet_is_trained_and_a_run_goes_on(sounds, stable, tmp_pa
 def test_the_loss_of_an_untrained_controlnet_is_that_of_the_base(sounds, stable, tmp_path):
     options = StableOptions(data=(sounds,), out=tmp_path, steps=1, **SMALL_RUN)
     trained = Trained(stable, options, 0.5)
-    from folai.train.full_size import Loop
+    from folai.train.full_size_control import Loop
 
     material = encode_material((sounds,), stable.autoencoder, tmp_path, seconds=0.5, count=4)
     loop = Loop(options, stable, material, None, trained, trained, 0, 1)
@@ -173,7 +173,7 @@ TWO_PROCESSES = """
     sys.path.insert(0, {tests!r})
     from stable_models import random_base
     from folai.stable.model import StableAudio
-    from folai.train.full_size import StableOptions, train_stable_control
+    from folai.train.full_size_control import StableOptions, train_stable_control
 
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)

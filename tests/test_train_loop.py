@@ -29,7 +29,15 @@ from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.stable.model import StableAudio
-from folai.train import adapt, denoiser, full_size, loop, mapper, small_control, sound_decoder
+from folai.train import (
+    adapt,
+    denoiser,
+    full_size_control,
+    loop,
+    mapper,
+    small_control,
+    sound_decoder,
+)
 from folai.train.feed import prefetched
 from stable_models import random_base
 
@@ -140,11 +148,11 @@ def small_run(folder: Path, out: Path, threads: int) -> dict:
 def train_stable_control(folder: Path, out: Path, threads: int, log: Log) -> None:
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
-    options = full_size.StableOptions(
+    options = full_size_control.StableOptions(
         data=(folder,), out=out, steps=1, batch_size=1, accumulate=1, windows=2, seconds=0.5,
         clap=None, depth_factor=0.4, threads=threads,
     )  # fmt: skip
-    full_size.train_stable_control(options, log, stable)
+    full_size_control.train_stable_control(options, log, stable)
 
 
 def taught(folder: Path, out: Path, threads: int, log: Log) -> None:

@@ -24,7 +24,7 @@ from folai.cli.parsing import (
 
 if TYPE_CHECKING:
     from folai.evaluate.mapper.adapted import AdaptedReport
-    from folai.evaluate.mapper.clips import MapperReport
+    from folai.evaluate.mapper.clip_scores import MapperReport
     from folai.evaluate.mapper.rendered import RenderedReport
 
 
@@ -67,7 +67,7 @@ def _add_mapper(measures: Commands) -> None:
 
 def evaluate_mapper(parsed: Namespace) -> int:
     from folai.evaluate.mapper.adapted import evaluate_adapted
-    from folai.evaluate.mapper.clips import evaluate_mapper
+    from folai.evaluate.mapper.clip_scores import evaluate_mapper
     from folai.evaluate.mapper.rendered import evaluate_rendered
 
     if (parsed.data is None) == (parsed.rendered is None):

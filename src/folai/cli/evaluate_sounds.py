@@ -96,11 +96,11 @@ def _add_measuring(command: argparse.ArgumentParser) -> None:
 
 
 def evaluate_sound(parsed: Namespace) -> int:
-    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.report.report_files import PAGE, check_folder, write_report
+    from folai.evaluate.sounds.comparison_sections import report_text, sound_sections
     from folai.evaluate.sounds.folders import evaluate_sound
     from folai.evaluate.sounds.listening import sound_test
     from folai.evaluate.sounds.measure import MeasureOptions
-    from folai.evaluate.sounds.sections import report_text, sound_sections
     from folai.evaluate.sounds.system_scores import SoundOptions
 
     options = SoundOptions(
@@ -159,7 +159,7 @@ def _add_run(measures: Commands) -> None:
 
 
 def run_config(parsed: Namespace) -> int:
-    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.report.report_files import PAGE, check_folder, write_report
     from folai.evaluate.run_file import read_run
     from folai.evaluate.sounds.listening import sound_test
     from folai.evaluate.whole_run import run_file
@@ -236,7 +236,7 @@ def _add_experiment(measures: Commands) -> None:
 def run_experiments(parsed: Namespace) -> int:
     from folai.evaluate.experiments.chosen import EXPERIMENTS, run_experiments
     from folai.evaluate.experiments.setting import ExperimentOptions
-    from folai.evaluate.report.files import PAGE, check_folder, write_report
+    from folai.evaluate.report.report_files import PAGE, check_folder, write_report
     from folai.reporting import jsonable
 
     sampling = {"num_steps": parsed.num_steps, "cfg_scale": parsed.cfg_scale}

@@ -10,9 +10,9 @@ from folai.data.listing import Listing, list_clips
 from folai.evaluate.experiments.setting import ExperimentOptions
 from folai.evaluate.report.sections import Section
 from folai.evaluate.run_file import RunConfig
+from folai.evaluate.sounds.comparison_sections import sound_sections
 from folai.evaluate.sounds.folders import evaluate_sound
 from folai.evaluate.sounds.measure import MeasureOptions
-from folai.evaluate.sounds.sections import sound_sections
 from folai.evaluate.sounds.system_scores import SoundOptions, SoundReport
 from folai.evaluate.system_sounds import system_sounds
 from folai.progress import Progress, Stages

@@ -32,8 +32,8 @@ from folai.media.clip import probe
 from folai.media.frames import iter_frames
 from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import measure_sound
+from folai.train import loop
 from folai.train.envelope_loss import loss_terms
-from folai.train.loop import check_counts, descend, own_process_state, set_rate
 from folai.writing import check_writable
 
 SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
@@ -53,7 +53,7 @@ class AdaptOptions:
     threads: int = 1  # more of them gain little, and wait for one another where cores are busy
 
     def __post_init__(self) -> None:
-        check_counts(self, "steps", "batch_size", "window", "threads")
+        loop.check_counts(self, "steps", "batch_size", "window", "threads")
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share:g}; give more than 0, up to 1")
 
@@ -153,7 +153,7 @@ def taught(
     progress: is told what share is done; what it raises stops the work.
     """
     learned = [copy.deepcopy(model) for model in models]
-    with own_process_state(options.threads, devices=[]):  # on the CPU alone
+    with loop.own_process_state(options.threads, devices=[]):  # on the CPU alone
         torch.default_generator.manual_seed(options.seed)  # of dropout
         for number, model in enumerate(learned):
             for step in _steps_of_learning(model, lessons, options):
@@ -184,10 +184,11 @@ def _steps_of_learning(
     window = min(options.window, longest)
     feed = batches(list(lessons), options.batch_size, window, model.config.upsample, rng)
     for step in range(1, options.steps + 1):
-        set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
+        loop.set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
         batch = augmented(next(feed), rng)
         bins, onset = model(batch.cells, batch.spans)
-        descend(torch.stack(loss_terms(bins, onset, batch, model.config)).sum(), optimiser, model)
+        loss = torch.stack(loss_terms(bins, onset, batch, model.config)).sum()
+        loop.descend(loss, optimiser, model)
         yield step
     model.eval()
 

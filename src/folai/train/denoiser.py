@@ -24,32 +24,8 @@ from folai.diffusion.foley import Foley, FoleyConfig
 from folai.diffusion.foley_files import save_base
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
+from folai.train import loop, small_model
 from folai.train.feed import prefetched
-from folai.train.loop import (
-    Stateful,
-    average_in,
-    best_device,
-    cosine,
-    descend,
-    notes_of,
-    own_process_state,
-    set_rate,
-)
-from folai.train.small_model import (
-    AVERAGED,
-    WARM_UP,
-    Losses,
-    begin,
-    check_run,
-    draw,
-    keep,
-    load_sequences,
-    loss_row,
-    losses_of,
-    make_optimiser,
-    mixed,
-    write_examples,
-)
 
 
 @dataclass(frozen=True)
@@ -71,50 +47,52 @@ class TrainOptions:
     examples: int = 2  # sounds written at each fifth of the run
 
     def __post_init__(self) -> None:
-        check_run(self)
+        small_model.check_run(self)
 
 
 def train_foley(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with own_process_state(options.threads):
+    with loop.own_process_state(options.threads):
         return _train(options, log)
 
 
 def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
-    device = best_device()
+    device = loop.best_device()
     autoencoder = load_autoencoder(options.autoencoder)
     cache = options.cache or options.out / "cache"
-    sequences = load_sequences(options.data, cache, autoencoder, options.objects, log)
+    sequences = small_model.load_sequences(options.data, cache, autoencoder, options.objects, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
     models = Base(options.config).to(device)
     average = copy.deepcopy(models).eval()  # of the weights over the last few hundred steps
-    optimiser = make_optimiser(models, options.learning_rate, options.weight_decay)
-    parts: dict[str, Stateful] = {"models": models, "average": average, "optimiser": optimiser}
-    first = begin(options.out, parts, models, log)
+    optimiser = small_model.make_optimiser(models, options.learning_rate, options.weight_decay)
+    parts: loop.Parts = {"models": models, "average": average, "optimiser": optimiser}
+    first = small_model.begin(options.out, parts, models, log)
 
     feed = prefetched(
         sequences.batches(options.batch_seconds, np.random.default_rng([options.seed, first]))
     )
-    meter = Losses()
+    meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
-        set_rate(optimiser, options.learning_rate * cosine(step, options.steps, WARM_UP))
+        share = loop.cosine(step, options.steps, small_model.WARM_UP)
+        loop.set_rate(optimiser, options.learning_rate * share)
         batch = next(feed).to(device)
-        t, noise = draw(batch, options.noise_bias)
+        t, noise = small_model.draw(batch, options.noise_bias)
         with torch.autocast(device.type, torch.bfloat16):
             prediction = models(batch, t, noise)
-        each = losses_of(prediction, batch, noise, t, options.config.objective)
-        descend(each.mean(), optimiser, models)
-        average_in(average.parameters(), models.parameters(), step, AVERAGED)
-        meter.add(loss_row(t, each))
-        keep(step, options, parts, meter, log)
+        each = small_model.losses_of(prediction, batch, noise, t, options.config.objective)
+        loop.descend(each.mean(), optimiser, models)
+        loop.average_in(average.parameters(), models.parameters(), step, small_model.AVERAGED)
+        meter.add(small_model.loss_row(t, each))
+        small_model.keep(step, options, parts, meter, log)
         if step % max(1, options.steps // 5) == 0 and options.examples:
             foley = Foley(options.config, autoencoder, average.dit, average.conditioner)
-            write_examples(foley, sequences, options.examples, options.out / f"step{step:06d}")
+            folder = options.out / f"step{step:06d}"
+            small_model.write_examples(foley, sequences, options.examples, folder)
             meter.restart_clock()
     weights = options.out / "foley.safetensors"
-    notes = notes_of(options, "data", "out", "cache", "autoencoder", "config")
+    notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "config")
     notes["trained_steps"] = options.steps
     average.cpu()
     save_base(weights, average.dit, average.conditioner, options.config, notes)
@@ -132,7 +110,7 @@ class Base(nn.Module):
     def forward(self, batch: Batch, t: Tensor, noise: Tensor) -> Tensor:
         """What the model says of the batch's latents mixed with noise [B, C, T] at times t [B]."""
         given = self.conditioner(batch.reference, batch.is_given, batch.words)
-        noisy = mixed(batch, t, noise, self.objective)
+        noisy = small_model.mixed(batch, t, noise, self.objective)
         memory = self.dit.remember(given.tokens)
         duration = torch.full_like(t, batch.duration)
         said: Tensor = self.dit(noisy, t, duration, given.pooled, memory, given.mask)

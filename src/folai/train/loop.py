@@ -30,6 +30,10 @@ class Stateful(Protocol):
     def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
 
 
+Parts = Mapping[str, Stateful]
+"""What a run consists of, by name."""
+
+
 # The process
 
 
@@ -159,14 +163,14 @@ def size_of(parameters: Iterable[Tensor]) -> str:
 # A run's file
 
 
-def save_run(path: Path, step: int, parts: Mapping[str, Stateful], **more: Any) -> None:
+def save_run(path: Path, step: int, parts: Parts, **more: Any) -> None:
     """Writes the step and the state of every part, and `more`: tensors or plain values."""
     states = {name: part.state_dict() for name, part in parts.items()}
     with written_whole(path) as temporary:
         torch.save({"step": step, **states, **more}, temporary)
 
 
-def resume_run(path: Path, parts: Mapping[str, Stateful]) -> dict[str, Any]:
+def resume_run(path: Path, parts: Parts) -> dict[str, Any]:
     """Puts every part back as `save_run` found it, and returns the rest of what it wrote.
 
     {"step": 0} where nothing was saved. Raises ValueError for a run that trained other parts.

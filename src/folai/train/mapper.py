@@ -30,25 +30,9 @@ from folai.data.listing import list_clips
 from folai.data.other_cameras import load_guises
 from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
 from folai.models.rms_mapper import SIZES, Inputs, RMSMapper
+from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.feed import prefetched
-from folai.train.loop import (
-    Meter,
-    Stateful,
-    average_in,
-    best_device,
-    check_counts,
-    cosine,
-    descend,
-    heading,
-    line,
-    notes_of,
-    own_process_state,
-    resume_run,
-    save_run,
-    set_rate,
-    size_of,
-)
 from folai.train.realign import realign
 
 WARM_UP = 100  # steps over which the learning rate rises
@@ -82,7 +66,7 @@ class TrainOptions:
     realign_at: tuple[float, ...] = (0.3, 0.6)  # shares of the run at which offsets are moved
 
     def __post_init__(self) -> None:
-        check_counts(self, "steps", "batch_size", "window", "threads", "log_every")
+        loop.check_counts(self, "steps", "batch_size", "window", "threads", "log_every")
         if self.size not in (None, *SIZES):
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
@@ -102,12 +86,12 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     Raises ValueError if there is nothing to train on, or if `init` names weights that are not there
     or of other inputs.
     """
-    with own_process_state(options.threads):
+    with loop.own_process_state(options.threads):
         return _train(options, log)
 
 
 def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
-    device = best_device()
+    device = loop.best_device()
     torch.manual_seed(options.seed)
     model = first_model(options).to(device)
     config, init = model.config, options.init and sha256_of(options.init)
@@ -118,35 +102,35 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     optimiser = torch.optim.AdamW(
         model.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )
-    parts: dict[str, Stateful] = {"model": model, "average": average, "optimiser": optimiser}
-    state = resume_run(options.out / "last.pt", parts)
+    parts: loop.Parts = {"model": model, "average": average, "optimiser": optimiser}
+    state = loop.resume_run(options.out / "last.pt", parts)
     first = state["step"]
     _put_back(examples, state.get("offsets", {}))
-    log(f"{size_of(model.parameters())} on {device}")
-    log(heading("bins", "onset", "shape"))
+    log(f"{loop.size_of(model.parameters())} on {device}")
+    log(loop.heading("bins", "onset", "shape"))
 
     feed = prefetched(_feed(examples, options, config.upsample, first))
-    meter: Meter[list[float]] = Meter()
+    meter: loop.Meter[list[float]] = loop.Meter()
     realign_at = {round(share * options.steps) for share in options.realign_at}
     for step in range(first + 1, options.steps + 1):
         if step in realign_at:
             realign(examples, average, log)
-        set_rate(optimiser, options.learning_rate * cosine(step, options.steps, WARM_UP))
+        loop.set_rate(optimiser, options.learning_rate * loop.cosine(step, options.steps, WARM_UP))
         batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
         with torch.autocast(device.type, torch.bfloat16):
             bins, onset = model(batch.cells, batch.spans)
         terms = loss_terms(bins.float(), onset.float(), batch, config, options.label_sigma)
-        descend(terms[0] + terms[1] + options.shape_weight * terms[2], optimiser, model)
-        average_in(_tensors(average), _tensors(model), step, AVERAGED)
+        loop.descend(terms[0] + terms[1] + options.shape_weight * terms[2], optimiser, model)
+        loop.average_in(_tensors(average), _tensors(model), step, AVERAGED)
         meter.add([term.item() for term in terms])
         if step % options.log_every == 0 or step == options.steps:
-            log(line(step, np.mean(meter.rows, axis=0), meter.seconds))
+            log(loop.line(step, np.mean(meter.rows, axis=0), meter.seconds))
             offsets = {e.name: e.offset for e in examples if not e.exact}
-            save_run(options.out / "last.pt", step, parts, offsets=offsets)
+            loop.save_run(options.out / "last.pt", step, parts, offsets=offsets)
             meter.restart()
     weights = options.out / "mapper.safetensors"
-    notes = notes_of(options, "data", "out", "cache", "init")  # the machine's own paths
+    notes = loop.notes_of(options, "data", "out", "cache", "init")  # the machine's own paths
     save_mapper([average.cpu()], weights, {**notes, "init": init, "trained_steps": options.steps})
     return weights
 

@@ -27,32 +27,8 @@ from folai.diffusion.foley_files import load_base, save_control
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
+from folai.train import loop, small_model
 from folai.train.feed import prefetched
-from folai.train.loop import (
-    Stateful,
-    average_in,
-    best_device,
-    cosine,
-    descend,
-    notes_of,
-    own_process_state,
-    set_rate,
-)
-from folai.train.small_model import (
-    AVERAGED,
-    WARM_UP,
-    Losses,
-    begin,
-    check_run,
-    draw,
-    keep,
-    load_sequences,
-    loss_row,
-    losses_of,
-    make_optimiser,
-    mixed,
-    write_examples,
-)
 
 
 @dataclass(frozen=True)
@@ -75,21 +51,21 @@ class TrainOptions:
     examples: int = 2  # sounds written at each fifth of the run
 
     def __post_init__(self) -> None:
-        check_run(self)
+        small_model.check_run(self)
 
 
 def train_control(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with own_process_state(options.threads):
+    with loop.own_process_state(options.threads):
         return _train(options, log)
 
 
 def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
-    device = best_device()
+    device = loop.best_device()
     autoencoder = load_autoencoder(options.autoencoder)
     config, dit, conditioner = load_base(options.base)
     cache = options.cache or options.out / "cache"
-    sequences = load_sequences(options.data, cache, autoencoder, options.objects, log)
+    sequences = small_model.load_sequences(options.data, cache, autoencoder, options.objects, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -97,36 +73,42 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     conditioner = conditioner.to(device).requires_grad_(False)
     controlnet = ControlNet(options.control, dit).to(device).requires_grad_(True)
     average = copy.deepcopy(controlnet).eval()
-    optimiser = make_optimiser(controlnet, options.learning_rate, options.weight_decay)
-    parts: dict[str, Stateful] = {"models": controlnet, "average": average, "optimiser": optimiser}
-    first = begin(options.out, parts, controlnet, log)
+    optimiser = small_model.make_optimiser(controlnet, options.learning_rate, options.weight_decay)
+    parts: loop.Parts = {
+        "models": controlnet,
+        "average": average,
+        "optimiser": optimiser,
+    }
+    first = small_model.begin(options.out, parts, controlnet, log)
 
     rng = np.random.default_rng([options.seed, first, 1])
     feed = prefetched(
         sequences.batches(options.batch_seconds, np.random.default_rng([options.seed + 1, first]))
     )
-    meter = Losses()
+    meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
-        set_rate(optimiser, options.learning_rate * cosine(step, options.steps, WARM_UP))
+        share = loop.cosine(step, options.steps, small_model.WARM_UP)
+        loop.set_rate(optimiser, options.learning_rate * share)
         batch = next(feed)
         rough = roughened(batch.envelope, sequences.rate * SAMPLES, rng).to(device)
         batch = batch.to(device)
-        t, noise = draw(batch, options.noise_bias)
+        t, noise = small_model.draw(batch, options.noise_bias)
         with torch.autocast(device.type, torch.bfloat16):
             prediction = denoise(
                 dit, conditioner, controlnet, batch, rough, t, noise, config.objective
             )
-        each = losses_of(prediction, batch, noise, t, config.objective)
-        descend(each.mean(), optimiser, controlnet)
-        average_in(average.parameters(), controlnet.parameters(), step, AVERAGED)
-        meter.add(loss_row(t, each))
-        keep(step, options, parts, meter, log)
+        each = small_model.losses_of(prediction, batch, noise, t, config.objective)
+        loop.descend(each.mean(), optimiser, controlnet)
+        loop.average_in(average.parameters(), controlnet.parameters(), step, small_model.AVERAGED)
+        meter.add(small_model.loss_row(t, each))
+        small_model.keep(step, options, parts, meter, log)
         if step % max(1, options.steps // 5) == 0 and options.examples:
             foley = Foley(config, autoencoder, dit, conditioner, average)
-            write_examples(foley, sequences, options.examples, options.out / f"step{step:06d}")
+            folder = options.out / f"step{step:06d}"
+            small_model.write_examples(foley, sequences, options.examples, folder)
             meter.restart_clock()
     weights = options.out / "control.safetensors"
-    notes = notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
+    notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
     save_control(weights, average.cpu(), {**notes, "trained_steps": options.steps})
     return weights
 
@@ -145,7 +127,7 @@ def denoise(
     with torch.no_grad():
         given = conditioner(batch.reference, batch.is_given, batch.words)
         memory = dit.remember(given.tokens)
-        noisy = mixed(batch, t, noise, objective)
+        noisy = small_model.mixed(batch, t, noise, objective)
         duration = torch.full_like(t, batch.duration)
         x, modulation = dit.begin(noisy, t, duration, given.pooled)
     looked = controlnet.look(envelope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +20,19 @@ from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import alpha_sigma, training_error
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder
-from folai.train.loop import (
-    Meter,
-    Stateful,
-    check_counts,
-    heading,
-    line,
-    resume_run,
-    save_run,
-    size_of,
-)
+from folai.train import loop
 
 WARM_UP = 60  # steps over which the learning rate rises
 AVERAGED = 0.995  # share of the averaged weights that stays in a step
 
 Log = Callable[[str], None]
-Losses = Meter[NDArray[np.float64]]
+Losses = loop.Meter[NDArray[np.float64]]
 """A row a step: [B, 2], the time t and the loss of each example."""
 
 
 def check_run(options: Any) -> None:
     """Raises ValueError for options with which nothing can be trained."""
-    check_counts(options, "steps", "threads", "log_every", "objects")
+    loop.check_counts(options, "steps", "threads", "log_every", "objects")
     if not options.batch_seconds > 0:
         raise ValueError(f"batch_seconds is {options.batch_seconds}; give above 0")
 
@@ -107,21 +98,21 @@ def make_optimiser(
     return torch.optim.AdamW(groups, learning_rate, betas=(0.9, 0.97), fused=True)
 
 
-def begin(out: Path, parts: Mapping[str, Stateful], trained: nn.Module, log: Log) -> int:
+def begin(out: Path, parts: loop.Parts, trained: nn.Module, log: Log) -> int:
     """Resumes the run in `out` where there is one; the step that was reached, 0 at the start."""
-    state = resume_run(out / "last.pt", parts)
+    state = loop.resume_run(out / "last.pt", parts)
     torch.set_rng_state(state.get("random", torch.get_rng_state()))
     device = next(trained.parameters()).device
-    log(f"{size_of(trained.parameters())} on {device}")
-    log(heading("loss", "noisy", "middle", "clean"))
+    log(f"{loop.size_of(trained.parameters())} on {device}")
+    log(loop.heading("loss", "noisy", "middle", "clean"))
     return int(state["step"])
 
 
-def keep(step: int, options: Any, parts: Mapping[str, Stateful], meter: Losses, log: Log) -> None:
+def keep(step: int, options: Any, parts: loop.Parts, meter: Losses, log: Log) -> None:
     """Logs and saves what was reached, every `log_every` steps and at the end."""
     if step % options.log_every == 0 or step == options.steps:
         log(loss_line(step, meter))
-        save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
+        loop.save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
         meter.restart()
 
 
@@ -135,7 +126,7 @@ def loss_line(step: int, meter: Losses) -> str:
     t, loss = np.concatenate(meter.rows).T
     thirds = [t > 2 / 3, (t > 1 / 3) & (t <= 2 / 3), t <= 1 / 3]
     means = [loss[third].mean() if third.any() else np.nan for third in thirds]
-    return line(step, [loss.mean(), *means], meter.seconds)
+    return loop.line(step, [loss.mean(), *means], meter.seconds)
 
 
 def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path) -> None:

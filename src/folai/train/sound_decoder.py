@@ -25,24 +25,8 @@ from folai.data.sounds import Sound, load_sounds, pick_weights, pick_window
 from folai.media.audio import write_wav
 from folai.metrics import log_mel_difference
 from folai.models.autoencoder import NOISE_LENGTH, Autoencoder, AutoencoderConfig
+from folai.train import loop
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
-from folai.train.loop import (
-    Meter,
-    Stateful,
-    average_in,
-    best_device,
-    check_counts,
-    cosine,
-    descend,
-    heading,
-    line,
-    notes_of,
-    own_process_state,
-    resume_run,
-    save_run,
-    set_rate,
-    size_of,
-)
 from folai.train.spectra import spectral_loss
 
 WARM_UP = 50  # steps over which the learning rate rises
@@ -71,33 +55,33 @@ class AutoencoderOptions:
     log_every: int = 100
 
     def __post_init__(self) -> None:
-        check_counts(self, "steps", "batch_size", "frames", "threads", "log_every")
+        loop.check_counts(self, "steps", "batch_size", "frames", "threads", "log_every")
         if not 0 <= self.adversarial_from <= 1:
             raise ValueError(f"adversarial_from is {self.adversarial_from}; allowed: 0 to 1")
 
 
 def train_autoencoder(options: AutoencoderOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with own_process_state(options.threads):
+    with loop.own_process_state(options.threads):
         return _train(options, log)
 
 
 def _train(options: AutoencoderOptions, log: Callable[[str], None]) -> Path:
-    device = best_device()
+    device = loop.best_device()
     sounds = load_sounds(options.data, options.cache or options.out / "cache", "train")
     learned, held_out = split_sounds(sounds)
     options.out.mkdir(parents=True, exist_ok=True)
 
     run = _Run(options, device)
-    first = resume_run(options.out / "last.pt", run.parts)["step"]
+    first = loop.resume_run(options.out / "last.pt", run.parts)["step"]
     if not first:
         measure_bands(run.model, learned, options.seed)
         run.average.load_state_dict(run.model.state_dict())
     log(f"{len(learned)} sounds to learn from, {len(held_out)} to check with, on {device}")
-    log(size_of(run.model.parameters()))
-    log(heading("dB", "shape", "feature", "judge", "check"))
+    log(loop.size_of(run.model.parameters()))
+    log(loop.heading("dB", "shape", "feature", "judge", "check"))
 
-    meter: Meter[list[float]] = Meter()
+    meter: loop.Meter[list[float]] = loop.Meter()
     weights = pick_weights(learned)
     shape = (options.batch_size, (options.frames + 2 * EDGE) * options.config.hop_length)
     for step in range(first + 1, options.steps + 1):
@@ -109,12 +93,12 @@ def _train(options: AutoencoderOptions, log: Callable[[str], None]) -> Path:
         if step % options.log_every == 0 or step == options.steps:
             figures = [*np.mean(meter.rows, axis=0), check(run.average, held_out, device)]
             seconds = meter.seconds
-            save_run(options.out / "last.pt", step, run.parts)
+            loop.save_run(options.out / "last.pt", step, run.parts)
             write_examples(run.average, held_out, options.out / "examples", device)
-            log(line(step, figures, seconds))
+            log(loop.line(step, figures, seconds))
             meter.restart()
     path = options.out / "autoencoder.safetensors"
-    notes = notes_of(options, "data", "out", "cache", "config")  # the machine's own paths
+    notes = loop.notes_of(options, "data", "out", "cache", "config")  # the machine's own paths
     save_autoencoder(run.average, path, {**notes, "trained_steps": options.steps})
     return path
 
@@ -133,7 +117,7 @@ class _Run:
             self.model.parameters(), betas=(0.8, 0.99), weight_decay=0.01
         )
         self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), betas=(0.8, 0.99))
-        self.parts: dict[str, Stateful] = {
+        self.parts: loop.Parts = {
             "model": self.model,
             "average": self.average,
             "judges": self.judges,
@@ -144,9 +128,9 @@ class _Run:
     def step(self, truth: Tensor, step: int, adversarial: bool) -> list[float]:
         """One update on sounds [B, T]; (dB, shape, feature, judge) losses."""
         options = self.options
-        rate = options.learning_rate * cosine(step, options.steps, WARM_UP)
-        set_rate(self.optimiser, rate)
-        set_rate(self.judges_optimiser, 0.5 * rate)
+        rate = options.learning_rate * loop.cosine(step, options.steps, WARM_UP)
+        loop.set_rate(self.optimiser, rate)
+        loop.set_rate(self.judges_optimiser, 0.5 * rate)
         decoded, truth = self.decoded(truth)
         difference, shape = spectral_loss(decoded, truth)
         loss = options.spectral_weight * (difference / 10 + shape)
@@ -162,8 +146,8 @@ class _Run:
             feature_term = feature_loss(expected, heard)
             loss = loss + deceive_loss(heard) + options.feature_weight * feature_term
             feature = feature_term.item()
-        descend(loss, self.optimiser, self.model, STEEPEST)
-        average_in(self.average.parameters(), self.model.parameters(), step, AVERAGED)
+        loop.descend(loss, self.optimiser, self.model, STEEPEST)
+        loop.average_in(self.average.parameters(), self.model.parameters(), step, AVERAGED)
         return [difference.item(), shape.item(), feature, verdict]
 
     def decoded(self, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,7 +164,7 @@ class _Run:
         self.judges.requires_grad_(True)
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = judge_loss(self.judges(truth), self.judges(decoded))
-        descend(loss, self.judges_optimiser, self.judges, STEEPEST)
+        loop.descend(loss, self.judges_optimiser, self.judges, STEEPEST)
         return loss.item()
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from folai.diffusion.options import DiffusionOptions
 from folai.evaluate.experiments.setting import Setting, Wav, short_name
-from folai.evaluate.experiments.sounding import make_section, players, run
+from folai.evaluate.experiments.sounding import chart_over, make_section, players, run
 from folai.evaluate.foley.tasks import Task
-from folai.evaluate.report import charts
-from folai.evaluate.report.sections import Chart, Gallery, Section
+from folai.evaluate.report.sections import Gallery, Section
 from folai.media.audio import fit_length
 
 SHOWN = 6  # of the steps
@@ -27,12 +26,8 @@ def steps(setting: Setting) -> Section:
         return setting.play(task, reference=task.reference, num_steps=number)
 
     ways = run(setting, {f"num_steps {number}": partial(at, number) for number in NUMBERS})
-    told = [way.figures() for way in ways]
-    curves = {
-        name: (NUMBERS, [figures[key] for figures in told])
-        for name, key in (("correlation", "correlation"), ("cosine", "cosine"))
-    }
-    svg = charts.lines(curves, x_name="num_steps", y_name="against the truth", log_x=True)
+    columns = {"correlation": "correlation", "cosine": "cosine"}
+    chart = chart_over(NUMBERS, ways, columns, x_name="num_steps", log_x=True)
     section = make_section(
         setting,
         ways,
@@ -40,7 +35,7 @@ def steps(setting: Setting) -> Section:
         title="Denoising, step by step",
         question="What does the sound model decide first, and how many steps does it need?",
         findings=(),
-        extra=(Chart(svg, "Mean over the pieces"),),
+        extra=(chart,),
     )
     task = setting.tasks[len(setting.tasks) // 2]
     seen = {"truth": task.target, **trace(setting, task)}

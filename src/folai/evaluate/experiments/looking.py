@@ -16,7 +16,7 @@ from folai import checkpoints
 from folai.data.clips import Clip
 from folai.envelope import Envelope
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
-from folai.evaluate.mapper.clips import ClipScore, score_clip
+from folai.evaluate.mapper.clip_scores import ClipScore, score_clip
 from folai.evaluate.report import charts
 from folai.evaluate.report.page import picture_uri
 from folai.evaluate.report.sections import Chart, Gallery, Section, Table, cells

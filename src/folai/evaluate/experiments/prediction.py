@@ -14,7 +14,7 @@ import numpy as np
 from folai.data.alignment import refine_onsets
 from folai.data.clips import TRUTH_RATE
 from folai.evaluate.experiments.setting import Predicted, Setting, mean
-from folai.evaluate.mapper.clips import TOLERANCE
+from folai.evaluate.mapper.clip_scores import TOLERANCE
 from folai.evaluate.report import charts
 from folai.evaluate.report.pictures import frame_strip
 from folai.evaluate.report.sections import Chart, Gallery, Part, Section, Table, cells

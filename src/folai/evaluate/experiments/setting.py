@@ -28,7 +28,7 @@ from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.envelope import Envelope
 from folai.evaluate.foley.predicted import part_of
 from folai.evaluate.foley.tasks import Task, cut_tasks, labelled_runs
-from folai.evaluate.mapper.clips import ClipScore, beside_those, score_clip
+from folai.evaluate.mapper.clip_scores import ClipScore, beside_those, score_clip
 from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.embeddings import load_embedder
 from folai.evaluate.sounds.measure import MeasureOptions, PieceScore, score_piece

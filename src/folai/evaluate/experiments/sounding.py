@@ -130,13 +130,10 @@ def control(setting: Setting) -> Section:
         return setting.play(task, reference=task.reference, control_scale=scale)
 
     ways = run(setting, {f"control_scale {scale:g}": partial(at, scale) for scale in SCALES})
-    told = [way.figures() for way in ways]
-    curves = {
-        name: (SCALES, [figures[key] for figures in told])
-        for name, key in (("correlation", "correlation"), ("cosine", "cosine"), ("F1", "f1_50"))
-    }
-    svg = charts.lines(curves, x_name="control_scale", y_name="against the truth")
-    without, with_it = told[0]["correlation"], told[SCALES.index(1.0)]["correlation"]
+    columns = {"correlation": "correlation", "cosine": "cosine", "F1": "f1_50"}
+    chart = chart_over(SCALES, ways, columns, x_name="control_scale")
+    at_full_scale = ways[SCALES.index(1.0)]
+    without, with_it = (way.figures()["correlation"] for way in (ways[0], at_full_scale))
     return make_section(
         setting,
         ways,
@@ -147,8 +144,8 @@ def control(setting: Setting) -> Section:
             f"Correlation with the true envelope: {without:.2f} without control, {with_it:.2f} "
             "with it.",
         ),
-        extra=(Chart(svg, "Mean over the pieces"),),
-        shown=tuple(ways[i] for i in (0, SCALES.index(1.0), len(SCALES) - 1)),
+        extra=(chart,),
+        shown=(ways[0], at_full_scale, ways[-1]),
     )
 
 
@@ -281,6 +278,21 @@ def make_section(
         findings=findings,
         facts={"embedding": setting.embedder.name, "ways": facts},
     )
+
+
+def chart_over(
+    values: Sequence[float],
+    ways: Sequence[Way],
+    columns: Mapping[str, str],
+    *,
+    x_name: str,
+    log_x: bool = False,
+) -> Chart:
+    """Figures of ways that differ in one option; columns: {name in the legend: figure}."""
+    figures = [way.figures() for way in ways]
+    curves = {name: (values, [f[figure] for f in figures]) for name, figure in columns.items()}
+    svg = charts.lines(curves, x_name=x_name, y_name="against the truth", log_x=log_x)
+    return Chart(svg, "Mean over the pieces")
 
 
 def galleries(tasks: Sequence[Task], ways: Sequence[Way]) -> list[Gallery]:

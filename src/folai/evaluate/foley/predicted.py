@@ -15,7 +15,7 @@ from folai.data.listing import list_clips
 from folai.envelope import Envelope
 from folai.envelope.rms import FRAME_RATE, count_frames
 from folai.evaluate.foley.tasks import Task
-from folai.evaluate.mapper.clips import beside_those
+from folai.evaluate.mapper.clip_scores import beside_those
 from folai.mapper.predict import predict_envelope
 
 

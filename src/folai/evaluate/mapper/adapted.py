@@ -1,9 +1,9 @@
 """How much a mapper gains by being taught the beginning of each clip (`folai adapt`).
 
 Of every clip it learns the first seconds, with the true envelope and the true onsets, as a person
-would have put them right; what follows is scored, as `folai.evaluate.mapper.clips` defines it,
-with the mapper as it was and with the one that has learned. Every clip is learned from the same
-start. How it is taught is no part of this file: the caller hands in `teach`.
+would have corrected them. What follows is scored (`clip_scores`) with the mapper as it was and with
+the one that has learned. Every clip is learned from the same start. How it is taught is no part of
+this file: the caller hands in `teach`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from folai import checkpoints
 from folai.data.clips import Clip
 from folai.data.examples import Example, lesson_of, part_between, without_floor
 from folai.data.folds import Fold
-from folai.evaluate.mapper.clips import (
+from folai.evaluate.mapper.clip_scores import (
     ClipScore,
     MapperReport,
     aligned_clips,

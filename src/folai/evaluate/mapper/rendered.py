@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai import checkpoints, pipeline
-from folai.evaluate.mapper.clips import TOLERANCE
+from folai.evaluate.mapper.clip_scores import TOLERANCE
 from folai.mapper.predict import ONSET_GAP
 from folai.metrics import harmonic_mean, match_onsets, median_onset_error
 from folai.progress import Progress, Steps

@@ -149,8 +149,8 @@ def sound_test(
 ) -> dict[str, Any]:
     """A test of `count` clips of a comparison of systems, with their pictures if there are any."""
     from folai.evaluate.report.pictures import small_video
+    from folai.evaluate.sounds.comparison_sections import piece_sounds, shown_pieces
     from folai.evaluate.sounds.measure import WIDE
-    from folai.evaluate.sounds.sections import piece_sounds, shown_pieces
 
     clips = []
     for piece in shown_pieces(report, count):

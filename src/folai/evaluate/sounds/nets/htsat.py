@@ -16,7 +16,6 @@ from folai.evaluate.sounds.nets.frontend import LogMel, Spectrogram, fill, norma
 
 SIZE, PATCH, WINDOW = 256, 4, 8  # of the square, in bands and frames; patches; windows, in patches
 MASKED = -100.0  # added to what must not be attended to
-HEAD_DIM = 24  # of the published sizes: 96 numbers, 4 heads
 
 
 class HTSAT(nn.Module):

@@ -35,21 +35,7 @@ from folai.stable.hub import find_model
 from folai.stable.lora_files import save_lora
 from folai.stable.model import StableAudio, load_stable
 from folai.stable.prompt_models import load_clap
-from folai.train.loop import (
-    Meter,
-    Stateful,
-    Tensors,
-    average_in,
-    check_counts,
-    heading,
-    line,
-    notes_of,
-    own_process_state,
-    resume_run,
-    save_run,
-    set_rate,
-    size_of,
-)
+from folai.train import loop
 from folai.writing import written_whole
 
 WARM_UP = 100  # steps over which the learning rate rises
@@ -83,7 +69,8 @@ class StableOptions:
     offline: bool = False
 
     def __post_init__(self) -> None:
-        check_counts(self, "steps", "batch_size", "accumulate", "windows", "threads", "log_every")
+        counts = ("steps", "batch_size", "accumulate", "windows", "threads", "log_every")
+        loop.check_counts(self, *counts)
         if not self.seconds > 0:
             raise ValueError(f"seconds is {self.seconds}; give above 0")
         if not 0 <= self.dropout < 1:
@@ -165,7 +152,7 @@ def train_stable_control(
 
     stable: models that are loaded already, instead of those that `options.model` names.
     """
-    with own_process_state(options.threads), processes() as (rank, count):
+    with loop.own_process_state(options.threads), processes() as (rank, count):
         _train(options, log if rank == 0 else lambda text: None, stable, rank, count)
         if count > 1:
             dist.barrier()  # nobody returns before the weights are written
@@ -212,15 +199,15 @@ class Loop:
         self.trained, self.model, self.rank, self.count = trained, model, rank, count
         self.device, self.stable = stable.device, stable
         named = ((n, p) for n, p in trained.named_parameters() if p.requires_grad)
-        self.parameters = Tensors(named)
-        self.average = Tensors({name: p.detach().clone() for name, p in self.parameters.items()})
+        self.parameters = loop.Tensors(named)
+        self.average = loop.Tensors((n, p.detach().clone()) for n, p in self.parameters.items())
         self.optimiser = torch.optim.AdamW(
             self.parameters.values(),
             options.learning_rate,
             betas=(0.95, 0.999),
             weight_decay=options.weight_decay,
         )
-        self.parts: dict[str, Stateful] = {
+        self.parts: loop.Parts = {
             "trained": self.parameters,
             "average": self.average,
             "optimiser": self.optimiser,
@@ -228,17 +215,17 @@ class Loop:
 
     def go(self, log: Callable[[str], None]) -> None:
         options = self.options
-        first = resume_run(options.out / "last.pt", self.parts)["step"]
-        size = size_of(self.parameters.values())
+        first = loop.resume_run(options.out / "last.pt", self.parts)["step"]
+        size = loop.size_of(self.parameters.values())
         log(f"{size} on {self.device}, {self.count} processes")
-        log(heading("loss"))
-        meter: Meter[float] = Meter()
+        log(loop.heading("loss"))
+        meter: loop.Meter[float] = loop.Meter()
         for step in range(first + 1, options.steps + 1):
             meter.add(self.step(step))
             if step % options.log_every == 0 or step == options.steps:
-                log(line(step, [float(np.mean(meter.rows))], meter.seconds, digits=4))
+                log(loop.line(step, [float(np.mean(meter.rows))], meter.seconds, digits=4))
                 if self.rank == 0:
-                    save_run(options.out / "last.pt", step, self.parts)
+                    loop.save_run(options.out / "last.pt", step, self.parts)
                 meter.restart()
 
     def step(self, step: int) -> float:
@@ -255,10 +242,10 @@ class Loop:
                 loss.backward()
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
-        set_rate(self.optimiser, options.learning_rate * min(1.0, step / WARM_UP))
+        loop.set_rate(self.optimiser, options.learning_rate * min(1.0, step / WARM_UP))
         self.optimiser.step()
         self.optimiser.zero_grad()
-        average_in(self.average.values(), self.parameters.values(), step, options.ema)
+        loop.average_in(self.average.values(), self.parameters.values(), step, options.ema)
         if self.count > 1:
             dist.all_reduce(total)
         return float(total) / self.count
@@ -311,7 +298,7 @@ class Loop:
         else:
             averaged.net.requires_grad_(False)
             # What is left out are the machine's own paths.
-            notes = notes_of(options, "data", "out", "cache", "model", "clap")
+            notes = loop.notes_of(options, "data", "out", "cache", "model", "clap")
             save_control(path, averaged.net, notes)
         if options.train_base:
             from safetensors.torch import save_file
