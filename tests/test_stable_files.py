@@ -17,7 +17,7 @@ from folai.models.seconds import SecondsConfig
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable import hub, memory
 from folai.stable.base_files import StableBase, load_base, save_base
-from folai.stable.control_files import load_control, save_control
+from folai.stable.control_files import inspect_control, load_control, save_control
 from folai.stable.lora_files import merge_lora, save_lora
 from folai.stable.model_config import StableConfig, from_diffusers, from_tools
 from folai.stable.tensor_files import TensorFile
@@ -338,9 +338,23 @@ def test_a_student_checkpoint_that_learned_from_pictures_is_refused(tmp_path):
     _, tensors = student_checkpoint()
     tensors[f"{CONDITIONER}frames.proj_out.weight"] = torch.ones(32, 512)
     save_file(tensors, tmp_path / "student.safetensors")
-    with pytest.raises(ValueError, match=r"picture features \(CAVP, .* nocavp\)$") as caught:
-        load_control(tmp_path / "student.safetensors", TINY)
-    assert "\n" not in str(caught.value)
+    for read in (lambda path: load_control(path, TINY), inspect_control):
+        with pytest.raises(ValueError, match=r"picture features \(CAVP, .* nocavp\)$") as caught:
+            read(tmp_path / "student.safetensors")
+        assert "\n" not in str(caught.value)
+
+
+def test_the_memory_of_a_controlnet_is_known_from_its_header(tmp_path, monkeypatch):
+    """Of a whole checkpoint the ControlNet's part counts, not the base that lies beside it."""
+    net, tensors = student_checkpoint()
+    save_file(tensors, tmp_path / "student.safetensors")
+    save_control(tmp_path / "net.safetensors", net, {})
+    monkeypatch.setattr(TensorFile, "read", lambda file: pytest.fail("was read"))
+    exact = 4 * sum(t.numel() for name, t in net.state_dict().items() if "clap" not in name)
+    assert inspect_control(tmp_path / "student.safetensors") == pytest.approx(exact, rel=0.01)
+    assert inspect_control(tmp_path / "net.safetensors") == pytest.approx(exact, rel=0.2)
+    with pytest.raises(ValueError, match="ControlNet not found"):
+        inspect_control(tmp_path / "no.safetensors")
 
 
 def test_a_student_checkpoint_without_the_layer_for_the_reference(tmp_path):
@@ -425,7 +439,7 @@ def test_no_network_is_said_at_once(tmp_path, monkeypatch):
 
 def test_a_gated_repository(tmp_path, monkeypatch):
     client = hub_with(monkeypatch, tmp_path, HF_HUB_OFFLINE=False)
-    monkeypatch.setattr(hub, "_knock", lambda *given: None)
+    monkeypatch.setattr(hub, "_require_answer", lambda *given: None)
 
     def refuse(kind):
         def snapshot(*given, local_files_only=False, **more):

@@ -1,7 +1,7 @@
 """Models of Stable Audio Open from files and back, in both published layouts.
 
-Everything is compared with the config before anything is read: names and shapes by the headers of
-the files, the memory by what they add up to.
+Names and shapes of all tensors are compared with the config by the headers of the files, and the
+memory is estimated, before anything large is read.
 """
 
 from __future__ import annotations
@@ -53,41 +53,42 @@ def load_base(
 ) -> StableBase:
     """The model in a folder of either layout, or in one file with its config beside it.
 
-    dtype: of the denoiser; the autoencoder and the rates of its time stay in fp32. beside: bytes
-    that will be needed besides. Raises
-    ValueError, before anything is read, where files are missing or cut short, config and weights
-    contradict each other, or the memory will not do.
+    dtype: of the denoiser; the autoencoder and the rates of its time stay in float32. beside: bytes
+    of memory that other models will need. Raises ValueError, before anything large is read, where
+    files are missing or cut short, where config and weights contradict each other, and where the
+    memory is too small.
     """
     layout, config, files = _find(path)
     with torch.device("meta"):
         base = StableBase(config)
-    own = {name: tuple(tensor.shape) for name, tensor in base.state_dict().items()}
-    given: dict[str, Shape] = {}
+    own_shapes = {name: tuple(tensor.shape) for name, tensor in base.state_dict().items()}
+    file_shapes: dict[str, Shape] = {}
     for prefix, file in files.items():
-        given |= {prefix + name: shape for name, shape in file.shapes.items()}
-    found = entries(config)
-    check(found, layout, own, given, str(path))
+        file_shapes |= {prefix + name: shape for name, shape in file.shapes.items()}
+    table = entries(config)
+    check(table, layout, own_shapes, file_shapes, str(path))
     target = device or torch.device("cpu")
     sizes = {name: tensor.numel() * _dtype(name, dtype).itemsize for name, tensor in
              base.state_dict().items()}  # fmt: skip
     require_memory(sum(sizes.values()) + beside, str(path), dtype, target)
-    read = {prefix: file.read() for prefix, file in files.items()}
+    contents = {prefix: file.read() for prefix, file in files.items()}
     tensors = {}
-    for entry in found:
-        parts = [_look_up(read, name) for name in entry.names(layout)]
-        wanted = _dtype(entry.own, dtype)
-        tensors[entry.own] = joined(parts, own[entry.own]).to(target, wanted).contiguous()
+    for entry in table:
+        parts = [_look_up(contents, name) for name in entry.names(layout)]
+        tensor = joined(parts, own_shapes[entry.own])
+        tensors[entry.own] = tensor.to(target, _dtype(entry.own, dtype)).contiguous()
     base.load_state_dict(tensors, assign=True)
     return base.requires_grad_(False).eval()
 
 
 def _dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    kept = name.startswith(("autoencoder.", "seconds.")) or name.endswith("rates")
-    return torch.float32 if kept else dtype
+    """In bfloat16 neighbouring times of a fine schedule, and rates, would be one and the same."""
+    is_exact = name.startswith(("autoencoder.", "seconds.")) or name.endswith("rates")
+    return torch.float32 if is_exact else dtype
 
 
-def _look_up(read: Mapping[str, Mapping[str, Tensor]], name: str) -> Tensor:
-    for prefix, tensors in read.items():
+def _look_up(contents: Mapping[str, Mapping[str, Tensor]], name: str) -> Tensor:
+    for prefix, tensors in contents.items():
         if name.startswith(prefix) and name.removeprefix(prefix) in tensors:
             return tensors[name.removeprefix(prefix)]
     raise KeyError(name)
@@ -96,8 +97,8 @@ def _look_up(read: Mapping[str, Mapping[str, Tensor]], name: str) -> Tensor:
 def _find(path: Path) -> tuple[Layout, StableConfig, dict[str, TensorFile]]:
     """(layout, config, files by the prefix of their keys)."""
     if path.is_file():
-        beside = path.with_name("model_config.json")
-        return "tools", from_tools(beside), {"": open_tensors(path)}
+        config = from_tools(path.with_name("model_config.json"))
+        return "tools", config, {"": open_tensors(path)}
     if (path / "transformer").is_dir():
         files = {f"{part}/": open_tensors(path / part / PART_FILE) for part in PARTS}
         return "diffusers", from_diffusers(path), files
@@ -112,8 +113,10 @@ def _find(path: Path) -> tuple[Layout, StableConfig, dict[str, TensorFile]]:
 
 
 def save_base(base: StableBase, folder: Path, layout: Layout) -> None:
-    """Writes the model in a layout, so that its own tools read it. Raises ValueError for one that
-    the layout does not know."""
+    """Writes the model in a layout, so that the tools of that layout read it.
+
+    Raises ValueError for a model that the layout cannot hold.
+    """
     from safetensors.torch import save_file
 
     configs = {"model_config.json": to_tools(base.config)} if layout == "tools" else None
@@ -122,18 +125,18 @@ def save_base(base: StableBase, folder: Path, layout: Layout) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with written_whole(folder / name) as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n")
-    made = written(entries(base.config), layout, base.state_dict())
+    tensors = written(entries(base.config), layout, base.state_dict())
     if layout == "tools":
-        split = {folder / TOOLS_FILES[0]: made}
+        files = {folder / TOOLS_FILES[0]: tensors}
     else:
-        split = {
+        files = {
             folder / part / PART_FILE: {
                 name.removeprefix(f"{part}/"): tensor
-                for name, tensor in made.items()
+                for name, tensor in tensors.items()
                 if name.startswith(f"{part}/")
             }
             for part in PARTS
         }
-    for file, tensors in split.items():
+    for file, part_tensors in files.items():
         with written_whole(file) as temporary:
-            save_file(tensors, temporary, metadata={"format": "pt"})
+            save_file(part_tensors, temporary, metadata={"format": "pt"})

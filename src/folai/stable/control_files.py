@@ -9,6 +9,7 @@ as something else than in training. There CLAP's token is the only one: seconds 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -45,10 +46,10 @@ def load_control(path: Path, config: StableConfig) -> StableControlNet:
     except (TypeError, KeyError) as error:
         raise weights.misfit(error) from error
     if base != config.dit:
-        asked, given = asdict(base), asdict(config.dit)
-        name = next(name for name in asked if asked[name] != given[name])
+        trained, present = asdict(base), asdict(config.dit)
+        name = next(name for name in trained if trained[name] != present[name])
         raise ValueError(
-            f"{path}: made for a base of {name} {asked[name]}, this one has {given[name]}; "
+            f"{path}: made for a base of {name} {trained[name]}, this one has {present[name]}; "
             "take the ControlNet that was trained on this base"
         )
     controlnet = StableControlNet(control, config.dit)
@@ -59,44 +60,72 @@ def load_control(path: Path, config: StableConfig) -> StableControlNet:
 def _load_student(path: Path, config: StableConfig) -> StableControlNet:
     file = open_tensors(path)
     names, conditioner = _student_names(path, file)
-    if any(name.startswith("frames.") for name in conditioner):
-        raise ValueError(
-            f"{path}: was trained with picture features (CAVP, conditioners.frames), which are not "
-            "computed here: it would follow neither envelope nor reference as it learned to; take "
-            "the checkpoint that was trained without them (its name says nocavp)"
-        )
-    layer = next(
-        (f"{name}.proj_out" for name in PROMPTS if f"{name}.proj_out.weight" in conditioner), None
-    )
-    if layer is None:
+    _refuse_pictures(path, conditioner)
+    projection = _projection(conditioner)
+    if not projection:
         warnings.warn(
             f"{path}: holds no layer for the reference (conditioners.audio.proj_out), so that the "
             "envelope alone will steer; give the whole checkpoint, which has it",
             stacklevel=3,
         )
-    else:
-        ends = ("weight", "bias")
-        names |= {
-            f"audio.proj_out.{end}": conditioner[f"{layer}.{end}"]
-            for end in ends
-            if f"{layer}.{end}" in conditioner
-        }
+    names |= projection
     count = sum(name.startswith("conv_outs.") for name in names)
     control = StableControlConfig(
-        count / config.dit.depth, before=True, clap=layer is not None, seconds_tokens=False
+        count / config.dit.depth, before=True, clap=bool(projection), seconds_tokens=False
     )
     controlnet = StableControlNet(control, config.dit)
-    own = {name: tuple(tensor.shape) for name, tensor in controlnet.state_dict().items()}
-    found = control_entries(control, config)
-    check(found, "tools", own, {name: file.shapes[full] for name, full in names.items()}, str(path))
-    read = file.read()
+    own_shapes = {name: tuple(tensor.shape) for name, tensor in controlnet.state_dict().items()}
+    file_shapes = {name: file.shapes[full] for name, full in names.items()}
+    table = control_entries(control, config)
+    check(table, "tools", own_shapes, file_shapes, str(path))
+    content = file.read()
     controlnet.load_state_dict(
         {
-            entry.own: joined([read[names[entry.tools[0]]].float()], own[entry.own])
-            for entry in found
+            entry.own: joined([content[names[entry.tools[0]]].float()], own_shapes[entry.own])
+            for entry in table
         }
     )
     return controlnet.requires_grad_(False).eval()
+
+
+def _refuse_pictures(path: Path, conditioner: Mapping[str, str]) -> None:
+    """Raises ValueError for a checkpoint that learned to follow picture features as well.
+
+    In its training their tokens stood beside CLAP's in each example that had conditioning at all;
+    CLAP's token alone is an input that it has never seen.
+    """
+    if any(name.startswith("frames.") for name in conditioner):
+        raise ValueError(
+            f"{path}: was trained with picture features (CAVP, conditioners.frames), which are not "
+            "computed here, and would not sound as trained without them; take the checkpoint that "
+            "was trained without them (its name says nocavp)"
+        )
+
+
+def _projection(conditioner: Mapping[str, str]) -> dict[str, str]:
+    """Full names of the layer for CLAP's embedding by our names for them; empty: it is missing."""
+    for prompt in PROMPTS:
+        layer = f"{prompt}.proj_out"
+        if f"{layer}.weight" in conditioner:
+            ends = [end for end in ("weight", "bias") if f"{layer}.{end}" in conditioner]
+            return {f"audio.proj_out.{end}": conditioner[f"{layer}.{end}"] for end in ends}
+    return {}
+
+
+def inspect_control(path: Path) -> int:
+    """Bytes of memory that a ControlNet will take in float32, by the header of its file.
+
+    A checkpoint of the student code also holds the base: the ControlNet's part counts. Raises
+    ValueError for what can be refused without reading the file.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: ControlNet not found; give another path")
+    if path.with_suffix(".json").is_file():
+        return 2 * path.stat().st_size  # float16 in the file
+    file = open_tensors(path)
+    names, conditioner = _student_names(path, file)
+    _refuse_pictures(path, conditioner)
+    return sum(4 * math.prod(file.shapes[full]) for full in names.values())
 
 
 def _student_names(path: Path, file: TensorFile) -> tuple[dict[str, str], dict[str, str]]:

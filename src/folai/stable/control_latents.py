@@ -1,7 +1,7 @@
 """An envelope as a ControlNet of Stable Audio Open sees it: as sound, through the autoencoder.
 
-As in the paper the RMS itself is the wave: interpolated to the sound's rate, alike in all channels,
-encoded. It is centred on its times, as all envelopes here are.
+As in the paper the RMS itself is the wave: interpolated to the sound's rate, the same in all
+channels, and encoded. It is centred on its times, as all envelopes here are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from folai.envelope import Envelope
 from folai.models.autoencoder import Autoencoder
 from folai.models.oobleck import Oobleck
 
-# The wave of "no envelope is asked for". Silence, 0, asks for silence.
+# The wave of "no envelope". It is not 0: an envelope of 0 asks for silence.
 NO_CONTROL = -1.0
 ENCODED_AT_ONCE = 128  # latent frames
 
@@ -25,7 +25,7 @@ Codec = Oobleck | Autoencoder
 def control_wave(
     envelope: Envelope | None, num_samples: int, sample_rate: int, channels: int, gain: float = 1.0
 ) -> Tensor:
-    """[1, channels, T]: the envelope times `gain`, or NO_CONTROL all along where there is none."""
+    """Wave [1, channels, T]: the envelope times `gain`, or NO_CONTROL where there is none."""
     if envelope is None:
         return torch.full((1, channels, num_samples), NO_CONTROL)
     times = np.arange(num_samples) / sample_rate

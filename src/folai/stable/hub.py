@@ -1,7 +1,7 @@
 """Where published weights are: a folder on this machine, the hub's cache, or the hub.
 
-What is here is used without asking the network. What is not is fetched once, and only if a first
-knock is answered: no network is said at once, with the step to take.
+Weights on this machine are used without the network. Others are fetched once, and only where the
+hub answers a first connection: without a network the error comes at once and says what to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.request import getproxies
 
 from folai.checkpoints import WEIGHTS
 
-KNOCK = 3.0  # seconds in which the hub must answer
+PATIENCE = 3.0  # seconds in which the hub must answer
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Published:
     size: float  # gigabytes on disk
     licence: str
     repository: str | None  # on the hub; None: ships with folai
-    files: tuple[str, ...] = ()  # patterns of what is needed of it
-    gated: bool = False  # its licence has to be accepted first
+    files: tuple[str, ...] = ()  # patterns of the files that are needed
 
 
 MODELS = {
@@ -39,7 +38,6 @@ MODELS = {
         "stabilityai/stable-audio-open-1.0",
         ("model_index.json", "transformer/*", "vae/*", "projection_model/*", "text_encoder/*",
          "tokenizer/*", "scheduler/*"),
-        gated=True,
     ),
     "stable-audio-open-small": Published(
         "few steps, stereo, up to 11 s at once; its text model is t5-base",
@@ -47,21 +45,20 @@ MODELS = {
         "Stability AI Community",
         "stabilityai/stable-audio-open-small",
         ("model_config.json", "model.safetensors"),
-        gated=True,
     ),
     "t5-base": Published(
         "text model of stable-audio-open-small", 0.9, "Apache 2.0", "google-t5/t5-base",
         ("config.json", "model.safetensors", "tokenizer*", "spiece.model"),
     ),
     "clap": Published(
-        "reads references for a trained ControlNet", 0.6, "Apache 2.0", "laion/clap-htsat-fused",
+        "embeds references for a trained ControlNet", 0.6, "Apache 2.0", "laion/clap-htsat-fused",
         ("*.json", "*.txt", "model.safetensors"),
     ),
 }  # fmt: skip
 
 
 def list_models() -> dict[str, dict[str, Any]]:
-    """Of each model that can be named: what it is, its size and licence, where it is (or None)."""
+    """Each model by its name: what it is, its size and licence, and its path (None: not here)."""
     return {
         name: {
             "gigabytes": published.size,
@@ -75,7 +72,7 @@ def list_models() -> dict[str, dict[str, Any]]:
 
 
 def models_table(models: dict[str, dict[str, Any]]) -> str:
-    """A line a model."""
+    """The models of `list_models` as text, one line each."""
     return "\n".join(
         f"{name:24} {model['gigabytes']:5.2f} GB  {'here' if model['path'] else '-':5} "
         f"{model['licence']:24} {model['about']}"
@@ -84,10 +81,10 @@ def models_table(models: dict[str, dict[str, Any]]) -> str:
 
 
 def find_model(name: str | Path, *, offline: bool = False) -> Path:
-    """The folder of a model that is named, or of which the path is given; fetched if need be.
+    """The folder of a model, from its name or its path; it is fetched where it is not here.
 
-    Raises ValueError for an unknown name, and where weights are neither here nor can be fetched:
-    in one line that says which step to take.
+    Raises ValueError for an unknown name, and where weights are not here and cannot be fetched, in
+    one line that says what to do.
     """
     if Path(name).exists():
         return Path(name)
@@ -101,14 +98,14 @@ def find_model(name: str | Path, *, offline: bool = False) -> Path:
 
 
 def cached(published: Published) -> Path | None:
-    """Its folder in the hub's cache, where all that is needed is there. Asks no network."""
+    """Its folder in the hub's cache; None where a file is missing there. Asks no network."""
     if published.repository is None:
         return WEIGHTS
     try:
         folder = Path(_hub().snapshot_download(published.repository, local_files_only=True))
     except ImportError:
         return None
-    except Exception:  # the hub has a class of error for each way of not being there
+    except Exception:  # the hub has many classes of error for what is not there
         return None
     return folder if all(any(folder.glob(pattern)) for pattern in published.files) else None
 
@@ -123,11 +120,11 @@ def _fetch(name: str, published: Published, offline: bool) -> Path:
         raise ValueError(
             f"{name}: not on this machine and HF_HUB_OFFLINE is set; unset it, {local}"
         )
-    _knock(name, hub.constants.ENDPOINT, local)
+    _require_answer(name, hub.constants.ENDPOINT, local)
     page = f"{hub.constants.ENDPOINT}/{repository}"
     try:
         folder = hub.snapshot_download(
-            repository, allow_patterns=list(published.files), etag_timeout=KNOCK
+            repository, allow_patterns=list(published.files), etag_timeout=PATIENCE
         )
     except hub.errors.GatedRepoError:
         raise ValueError(
@@ -142,14 +139,14 @@ def _fetch(name: str, published: Published, offline: bool) -> Path:
     return Path(folder)
 
 
-def _knock(name: str, endpoint: str, local: str) -> None:
-    """The hub's client tries again for half a minute where no network is; this does not."""
+def _require_answer(name: str, endpoint: str, local: str) -> None:
+    """Raises ValueError where the hub does not answer: its own client would retry for 30 s."""
     parts = urlsplit(endpoint)
     if parts.scheme in getproxies():
-        return  # whoever set a proxy is answered by it
+        return  # a proxy answers for itself
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=KNOCK).close()
+        socket.create_connection((parts.hostname or "", port), timeout=PATIENCE).close()
     except OSError as error:
         reason = f"not on this machine, and {parts.hostname} cannot be reached ({error})"
         raise ValueError(f"{name}: {reason}; connect to the network, {local}") from None

@@ -14,12 +14,12 @@ from folai.models.stable_dit import StableDiT, StableDiTConfig
 
 
 def save_lora(path: Path, lora: Mapping[str, Tensor], base: StableDiTConfig, rank: int) -> None:
-    """lora: `NAME.down` [rank, in] and `NAME.up` [out, rank] of each layer."""
+    """Writes a LoRA: `NAME.down` [rank, in] and `NAME.up` [out, rank] of each layer NAME."""
     save_weights(path, "stable-lora", lora, {"base": asdict(base), "rank": rank}, {})
 
 
 def merge_lora(path: Path, dit: StableDiT) -> None:
-    """Adds a LoRA to the denoiser's own weights. Raises ValueError for one of another base."""
+    """Adds a LoRA to the denoiser's weights in place. Raises ValueError for another base's."""
     weights = load_weights(path, "stable-lora")
     if weights.config.get("base") != asdict(dit.config):
         raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
@@ -27,7 +27,7 @@ def merge_lora(path: Path, dit: StableDiT) -> None:
     for name in sorted({key.rsplit(".", 1)[0] for key in weights.tensors}):
         layer = layers.get(name)
         if not isinstance(layer, nn.Linear):
-            raise ValueError(f"{path}: has a layer {name} that this model has not")
+            raise ValueError(f"{path}: has a layer {name} that this model lacks; take its own LoRA")
         up, down = weights.tensors[f"{name}.up"], weights.tensors[f"{name}.down"]
         with torch.no_grad():
             added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)

@@ -7,22 +7,25 @@ from pathlib import Path
 
 import torch
 
-BESIDE = 1.6e9  # bytes besides the weights: the text model, one window's activations, decoding
+BESIDE = 1.6e9  # bytes beside the weights: the text model, one window's activations, decoding
 
 
 def require_memory(
     weights: int, name: str, dtype: torch.dtype, device: torch.device, free: int | None = None
 ) -> None:
-    """Raises ValueError where bytes of weights and what comes beside them exceed what is free."""
-    have = available(device) if free is None else free
-    need = weights + BESIDE
-    if have is None or need <= have:
+    """Raises ValueError where so many bytes of weights, and BESIDE, are more than is free.
+
+    free: bytes; None: asked of the system, and no error where it does not say.
+    """
+    available_bytes = available(device) if free is None else free
+    needed = weights + BESIDE
+    if available_bytes is None or needed <= available_bytes:
         return
     smaller = [] if dtype.itemsize < 4 else ["--dtype bfloat16 (half of it)"]
     smaller += ["--model stable-audio-open-small", "--model small"]
     raise ValueError(
-        f"{name}: needs about {need / 1e9:.1f} GB and {have / 1e9:.1f} GB are free on {device}; "
-        f"close other programs or take {', '.join(smaller)}"
+        f"{name}: needs about {needed / 1e9:.1f} GB and {available_bytes / 1e9:.1f} GB are free on "
+        f"{device}; close other programs or take {', '.join(smaller)}"
     )
 
 

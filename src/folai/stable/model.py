@@ -3,8 +3,9 @@
     stable = load_stable("stable-audio-open-1.0", text=True)
     wav = stable.generate(envelope, duration=10.0, prompt="footsteps on gravel")   # [1, 2, T]
 
-It is used as `foley.Foley` is. Latents are only as long as the clip; what is the same in all steps
-is computed once; longer clips than the model was trained for are done in windows.
+It is used as `foley.Foley` is. Latents are only as long as the clip. What is the same in all steps
+is computed once. Clips longer than those of the model's training are sampled in overlapping
+windows.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
 from folai.stable.base_files import load_base
-from folai.stable.control_files import load_control
+from folai.stable.control_files import inspect_control, load_control
 from folai.stable.control_latents import Codec, encode, encode_control
 from folai.stable.hub import find_model
 from folai.stable.lora_files import merge_lora
@@ -101,7 +102,7 @@ class StableAudio:
 
         reference: [C, T] at `sample_rate`, heard by CLAP. control_scale: 0 ignores the envelope.
         init_wav: sound [C, T] at the envelope's level to start from instead of noise;
-        init_strength: how far it is re-imagined, 0 (kept) to 1 (not looked at). progress: is told
+        init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). progress: is told
         the share of the denoiser's evaluations that is done, rising from 0 to 1, after each of
         them; what it raises stops the work. Others as for `Foley.generate`. Raises ValueError for
         a prompt without its text model, and where a stage gives NaN.
@@ -115,11 +116,11 @@ class StableAudio:
             return np.zeros(shape, np.float32)
         guided = cfg_scale != 1
         prompts = prompt, negative_prompt if guided else None
-        wanted, unwanted = self.tokens(prompts, reference, guided)
+        positive, negative = self.tokens(prompts, reference, guided)
         gain = LEVEL / peak
         num_frames = self._num_frames(num_samples)
         run = Run(
-            self, wanted, unwanted, num_steps, cfg_scale, duration,
+            self, positive, negative, num_steps, cfg_scale, duration,
             control=self._control(envelope, num_frames, gain) if control_scale > 0 else None,
             control_scale=control_scale,
             start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
@@ -141,20 +142,20 @@ class StableAudio:
         reference: NDArray[np.floating[Any]] | None,
         guided: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        """Conditioning tokens [1, L, D] of what is wanted, and, if guided, of what is not.
+        """Conditioning tokens [1, L, D]: the positive ones, and, if guided, the negative ones.
 
-        prompts: prompt and negative prompt. Where nothing is unwanted its tokens are 0. With a
-        ControlNet that was trained with CLAP, its token stands for the reference, or the prompt.
+        prompts: prompt and negative prompt; where one is None its tokens are 0. With a ControlNet
+        that was trained with CLAP, one more token stands for the reference, or for the prompt.
         """
-        nothing = torch.zeros(1, 0, self.config.seconds.dim)
-        wanted, unwanted = (None if text is None else self._text(text) for text in prompts)
-        some = next((tokens for tokens in (wanted, unwanted) if tokens is not None), nothing)
-        parts = [torch.zeros_like(some) if wanted is None else wanted]
-        against = [torch.zeros_like(some) if unwanted is None else unwanted]
+        none = torch.zeros(1, 0, self.config.seconds.dim)
+        positive, negative = (None if text is None else self._text(text) for text in prompts)
+        like = next((tokens for tokens in (positive, negative) if tokens is not None), none)
+        positives = [torch.zeros_like(like) if positive is None else positive]
+        negatives = [torch.zeros_like(like) if negative is None else negative]
         if self.clap is not None and (reference is not None or prompts[0] is not None):
-            parts.append(self._clap(self.clap, reference, prompts[0] or ""))
-            against.append(torch.zeros_like(parts[-1]))
-        return torch.cat(parts, dim=1), torch.cat(against, dim=1) if guided else None
+            positives.append(self._clap(self.clap, reference, prompts[0] or ""))
+            negatives.append(torch.zeros_like(positives[-1]))
+        return torch.cat(positives, dim=1), torch.cat(negatives, dim=1) if guided else None
 
     def _num_frames(self, num_samples: int) -> int:
         """Latent frames to sample for so many samples; warns where that takes several windows."""
@@ -164,7 +165,7 @@ class StableAudio:
             duration, trained = num_samples / self.sample_rate, self.config.window / self.frame_rate
             warnings.warn(
                 f"{duration:.0f} s are more than the {trained:.0f} s that the model was trained "
-                "for: done in windows that overlap",
+                "for: sampled in windows that overlap",
                 stacklevel=3,
             )
         return num_frames
@@ -173,21 +174,25 @@ class StableAudio:
         """The token [1, 1, D] of a reference, or of a text where there is none."""
         assert self.controlnet is not None and self.controlnet.clap is not None
         layer = self.controlnet.clap
-        known = clap.read(text) if reference is None else clap.hear(reference, self.sample_rate)
+        if reference is None:
+            embedding = clap.read(text)
+        else:
+            embedding = clap.hear(reference, self.sample_rate)
         with torch.inference_mode():
-            token: Tensor = layer(known.to(layer.weight))
+            token: Tensor = layer(embedding.to(layer.weight))
         return token.float().cpu().unsqueeze(1)
 
     def _text(self, text: str) -> Tensor:
+        """T5's tokens [1, L, D] of a prompt, 0 after its end."""
         if self.text is None:
             raise ValueError("this model was loaded without its text model; load it with text=True")
         hidden = self.text.encode(text)
         if self.seconds.text is None:
             return hidden
-        there = hidden.abs().sum(-1, keepdim=True) > 0  # its layer has a bias
+        mask = hidden.abs().sum(-1, keepdim=True) > 0  # the layer's bias would fill the rest
         with torch.inference_mode():
             projected: Tensor = self.seconds.text(hidden.to(self.seconds.text.weight)).cpu()
-        return projected * there
+        return projected * mask
 
     def _control(self, envelope: Envelope, num_frames: int, gain: float) -> Tensor | None:
         """Latents [1, C, num_frames] of the envelope, where there is a ControlNet to see them."""
@@ -212,8 +217,8 @@ class Run:
     def __init__(
         self,
         stable: StableAudio,
-        wanted: Tensor,
-        unwanted: Tensor | None,
+        positive: Tensor,
+        negative: Tensor | None,
         num_steps: int,
         cfg_scale: float,
         duration: float,
@@ -224,7 +229,7 @@ class Run:
         strength: float = 1.0,
     ) -> None:
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
-        self.wanted, self.unwanted = wanted, unwanted
+        self.positive, self.negative = positive, negative
         self.control, self.start, self.strength = control, start, strength
         self.control_scale = control_scale
         config = stable.config
@@ -297,29 +302,31 @@ class Run:
     def _conditioning(self, start: float) -> tuple[Tensor, Tensor]:
         """Tokens [B, L, D] and seconds [B, G] of a window that starts at so many seconds.
 
-        As the stock model was guided: without a negative prompt what is unwanted has tokens of 0,
-        those of seconds with it, but the same seconds beside the time. Tokens of 0 are left out.
+        Guided as the stock model was: without a negative prompt all negative tokens are 0, those of
+        the seconds too, and the seconds beside the time are the same. A row of tokens that are all
+        0 is left out: `Block` knows what attending to it gives.
         """
         stable = self.stable
         numbers = next(stable.seconds.parameters())
         starts = torch.tensor([start], device=numbers.device)
         with torch.inference_mode():
-            extra, seconds = stable.seconds(starts, torch.full_like(starts, self.duration))
-        extra = extra.cpu().float()
+            seconds_tokens, seconds = stable.seconds(starts, torch.full_like(starts, self.duration))
+        seconds_tokens = seconds_tokens.cpu().float()
         if stable.controlnet is not None and not stable.controlnet.config.seconds_tokens:
-            # The softmax needs a token; one of 0 adds nothing, as where conditioning was dropped.
-            extra = extra[:, :0] if self.wanted.shape[1] else torch.zeros_like(extra[:, :1])
-        tokens = torch.cat([self.wanted, extra], dim=1)
-        if self.unwanted is None:
+            # The softmax needs one token at least; one of 0 says nothing, as in training.
+            count = 0 if self.positive.shape[1] else 1
+            seconds_tokens = torch.zeros_like(seconds_tokens[:, :count])
+        tokens = torch.cat([self.positive, seconds_tokens], dim=1)
+        if self.negative is None:
             return tokens, seconds
         seconds = seconds.expand(2, -1)
-        if not self.unwanted.any():
+        if not self.negative.any():
             return tokens, seconds
-        return torch.cat([tokens, torch.cat([self.unwanted, extra], dim=1)]), seconds
+        return torch.cat([tokens, torch.cat([self.negative, seconds_tokens], dim=1)]), seconds
 
 
 def _counted(progress: Callable[[float], None] | None, total: int) -> Callable[[], None]:
-    """To be called `total` times; tells the share of them."""
+    """A function to call `total` times: it tells `progress` the share of calls so far."""
     done = 0
 
     def count() -> None:
@@ -343,20 +350,19 @@ def load_stable(
     offline: bool = False,
     compile: bool = False,
 ) -> StableAudio:
-    """A model by its name or path, with its ControlNet and LoRA where files of them are given.
+    """A model by its name or path, with the ControlNet and the LoRA in these files.
 
-    text, reference: whether prompts and references are to be read; only then are their models
-    loaded. dtype: of the weights, by its name in DTYPES; None: bfloat16 on a GPU, float32 on a CPU.
-    compile: blocks by torch.compile, which takes a minute at first and pays where many clips are
-    made. Raises ValueError, in one line and before anything large is read, for what is missing or
-    does not fit.
+    text, reference: whether to load the models that prompts and references need. dtype: of the
+    weights, by its name in DTYPES; None: bfloat16 on a GPU, float32 on a CPU. compile: blocks by
+    torch.compile, which takes a minute at first and pays where many clips are made. Raises
+    ValueError, in one line and before anything large is read, for what is missing or does not fit.
     """
     check_dtype(dtype)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     folder = find_model(model, offline=offline)
-    beside = control.stat().st_size if control is not None and control.is_file() else 0
-    base = load_base(folder, dtype=precision, device=device, beside=2 * beside)
+    beside = 0 if control is None else inspect_control(control)
+    base = load_base(folder, dtype=precision, device=device, beside=beside)
     net = None
     if control is not None:
         net = load_control(control, base.config).to(device, precision)
@@ -367,9 +373,9 @@ def load_stable(
         for block in base.dit.trunk.blocks:
             block.compile()
     t5 = _load_text(folder, base.config, offline) if text else None
-    hears = (reference or text) and net is not None and net.clap is not None
-    ears = load_clap(find_model(clap, offline=offline)) if hears else None
-    return StableAudio(base.config, base.dit, base.autoencoder, base.seconds, net, t5, ears)
+    needs_clap = (reference or text) and net is not None and net.clap is not None
+    embedder = load_clap(find_model(clap, offline=offline)) if needs_clap else None
+    return StableAudio(base.config, base.dit, base.autoencoder, base.seconds, net, t5, embedder)
 
 
 def _load_text(folder: Path, config: StableConfig, offline: bool) -> T5:

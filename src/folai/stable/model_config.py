@@ -38,11 +38,12 @@ class StableConfig:
                 f"the denoiser has {self.dit.latent_channels} latent channels, the autoencoder "
                 f"{self.autoencoder.latent_channels}; take both from one model"
             )
-        told = self.seconds.dim * len(self.seconds.names)
-        if self.dit.global_dim != told or self.dit.cond_token_dim != self.seconds.dim:
+        global_dim = self.seconds.dim * len(self.seconds.names)
+        if self.dit.global_dim != global_dim or self.dit.cond_token_dim != self.seconds.dim:
             raise ValueError(
                 f"the denoiser takes tokens of {self.dit.cond_token_dim} and {self.dit.global_dim} "
-                f"numbers of seconds, its conditioning gives {self.seconds.dim} and {told}"
+                f"numbers of seconds, its conditioning has {self.seconds.dim} and {global_dim}; "
+                "take both from one model"
             )
 
     @property
@@ -51,7 +52,7 @@ class StableConfig:
 
     @property
     def longest(self) -> float:
-        """Seconds that are sampled at once at most."""
+        """Seconds of the longest sound that is sampled in one window."""
         return self.window * self.autoencoder.hop_length / self.sample_rate
 
 
@@ -60,12 +61,12 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: not found; copy the whole model folder")
     try:
-        given = json.loads(path.read_text())
+        document = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"{path}: not JSON ({error}); copy it again") from None
-    if not isinstance(given, dict):
+    if not isinstance(document, dict):
         raise ValueError(f"{path}: not a JSON object; copy it again")
-    return given
+    return document
 
 
 # stable-audio-tools
@@ -73,17 +74,17 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def from_tools(path: Path) -> StableConfig:
     """Reads a `model_config.json`. Raises ValueError for one that is not of this kind."""
-    given = read_json(path)
+    document = read_json(path)
     try:
-        return _from_tools(given)
+        return _from_tools(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not the config of a Stable Audio model ({error!r})") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _from_tools(given: Mapping[str, Any]) -> StableConfig:
-    model = given["model"]
+def _from_tools(document: Mapping[str, Any]) -> StableConfig:
+    model = document["model"]
     diffusion, codec = model["diffusion"], model["pretransform"]["config"]
     conditioners = {one["id"]: one for one in model["conditioning"]["configs"]}
     _only("model.diffusion.type", diffusion["type"], "dit", "dit_controlnet")
@@ -102,7 +103,7 @@ def _from_tools(given: Mapping[str, Any]) -> StableConfig:
     projected = text_dim != cond_dim or prompt.get("project_out", False)
     return StableConfig(
         _dit_from_tools(diffusion["config"]),
-        _codec_from_tools(codec, given["sample_rate"]),
+        _codec_from_tools(codec, document["sample_rate"]),
         SecondsConfig(
             names,
             cond_dim,
@@ -111,54 +112,54 @@ def _from_tools(given: Mapping[str, Any]) -> StableConfig:
         ),
         objective="v_prediction" if objective == "v" else "rectified_flow",
         distilled=objective == "rf_denoiser",
-        window=given["sample_size"] // codec["downsampling_ratio"],
+        window=document["sample_size"] // codec["downsampling_ratio"],
         text_length=prompt.get("max_length", 128),
         text_model=text_model,
     )
 
 
-def _dit_from_tools(given: Mapping[str, Any]) -> StableDiTConfig:
+def _dit_from_tools(dit: Mapping[str, Any]) -> StableDiTConfig:
     known = {
         "io_channels", "embed_dim", "depth", "num_heads", "cond_token_dim", "global_cond_dim",
         "project_cond_tokens", "transformer_type", "attn_kwargs", "controlnet_depth_factor",
         "global_cond_type", "patch_size", "project_global_cond", "timestep_cond_type",
     }  # fmt: skip
-    unknown = sorted(set(given) - known)
+    unknown = sorted(set(dit) - known)
     if unknown:
         raise ValueError(f"model.diffusion.config has unknown {', '.join(unknown)}")
-    _only("transformer_type", given["transformer_type"], "continuous_transformer")
-    _only("global_cond_type", given.get("global_cond_type", "prepend"), "prepend")
-    _only("timestep_cond_type", given.get("timestep_cond_type", "global"), "global")
-    _only("patch_size", given.get("patch_size", 1), 1)
-    _only("project_global_cond", given.get("project_global_cond", True), True)
-    attention = given.get("attn_kwargs", {})
+    _only("transformer_type", dit["transformer_type"], "continuous_transformer")
+    _only("global_cond_type", dit.get("global_cond_type", "prepend"), "prepend")
+    _only("timestep_cond_type", dit.get("timestep_cond_type", "global"), "global")
+    _only("patch_size", dit.get("patch_size", 1), 1)
+    _only("project_global_cond", dit.get("project_global_cond", True), True)
+    attention = dit.get("attn_kwargs", {})
     _only("attn_kwargs", attention, {}, {"qk_norm": "ln"}, {"qk_norm": "none"})
-    own = given["cond_token_dim"]
+    own = dit["cond_token_dim"]
     return StableDiTConfig(
-        latent_channels=given["io_channels"],
-        dim=given["embed_dim"],
-        depth=given["depth"],
-        num_heads=given["num_heads"],
+        latent_channels=dit["io_channels"],
+        dim=dit["embed_dim"],
+        depth=dit["depth"],
+        num_heads=dit["num_heads"],
         cond_token_dim=own,
-        cond_dim=given["embed_dim"] if given.get("project_cond_tokens", True) else own,
-        global_dim=given["global_cond_dim"],
+        cond_dim=dit["embed_dim"] if dit.get("project_cond_tokens", True) else own,
+        global_dim=dit["global_cond_dim"],
         qk_norm=attention.get("qk_norm") == "ln",
     )
 
 
-def _codec_from_tools(given: Mapping[str, Any], sample_rate: int) -> OobleckConfig:
-    encoder, decoder = given["encoder"]["config"], given["decoder"]["config"]
+def _codec_from_tools(codec: Mapping[str, Any], sample_rate: int) -> OobleckConfig:
+    encoder, decoder = codec["encoder"]["config"], codec["decoder"]["config"]
     for part in ("encoder", "decoder"):
-        _only(f"the {part}'s type", given[part]["type"], "oobleck")
-        _only(f"the {part}'s use_snake", given[part]["config"].get("use_snake", False), True)
+        _only(f"the {part}'s type", codec[part]["type"], "oobleck")
+        _only(f"the {part}'s use_snake", codec[part]["config"].get("use_snake", False), True)
     _only("the decoder's final_tanh", decoder.get("final_tanh", True), False)
-    _only("the bottleneck's type", given["bottleneck"]["type"], "vae")
+    _only("the bottleneck's type", codec["bottleneck"]["type"], "vae")
     _only("the decoder's strides", decoder["strides"], encoder["strides"])
     _only("the decoder's c_mults", decoder["c_mults"], encoder["c_mults"])
     return OobleckConfig(
         sample_rate=sample_rate,
-        channels=given["io_channels"],
-        latent_channels=given["latent_dim"],
+        channels=codec["io_channels"],
+        latent_channels=codec["latent_dim"],
         strides=tuple(encoder["strides"]),
         widths=tuple(encoder["c_mults"]),
         encoder_dim=encoder["channels"],
@@ -168,8 +169,12 @@ def _codec_from_tools(given: Mapping[str, Any], sample_rate: int) -> OobleckConf
 
 def to_tools(config: StableConfig) -> dict[str, Any]:
     """What `from_tools` reads back as this config."""
-    dit, codec, seconds = config.dit, config.autoencoder, config.seconds
-    sizes = {"c_mults": list(codec.widths), "strides": list(codec.strides), "use_snake": True}
+    codec, seconds = config.autoencoder, config.seconds
+    prompt = {
+        "t5_model_name": config.text_model,
+        "max_length": config.text_length,
+        "project_out": seconds.text_dim is not None,
+    }
     number = {"min_val": 0, "max_val": seconds.longest}
     objective = "v" if config.objective == "v_prediction" else config.objective
     return {
@@ -178,45 +183,10 @@ def to_tools(config: StableConfig) -> dict[str, Any]:
         "sample_rate": codec.sample_rate,
         "audio_channels": codec.channels,
         "model": {
-            "pretransform": {
-                "type": "autoencoder",
-                "config": {
-                    "encoder": {
-                        "type": "oobleck",
-                        "config": {
-                            "in_channels": codec.channels,
-                            "channels": codec.encoder_dim,
-                            "latent_dim": 2 * codec.latent_channels,
-                            **sizes,
-                        },
-                    },
-                    "decoder": {
-                        "type": "oobleck",
-                        "config": {
-                            "out_channels": codec.channels,
-                            "channels": codec.decoder_dim,
-                            "latent_dim": codec.latent_channels,
-                            "final_tanh": False,
-                            **sizes,
-                        },
-                    },
-                    "bottleneck": {"type": "vae"},
-                    "latent_dim": codec.latent_channels,
-                    "downsampling_ratio": codec.hop_length,
-                    "io_channels": codec.channels,
-                },
-            },
+            "pretransform": {"type": "autoencoder", "config": _codec_to_tools(codec)},
             "conditioning": {
                 "configs": [
-                    {
-                        "id": "prompt",
-                        "type": "t5",
-                        "config": {
-                            "t5_model_name": config.text_model,
-                            "max_length": config.text_length,
-                            "project_out": seconds.text_dim is not None,
-                        },
-                    },
+                    {"id": "prompt", "type": "t5", "config": prompt},
                     *({"id": n, "type": "number", "config": number} for n in seconds.names),
                 ],
                 "cond_dim": seconds.dim,
@@ -226,20 +196,47 @@ def to_tools(config: StableConfig) -> dict[str, Any]:
                 "global_cond_ids": list(seconds.names),
                 "type": "dit",
                 "diffusion_objective": "rf_denoiser" if config.distilled else objective,
-                "config": {
-                    "io_channels": dit.latent_channels,
-                    "embed_dim": dit.dim,
-                    "depth": dit.depth,
-                    "num_heads": dit.num_heads,
-                    "cond_token_dim": dit.cond_token_dim,
-                    "global_cond_dim": dit.global_dim,
-                    "project_cond_tokens": dit.cond_dim == dit.dim,
-                    "transformer_type": "continuous_transformer",
-                    **({"attn_kwargs": {"qk_norm": "ln"}} if dit.qk_norm else {}),
-                },
+                "config": _dit_to_tools(config.dit),
             },
-            "io_channels": dit.latent_channels,
+            "io_channels": config.dit.latent_channels,
         },
+    }
+
+
+def _codec_to_tools(codec: OobleckConfig) -> dict[str, Any]:
+    sizes = {"c_mults": list(codec.widths), "strides": list(codec.strides), "use_snake": True}
+    encoder = {
+        "in_channels": codec.channels,
+        "channels": codec.encoder_dim,
+        "latent_dim": 2 * codec.latent_channels,
+    }
+    decoder = {
+        "out_channels": codec.channels,
+        "channels": codec.decoder_dim,
+        "latent_dim": codec.latent_channels,
+        "final_tanh": False,
+    }
+    return {
+        "encoder": {"type": "oobleck", "config": {**encoder, **sizes}},
+        "decoder": {"type": "oobleck", "config": {**decoder, **sizes}},
+        "bottleneck": {"type": "vae"},
+        "latent_dim": codec.latent_channels,
+        "downsampling_ratio": codec.hop_length,
+        "io_channels": codec.channels,
+    }
+
+
+def _dit_to_tools(dit: StableDiTConfig) -> dict[str, Any]:
+    return {
+        "io_channels": dit.latent_channels,
+        "embed_dim": dit.dim,
+        "depth": dit.depth,
+        "num_heads": dit.num_heads,
+        "cond_token_dim": dit.cond_token_dim,
+        "global_cond_dim": dit.global_dim,
+        "project_cond_tokens": dit.cond_dim == dit.dim,
+        "transformer_type": "continuous_transformer",
+        **({"attn_kwargs": {"qk_norm": "ln"}} if dit.qk_norm else {}),
     }
 
 
@@ -255,9 +252,9 @@ def from_diffusers(folder: Path) -> StableConfig:
     scheduler = folder / "scheduler" / "scheduler_config.json"
     sigmas = read_json(scheduler) if scheduler.is_file() else {}
     tokenizer = folder / "tokenizer" / "tokenizer_config.json"
-    told = read_json(tokenizer) if tokenizer.is_file() else {}
+    tokenizer_config = read_json(tokenizer) if tokenizer.is_file() else {}
     try:
-        return _from_diffusers(parts, sigmas, told)
+        return _from_diffusers(parts, sigmas, tokenizer_config)
     except (KeyError, TypeError) as error:
         reason = f"not the config of a Stable Audio model ({error!r})"
         raise ValueError(f"{folder}: {reason}") from None
@@ -266,17 +263,17 @@ def from_diffusers(folder: Path) -> StableConfig:
 
 
 def _from_diffusers(
-    parts: Mapping[str, Mapping[str, Any]], sigmas: Mapping[str, Any], told: Mapping[str, Any]
+    parts: Mapping[str, Mapping[str, Any]], sigmas: Mapping[str, Any], tokenizer: Mapping[str, Any]
 ) -> StableConfig:
     dit, codec, seconds = parts["transformer"], parts["vae"], parts["projection_model"]
     _only("time_proj_dim", dit.get("time_proj_dim", 256), 256)
     _only("out_channels", dit["out_channels"], dit["in_channels"])
     _only("min_value", seconds["min_value"], 0)
     _only("prediction_type", sigmas.get("prediction_type", "v_prediction"), "v_prediction")
-    kept = dit["num_key_value_attention_heads"] * dit["attention_head_dim"]
-    _only("cross_attention_dim", dit["cross_attention_dim"], kept)
+    cross_dim = dit["num_key_value_attention_heads"] * dit["attention_head_dim"]
+    _only("cross_attention_dim", dit["cross_attention_dim"], cross_dim)
     text_dim, cond_dim = seconds["text_encoder_dim"], seconds["conditioning_dim"]
-    longest = told.get("model_max_length", 128)
+    longest = tokenizer.get("model_max_length", 128)
     return StableConfig(
         StableDiTConfig(
             latent_channels=dit["in_channels"],
@@ -317,8 +314,8 @@ def to_diffusers(config: StableConfig) -> dict[str, dict[str, Any]]:
     if dit.qk_norm or config.objective != "v_prediction" or len(seconds.names) != 2:
         raise ValueError("diffusers knows no Stable Audio Open Small; save it as one file instead")
     if codec.encoder_dim != 2 * codec.latent_channels:
-        given = f"encoder_dim is {codec.encoder_dim}"
-        raise ValueError(f"{given}; diffusers allows {2 * codec.latent_channels} alone")
+        allowed = 2 * codec.latent_channels
+        raise ValueError(f"encoder_dim is {codec.encoder_dim}; diffusers allows only {allowed}")
     return {
         "transformer/config.json": {
             "_class_name": "StableAudioDiTModel",
@@ -360,7 +357,8 @@ def to_diffusers(config: StableConfig) -> dict[str, dict[str, Any]]:
     }
 
 
-def _only(name: str, given: object, *allowed: object) -> None:
-    if given not in allowed:
+def _only(name: str, value: object, *allowed: object) -> None:
+    """Raises ValueError for a value that would change the computation and is not built here."""
+    if value not in allowed:
         known = " or ".join(map(repr, allowed))
-        raise ValueError(f"{name} is {given!r}; this version reads {known}")
+        raise ValueError(f"{name} is {value!r}; this version reads {known}")

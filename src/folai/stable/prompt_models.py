@@ -1,8 +1,8 @@
 """Prompts and references as vectors: T5 and CLAP, through transformers (the extra `full`).
 
-Without the network: both are read from folders. T5 gives the tokens that the stock model was
-trained with, zero where the prompt has ended. CLAP (arXiv 2211.06687) gives one vector of length 1
-for a sound or for a text, in the same space.
+Both are read from folders, without the network. T5 encodes a prompt as the tokens that the stock
+model was trained with, 0 after its end. CLAP (arXiv 2211.06687) embeds a sound or a text as one
+vector of length 1, both in the same space.
 """
 
 from __future__ import annotations
@@ -31,18 +31,21 @@ class T5:
     length: int  # tokens of a prompt; a longer one is cut
 
     def encode(self, prompt: str) -> Tensor:
-        """[1, length, D]; a prompt that is too long is cut, and that is said."""
+        """Tokens [1, length, D] of a prompt. Warns where it is too long and is cut.
+
+        Raises ValueError for an empty one.
+        """
         if not prompt.strip():
-            raise ValueError("prompt is empty; say what it should sound like, or leave it out")
-        whole = self.tokenizer(prompt).input_ids
-        if len(whole) > self.length:
-            lost = self.tokenizer.decode(whole[self.length - 1 :], skip_special_tokens=True)
+            raise ValueError("prompt is empty; describe the sound, or leave the prompt out")
+        ids = self.tokenizer(prompt).input_ids
+        if len(ids) > self.length:
+            rest = self.tokenizer.decode(ids[self.length - 1 :], skip_special_tokens=True)
             warnings.warn(
-                f"the prompt has {len(whole)} tokens and the text model takes {self.length}: "
-                f"{lost!r} is left out",
+                f"the prompt has {len(ids)} tokens and the text model takes {self.length}: "
+                f"{rest!r} is left out",
                 stacklevel=2,
             )
-        told = self.tokenizer(
+        tokens = self.tokenizer(
             prompt,
             padding="max_length",
             max_length=self.length,
@@ -50,13 +53,15 @@ class T5:
             return_tensors="pt",
         )
         with torch.inference_mode():
-            hidden = self.encoder(told.input_ids, attention_mask=told.attention_mask)[0]
-        encoded: Tensor = hidden.float() * told.attention_mask.unsqueeze(-1)
+            hidden = self.encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+        encoded: Tensor = hidden.float() * tokens.attention_mask.unsqueeze(-1)
         return encoded
 
 
 @dataclass(frozen=True)
 class Clap:
+    """The model, and what turns sounds and texts into its inputs."""
+
     model: Any
     extractor: Any
     tokenizer: Any
@@ -64,15 +69,15 @@ class Clap:
     def hear(self, wav: NDArray[np.floating[Any]], sample_rate: int) -> Tensor:
         """A sound [C, T] -> [1, 512], of length 1."""
         mono = resample(to_mono(np.atleast_2d(wav)).astype(np.float32), sample_rate, CLAP_RATE)[0]
-        given = self.extractor(mono, sampling_rate=CLAP_RATE, return_tensors="pt")
+        inputs = self.extractor(mono, sampling_rate=CLAP_RATE, return_tensors="pt")
         with torch.inference_mode():
-            return _vector(self.model.get_audio_features(**given))
+            return _vector(self.model.get_audio_features(**inputs))
 
     def read(self, text: str) -> Tensor:
         """A text -> [1, 512], of length 1."""
-        given = self.tokenizer(text, truncation=True, return_tensors="pt")
+        inputs = self.tokenizer(text, truncation=True, return_tensors="pt")
         with torch.inference_mode():
-            return _vector(self.model.get_text_features(**given))
+            return _vector(self.model.get_text_features(**inputs))
 
 
 def load_t5(folder: Path, length: int) -> T5:
@@ -81,8 +86,9 @@ def load_t5(folder: Path, length: int) -> T5:
     Raises ValueError where its files are missing, ImportError without transformers.
     """
     transformers = _transformers()
-    own = (folder / "text_encoder").is_dir()
-    encoder, tokenizer = (folder / "text_encoder", folder / "tokenizer") if own else (folder,) * 2
+    encoder = tokenizer = folder
+    if (folder / "text_encoder").is_dir():
+        encoder, tokenizer = folder / "text_encoder", folder / "tokenizer"
     try:
         return T5(
             transformers.AutoTokenizer.from_pretrained(tokenizer, local_files_only=True),
@@ -108,8 +114,9 @@ def load_clap(folder: Path) -> Clap:
         raise ValueError(f"{folder}: no CLAP model ({reason}); copy its whole folder") from None
 
 
-def _vector(given: Any) -> Tensor:
-    vector: Tensor = given if isinstance(given, Tensor) else given.pooler_output
+def _vector(output: Any) -> Tensor:
+    """[B, 512] of length 1; some versions of transformers wrap the features."""
+    vector: Tensor = output if isinstance(output, Tensor) else output.pooler_output
     return torch.nn.functional.normalize(vector.float(), dim=-1)
 
 
@@ -120,5 +127,5 @@ def _transformers() -> Any:
     except ImportError as error:
         raise ImportError("transformers is missing: pip install 'folai[full]'") from error
     quiet: Any = logging.disable_progress_bar
-    quiet()  # of files that load in an instant
+    quiet()
     return transformers

@@ -1,7 +1,7 @@
 """Tensors in files: what a file holds, known from its header, and one tensor at a time.
 
-So a file of 5 GB is found to be cut short, or of another model, in no time and without its memory;
-and what is read in another precision never lies in memory whole.
+A file of 5 GB that is cut short, or of another model, is refused at once and without reading it;
+and tensors that are converted to another precision are never in memory all at once.
 """
 
 from __future__ import annotations
@@ -37,38 +37,38 @@ class TensorFile:
 
 
 def open_tensors(path: Path) -> TensorFile:
-    """Reads the header. Raises ValueError where the file is missing, cut short or no such file."""
+    """Reads the header. Raises ValueError for a file that is missing, cut short or not weights."""
     if not path.is_file():
         raise ValueError(f"{path}: weights not found; copy the whole model folder")
     if path.suffix == ".safetensors":
         return _read_header(path)
     if path.suffix in (".ckpt", ".pt", ".pth"):
         return TensorFile(path, {name: tuple(t.shape) for name, t in _unpickled(path).items()})
-    raise ValueError(f"{path}: is no file of weights; give .safetensors or .ckpt")
+    raise ValueError(f"{path}: is no file of weights; give a .safetensors or .ckpt file")
 
 
 def _read_header(path: Path) -> TensorFile:
     """Eight bytes of length, JSON, tensors: https://github.com/huggingface/safetensors#format."""
     size = path.stat().st_size
-    cut = f"{path}: cut short or damaged, {size} bytes; download it again"
+    damaged = f"{path}: cut short or damaged, {size} bytes; download it again"
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= size - 8:
-            raise ValueError(cut)
+            raise ValueError(damaged)
         try:
             header: dict[str, dict[str, Any]] = json.loads(file.read(length))
         except ValueError:
-            raise ValueError(cut) from None
+            raise ValueError(damaged) from None
     header.pop("__metadata__", None)
     begin = 8 + length
     places = {
-        name: (given["dtype"], *(begin + offset for offset in given["data_offsets"]))
-        for name, given in header.items()
+        name: (entry["dtype"], *(begin + offset for offset in entry["data_offsets"]))
+        for name, entry in header.items()
     }
     if size != max((stop for _, _, stop in places.values()), default=begin):
-        raise ValueError(cut)
-    return TensorFile(path, {n: tuple(given["shape"]) for n, given in header.items()}, places)
+        raise ValueError(damaged)
+    return TensorFile(path, {n: tuple(entry["shape"]) for n, entry in header.items()}, places)
 
 
 class _Lazy(Mapping[str, "Tensor"]):
@@ -103,9 +103,9 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        given = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever a damaged pickle makes of itself
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # a damaged pickle may raise anything
         reason = " ".join(str(error).split())[:120]
         raise ValueError(f"{path}: cannot be read ({reason}); download it again") from None
-    given = given.get("state_dict", given) if isinstance(given, dict) else {}
-    return {name: tensor for name, tensor in given.items() if isinstance(tensor, torch.Tensor)}
+    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}

@@ -1,8 +1,8 @@
 """What each tensor is called: here, in stable-audio-tools' single file, in diffusers' folders.
 
-`entries` names every tensor of a model once, in all layouts; reading and writing follow that list,
-so a key that is unknown, missing or used twice cannot pass unseen. A tensor that diffusers keeps in
-parts (query, key, value) is joined along its first axis.
+`entries` names every tensor of a model once, in all layouts. Reading and writing follow that list,
+so a name that is unknown, missing or used twice is an error. A tensor that diffusers splits (query,
+key, value) is joined along its first axis.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 Layout = Literal["tools", "diffusers"]
 Shape = tuple[int, ...]
-# Computed from the config, so of no use when read: angles of rotary positions.
+# Angles of rotary positions: computed from the config here, so those in a file are not read.
 ANGLES = "transformer.rotary_pos_emb.inv_freq"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor's names; how it is shaped elsewhere, where that is not as here (-1: its size)."""
+    """One tensor's names, and its shape in a layout where that differs from ours.
+
+    In such a shape 1 is an axis of length 1 and 0 stands for the next of our sizes.
+    """
 
     own: str
     tools: tuple[str, ...]
@@ -41,105 +44,107 @@ class Entry:
 
 
 def entries(config: StableConfig) -> list[Entry]:
-    """Of all that a base model is made of: `dit.`, `autoencoder.` and `seconds.`."""
+    """All tensors of a base model: `dit.`, `autoencoder.` and `seconds.`."""
     tools, folder = "model.model.", "transformer/"
-    found = [*_trunk("dit.trunk.", tools, folder, config.dit.depth, config.dit.qk_norm)]
+    table = [*_trunk("dit.trunk.", tools, folder, config.dit.depth, config.dit.qk_norm)]
     for own, theirs, other in (
         ("project", "transformer.project_out", "proj_out"),
         ("finish", "postprocess_conv", "postprocess_conv"),
     ):
-        found += _layer(f"dit.{own}", tools + theirs, folder + other, bias=False)
-    found += _encoder(len(config.autoencoder.strides))
-    found += _decoder(len(config.autoencoder.strides))
-    for own, other in (("seconds_start", "start"), ("seconds_total", "end")):
-        if own in config.seconds.names:
-            here, there = f"seconds.numbers.{own}.", f"conditioner.conditioners.{own}.embedder."
-            further = f"projection_model/{other}_number_conditioner.time_positional_embedding."
-            found.append(
-                Entry(f"{here}rates", (f"{there}embedding.0.weights",), (f"{further}0.weights",))
-            )
-            found += _layer(f"{here}layer", f"{there}embedding.1", f"{further}1")
+        table += _layer(f"dit.{own}", tools + theirs, folder + other, bias=False)
+    table += _encoder(len(config.autoencoder.strides))
+    table += _decoder(len(config.autoencoder.strides))
+    for name, other in (("seconds_start", "start"), ("seconds_total", "end")):
+        if name in config.seconds.names:
+            own, tools = f"seconds.numbers.{name}.", f"conditioner.conditioners.{name}.embedder."
+            diffusers = f"projection_model/{other}_number_conditioner.time_positional_embedding."
+            rates = (f"{tools}embedding.0.weights",), (f"{diffusers}0.weights",)
+            table.append(Entry(f"{own}rates", *rates))
+            table += _layer(f"{own}layer", f"{tools}embedding.1", f"{diffusers}1")
     if config.seconds.text_dim is not None:
-        theirs, other = "conditioner.conditioners.prompt.proj_out", "text_projection"
-        found += _layer("seconds.text", theirs, f"projection_model/{other}")
-    return found
+        tools, diffusers = "conditioner.conditioners.prompt.proj_out", "text_projection"
+        table += _layer("seconds.text", tools, f"projection_model/{diffusers}")
+    return table
 
 
 def control_entries(control: StableControlConfig, config: StableConfig) -> list[Entry]:
-    """Of a ControlNet in the layout of the published student code: its keys after `controlnet.`,
-    and those of the conditioner that stands beside it after `conditioners.`."""
+    """All tensors of a ControlNet in the layout of the published student code.
+
+    Its own names follow `controlnet.`, those of the conditioner beside it `conditioners.`.
+    """
     count = control.count(config.dit.depth)
-    found = [*_trunk("trunk.", "", "", count, config.dit.qk_norm)]
-    found.append(Entry("look.weight", ("conv_in.weight",)))
+    table = [*_trunk("trunk.", "", "", count, config.dit.qk_norm)]
+    table.append(Entry("look.weight", ("conv_in.weight",)))
     for index in range(count):
-        theirs = (f"conv_outs.{index}.weight",)
-        found.append(Entry(f"outward.{index}.weight", theirs, tools_shape=(0, 0, 1)))
+        tools = (f"conv_outs.{index}.weight",)
+        table.append(Entry(f"outward.{index}.weight", tools, tools_shape=(0, 0, 1)))
     if control.clap:
         for name in ("weight", "bias"):
-            found.append(Entry(f"clap.{name}", (f"audio.proj_out.{name}",)))
-    return found
+            table.append(Entry(f"clap.{name}", (f"audio.proj_out.{name}",)))
+    return table
 
 
 def ignored(layout: Layout) -> tuple[str, ...]:
-    """Keys that hold nothing to read, by their ends."""
+    """Endings of names that are not read."""
     return (ANGLES,) if layout == "tools" else ()
 
 
 def check(
-    found: Iterable[Entry],
+    table: Iterable[Entry],
     layout: Layout,
-    own: Mapping[str, Shape],
-    given: Mapping[str, Shape],
+    own_shapes: Mapping[str, Shape],
+    file_shapes: Mapping[str, Shape],
     where: str,
 ) -> None:
-    """Raises ValueError unless the given tensors are just those that the config asks for.
+    """Raises ValueError unless a file holds exactly the tensors that its config asks for.
 
-    own: shapes of the model built from the config. given: shapes as the file's header says.
+    own_shapes: of the model built from the config. file_shapes: as the file's header says.
     """
-    left = {name for name in given if not name.endswith(ignored(layout))}
-    for entry in found:
+    unknown = {name for name in file_shapes if not name.endswith(ignored(layout))}
+    for entry in table:
         names = entry.names(layout)
-        missing = [name for name in names if name not in given]
+        missing = [name for name in names if name not in file_shapes]
         if missing or not names:
-            named = missing[0] if missing else entry.own
+            name = missing[0] if missing else entry.own
             raise ValueError(
-                f"{where}: has no tensor {named}, which its config asks for; copy both again"
+                f"{where}: has no tensor {name}, which its config asks for; copy both again"
             )
-        parts = [_plain(given[name]) for name in names]
-        joined = (sum(part[0] for part in parts), *parts[0][1:])
-        wanted = _plain(own[entry.own])
-        if joined != wanted or any(part[1:] != parts[0][1:] for part in parts):
+        parts = [_plain(file_shapes[name]) for name in names]
+        shape = (sum(part[0] for part in parts), *parts[0][1:])
+        expected = _plain(own_shapes[entry.own])
+        if shape != expected or any(part[1:] != parts[0][1:] for part in parts):
             raise ValueError(
-                f"{where}: {names[0]} is {list(given[names[0]])} and its config asks for "
-                f"{list(wanted)} in {len(names)}; take config and weights of one model"
+                f"{where}: {names[0]} is {list(file_shapes[names[0]])} and its config asks for "
+                f"{list(expected)} in {len(names)}; take config and weights of one model"
             )
-        left -= set(names)
-    if left:
-        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        unknown -= set(names)
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise ValueError(
-            f"{where}: unknown tensor {min(left)}{more}, which its config does not ask for"
+            f"{where}: unknown tensor {min(unknown)}{more}, which its config does not ask for; "
+            "take config and weights of one model"
         )
 
 
 def joined(parts: list[Tensor], shape: Shape) -> Tensor:
-    """Our tensor of these, in our shape."""
+    """Our tensor of its parts in a file, in our shape."""
     import torch
 
     return (torch.cat(parts) if len(parts) > 1 else parts[0]).reshape(shape)
 
 
-def written(found: Iterable[Entry], layout: Layout, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def written(table: Iterable[Entry], layout: Layout, own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Our tensors under the names and in the shapes of a layout."""
-    made: dict[str, Tensor] = {}
-    for entry in found:
+    tensors: dict[str, Tensor] = {}
+    for entry in table:
         names, shape = entry.names(layout), entry.shape(layout)
         for name, part in zip(names, own[entry.own].chunk(len(names)), strict=True):
             if shape is not None:
                 sizes = iter(part.shape)
                 part = part.reshape([1 if size == 1 else next(sizes) for size in shape])
-            assert name not in made, name
-            made[name] = part.contiguous()
-    return made
+            assert name not in tensors, name
+            tensors[name] = part.contiguous()
+    return tensors
 
 
 def _plain(shape: Shape) -> Shape:
