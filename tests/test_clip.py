@@ -7,10 +7,19 @@ import av
 import numpy as np
 import pytest
 
-from folai.media.audio import read_audio
+from folai.envelope import Envelope
+from folai.media.audio import read_audio, write_wav
 from folai.media.clip import Clip, opened, probe
 from folai.media.frames import iter_frames
 from folai.media.mux import check_output, mux, mux_takes
+from folai.pipeline import (
+    GenerateOptions,
+    generate,
+    measure_envelope,
+    play_envelope,
+    predict_envelope,
+)
+from folai.preview.events import cut_events as events
 from test_video import FILM, RATE, clicks, write_clip
 
 
@@ -113,6 +122,60 @@ def test_a_take_that_cannot_be_written_is_named(tmp_path, clip, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.parametrize("variations", [1, 4])
+@pytest.mark.parametrize("out", ["out.mp4", "out.wav", None])
+def test_generate_opens_clip_and_reference_as_often_for_any_number_of_takes(
+    tmp_path, clip, out, variations, openings
+):
+    write_wav(tmp_path / "hit.wav", clicks([0.05], 0.3), RATE)
+    mix_db = None if out is None else -6.0
+    options = GenerateOptions(
+        reference=tmp_path / "hit.wav", engine="preview", variations=variations, mix_db=mix_db
+    )
+    result = generate(clip, None if out is None else tmp_path / out, options)
+    assert len(result.takes) == variations and len(result.paths) == (variations if out else 0)
+    most = {"out.mp4": 4, "out.wav": 3, None: 2}[out]  # what it is, pictures, sound, packets
+    assert openings == {"clip.mp4": most, "hit.wav": 1}
+
+
+def test_a_reference_is_cut_once_for_all_takes(clip, monkeypatch):
+    cut = []
+    monkeypatch.setattr("folai.engines.preview.cut_events", lambda *a: cut.append(a) or events(*a))
+    envelope = Envelope.from_hits([0.2, 0.6], 1.0)
+    options = GenerateOptions(reference=clicks([0.05], 0.3), engine="preview", variations=4)
+    assert len(play_envelope(envelope, options).takes) == 4 and len(cut) == 1
+
+
+def test_an_envelope_takes_two_openings(clip, openings):
+    predict_envelope(clip)
+    assert openings == {"clip.mp4": 2}
+    measure_envelope(clip)
+    assert openings == {"clip.mp4": 4}
+    with Clip(clip) as held:
+        openings.clear()
+        predicted = predict_envelope(held)
+        measure_envelope(held)
+        assert openings == {"clip.mp4": 2}
+    assert predicted == predict_envelope(clip)
+
+
+def test_progress_of_writing_rises_to_the_end_and_may_stop_it(tmp_path, clip):
+    told = []
+    outs = [tmp_path / "one.mkv", tmp_path / "two.mkv"]
+    takes = [clicks([0.1], 1.0)] * 2
+    mux_takes(clip, takes, RATE, outs, progress=told.append)
+    assert told == sorted(told) and 0.9 < told[-1] <= 1
+    for out in outs:
+        out.unlink()
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mux_takes(clip, takes, RATE, outs, progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
 @pytest.mark.filterwarnings("ignore:.*damaged")
 def test_no_damage_raises_anything_but_a_value_error(tmp_path):
     """In a transport stream, damage makes streams appear that the header did not announce."""
@@ -125,8 +188,10 @@ def test_no_damage_raises_anything_but_a_value_error(tmp_path):
         for place in rng.integers(len(content) // 5, len(content), 60):
             broken[place] ^= 0xFF
         damaged.write_bytes(broken)
-        for read in (probe, read_audio, lambda path: list(iter_frames(path))):
+        for read in (probe, lambda path: list(iter_frames(path)), read_audio):
             try:
-                read(damaged)
+                result = read(damaged)
             except ValueError as error:
                 assert str(damaged) in str(error)
+            else:  # a damaged timestamp hours ahead is not filled up with silence
+                assert read is not read_audio or result[0].shape[1] < 600 * result[1]

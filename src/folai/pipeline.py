@@ -28,11 +28,10 @@ from folai.engines import (
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
-from folai.media.audio import fit_length, peak_normalise, read_audio, to_mono
-from folai.media.clip import VideoInfo, probe
-from folai.media.files import open_media
-from folai.media.frames import Frame, iter_frames
-from folai.media.mux import check_codec, check_output, mux
+from folai.media.audio import fit_length, peak_normalise, read_audio, resample, to_mono
+from folai.media.clip import Clip, opened
+from folai.media.frames import Frame
+from folai.media.mux import check_codec, check_output, mux_takes
 from folai.options import check_number
 from folai.preview.events import check_reference
 from folai.progress import Progress, Stages
@@ -137,7 +136,7 @@ class FoleyResult:
 
 
 def generate(
-    video: str | Path,
+    video: str | Path | Clip,
     out: str | Path | None = None,
     options: GenerateOptions = GenerateOptions(),
     *,
@@ -149,25 +148,27 @@ def generate(
     the whole that is done, 0 to 1; what it raises stops the work. Raises ValueError, before any
     work, for a clip, reference, envelope or output that is unusable.
     """
-    info = probe(video)
-    paths = _check_paths(video, info, out, options)
-    envelope = _read_envelope(options, info.duration)
-    player = _Player(options, info.duration)
-    stages = Stages(
-        progress,
-        predict=float(envelope is None),
-        play=player.work,
-        write=0.05 * len(paths),
-    )
-    if envelope is None:
-        predicting = stages.of("predict")
-        envelope = predict_envelope(video, weights=options.weights, progress=predicting)
-    takes = player.play(envelope, stages.of("play"))
-    for index, (path, take) in enumerate(zip(paths, takes, strict=False)):
-        mux(video, take, options.sample_rate, path, mix_db=options.mix_db, codec=options.codec)
-        stages.of("write")((index + 1) / len(paths))
-    stages.of("write")(1.0)
-    return player.result(takes, envelope, paths)
+    with opened(video) as clip:
+        paths = _check_paths(clip, out, options)
+        envelope = _read_envelope(options, clip.info.duration)
+        player = _Player(options, clip.info.duration)
+        stages = Stages(
+            progress,
+            predict=float(envelope is None),
+            play=player.work,
+            write=0.05 * len(paths),
+        )
+        if envelope is None:
+            predicting = stages.of("predict")
+            envelope = predict_envelope(clip, weights=options.weights, progress=predicting)
+        takes = player.play(envelope, stages.of("play"))
+        writing, rate = stages.of("write"), options.sample_rate
+        mux_takes(
+            clip, takes[: len(paths)], rate, paths,
+            mix_db=options.mix_db, codec=options.codec, progress=writing,
+        )  # fmt: skip
+        writing(1.0)
+        return player.result(takes, envelope, paths)
 
 
 def play_envelope(
@@ -206,9 +207,10 @@ class _Player:
     def __init__(self, options: GenerateOptions, duration: float) -> None:
         self.options, self.own = options, options.engine_options
         self.engine = get_engine(self.own.engine)
+        reference, self.notes = read_reference(options)
         self.request = Request(
             duration=duration,
-            reference=read_reference(options),
+            reference=reference,
             prompt=options.prompt,
             negative_prompt=options.negative_prompt,
             sound=options.sound,
@@ -238,9 +240,8 @@ class _Player:
         envelope: Envelope,
         paths: tuple[Path, ...] = (),
     ) -> FoleyResult:
-        notes = reference_notes(self.options)
         rate, label = self.request.sample_rate, self.own.label
-        return FoleyResult(takes, rate, envelope, paths, label, notes)
+        return FoleyResult(takes, rate, envelope, paths, label, self.notes)
 
 
 def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
@@ -250,9 +251,7 @@ def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
     return (first, *others)
 
 
-def _check_paths(
-    video: str | Path, info: VideoInfo, out: str | Path | None, options: GenerateOptions
-) -> tuple[Path, ...]:
+def _check_paths(clip: Clip, out: str | Path | None, options: GenerateOptions) -> tuple[Path, ...]:
     """Where the takes go. Raises ValueError for a place where one cannot be written."""
     if out is None:
         for name in ("mix_db", "codec"):
@@ -264,25 +263,28 @@ def _check_paths(
     inputs += tuple(vars(options.engine_options).values())
     files = tuple(value for value in inputs if isinstance(value, str | Path))
     for path in paths:
-        check_output(path, source=video, codec=options.codec)
+        check_output(path, source=clip, codec=options.codec)
         check_writable(path, inputs=files)
-    if options.mix_db is not None and not info.has_audio:
-        warnings.warn(f"{video}: has no sound of its own to mix with", stacklevel=3)
+    if options.mix_db is not None and not clip.info.has_audio:
+        warnings.warn(f"{clip.path}: has no sound of its own to mix with", stacklevel=3)
     return paths
 
 
 def predict_envelope(
-    video: str | Path, *, weights: str | Path | None = None, progress: Progress | None = None
+    video: str | Path | Clip,
+    *,
+    weights: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Envelope:
     """Watch a clip: the envelope of the sound it asks for, as long as the clip, with its onsets.
 
     Any length in bounded memory. Raises ValueError for a clip or weights that cannot be read.
     """
-    duration = probe(video).duration
-    with ThreadPoolExecutor(max_workers=1) as thread:
+    with opened(video) as clip, ThreadPoolExecutor(max_workers=1) as thread:
         # PyTorch takes about as long to load as a short clip takes to decode.
         loading = thread.submit(_load_mapper, weights)
-        frames = iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS)
+        duration = clip.info.duration
+        frames = clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS)
         blocks = iter_pictures(_reporting(frames, duration, progress))
         first = next(blocks)
         run = loading.result()
@@ -290,17 +292,21 @@ def predict_envelope(
     return _prolonged(envelope).resample(FRAME_RATE, duration)
 
 
-def measure_envelope(video: str | Path) -> Envelope:
+def measure_envelope(video: str | Path | Clip) -> Envelope:
     """The envelope of the sound that a clip already has, at the level the mapper predicts: peak 1.
 
     Raises ValueError for a clip without sound.
     """
-    return measure_sound(video).resample(FRAME_RATE, probe(video).duration)
+    with opened(video) as clip:
+        return _measured(*clip.audio()).resample(FRAME_RATE, clip.info.duration)
 
 
 def measure_sound(path: str | Path) -> Envelope:
     """The same of any file with sound, as long as that is. Raises ValueError as `read_audio`."""
-    wav, sample_rate = read_audio(path)
+    return _measured(*read_audio(path))
+
+
+def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
     return Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
 
 
@@ -330,36 +336,32 @@ def _reporting(
         progress(1.0)
 
 
-def read_reference(options: GenerateOptions) -> NDArray[np.float32] | None:
-    """The reference as [C, T] with one or two channels, known to hold something to play."""
+def read_reference(
+    options: GenerateOptions,
+) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+    """The reference [C, T] with one or two channels, and what had to be done to a file for that.
+
+    Raises ValueError for a reference that cannot be read or holds nothing to play.
+    """
     reference, rate = options.reference, int(options.sample_rate)
     if reference is None:
-        return None
+        return None, ()
+    name, notes = "", []
     if isinstance(reference, str | Path):
-        name, wav = f"{reference}: ", read_audio(reference, sample_rate=rate)[0]
+        name = f"{reference}: "
+        wav, stored_rate = read_audio(reference)
+        if stored_rate != rate:
+            notes.append(f"{name}resampled from {stored_rate} to {rate} Hz")
+        if wav.shape[0] > (1 if options.engine_options.engine == "diffusion" else 2):
+            notes.append(f"{name}{wav.shape[0]} channels made one")
+        wav = resample(wav, stored_rate, rate)
     else:
-        name, wav = "", np.atleast_2d(reference)
+        wav = np.atleast_2d(reference)
     try:
         check_reference(wav, rate)
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
-    return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32)
-
-
-def reference_notes(options: GenerateOptions) -> tuple[str, ...]:
-    """What had to be done to a reference file before it could be used."""
-    reference = options.reference
-    if not isinstance(reference, str | Path):
-        return ()
-    with open_media(reference) as container:
-        stream = container.streams.best("audio")
-        rate, channels = getattr(stream, "rate", None), getattr(stream, "channels", 1)
-    notes = []
-    if rate != options.sample_rate:
-        notes.append(f"{reference}: resampled from {rate} to {options.sample_rate} Hz")
-    if channels > (1 if options.engine_options.engine == "diffusion" else 2):
-        notes.append(f"{reference}: {channels} channels made one")
-    return tuple(notes)
+    return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32), tuple(notes)
 
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:

@@ -8,6 +8,7 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from folai.writing import one_line, written_whole
 # rounds to 1 ms and browsers record worse. Codec packets are longer, so a hole left by a lost
 # packet is always above it.
 JITTER = 0.005
+LONGEST_HOLE = 60.0  # seconds, or as long as the file says it lasts: beyond, a timestamp is damaged
 
 
 def read_audio(
@@ -45,7 +47,8 @@ def read_audio(
         if start is None and video_stream(container) is not None:
             start = picture_start(path)
         frames = (f for f in decode(container, stream) if isinstance(f, AudioFrame))
-        wav, rate = _lay_out(frames, start, path)
+        longest = max(LONGEST_HOLE, (container.duration or 0) / av.time_base)
+        wav, rate = _lay_out(frames, start, longest, path)
     if not np.isfinite(wav).all():
         raise ValueError(f"{path}: its sound holds NaN or infinite samples; export it again")
     if mono:
@@ -128,9 +131,12 @@ def check_wav(wav: NDArray[np.floating[Any]]) -> None:
 
 
 def _lay_out(
-    frames: Iterator[AudioFrame], origin: Fraction | None, path: str | Path
+    frames: Iterator[AudioFrame], origin: Fraction | None, longest: float, path: str | Path
 ) -> tuple[NDArray[np.float32], int]:
-    """Join decoded frames at their timestamps, counted from `origin` (None: the first frame)."""
+    """Join decoded frames at their timestamps, counted from `origin` (None: the first frame).
+
+    A frame that would leave a hole of more than `longest` seconds follows the one before it.
+    """
     pieces: list[NDArray[np.float32]] = []
     cursor = rate = channels = 0
     for frame in frames:
@@ -145,7 +151,7 @@ def _lay_out(
         gap = round((frame_time(frame, default=now) - now) * rate)
         if gap < 0 and (not pieces or -gap > JITTER * rate):
             samples = samples[:, -gap:]  # before the clock starts, or repeated
-        elif gap > 0 and (not pieces or gap > JITTER * rate):
+        elif 0 < gap <= longest * rate and (not pieces or gap > JITTER * rate):
             pieces.append(np.zeros((channels, gap), np.float32))
             cursor += gap
         if samples.shape[1]:

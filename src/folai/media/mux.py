@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -66,17 +66,19 @@ def mux_takes(
     *,
     mix_db: float | None = None,
     codec: str | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> None:
     """Do what `mux` does for several takes of one clip, which is read once for all of them.
 
-    takes: a sound [C, T] for each file of `outs`.
+    takes: a sound [C, T] for each file of `outs`. progress: is told what share is written, 0 to 1;
+    what it raises stops the work, and no file is left.
     """
     with opened(video) as clip:
         for wav, out in zip(takes, outs, strict=True):
             check_output(out, source=clip, codec=codec)
             check_wav(wav)
-            if wav.shape[0] > 2:
-                raise ValueError(f"sound has {wav.shape[0]} channels; give one (mono) or two")
+            if (channels := wav.shape[0]) > 2:
+                raise ValueError(f"sound has {channels} channels; give one (mono) or two (stereo)")
         if mix_db is not None and clip.info.has_audio:
             own, _ = clip.audio(sample_rate=sample_rate)
             takes = [mix(wav, own, mix_db) for wav in takes]
@@ -88,7 +90,7 @@ def mux_takes(
             else:
                 videos.append((wav, out))
         if videos:
-            _write_videos(clip, videos, sample_rate, codec)
+            _write_videos(clip, videos, sample_rate, codec, progress)
 
 
 def finished_name(video: str | Path) -> str:
@@ -130,6 +132,7 @@ def _write_videos(
     videos: Sequence[tuple[NDArray[np.floating[Any]], Path]],
     sample_rate: int,
     codec: str | None,
+    progress: Callable[[float], None] | None,
 ) -> None:
     """Write all (sound, file) at once, so that the packets of the clip are read once."""
     with ExitStack() as stack:
@@ -155,6 +158,9 @@ def _write_videos(
                 # The one before has rounded them to the ticks of its own container.
                 packet.pts, packet.dts, packet.duration, packet.time_base = stamps
                 output.add(packet)
+            if progress is not None:
+                share = float((stamps[1] or 0) * stamps[3]) / clip.info.duration
+                progress(min(1.0, max(0.0, share)))
         for output in outputs:
             output.finish()
 
