@@ -18,6 +18,7 @@ PARSED = [
     for _, code in blocks((ROOT / name).read_text(encoding="utf-8"), "sh", "bash")
     for arguments in commands(code)
 ]
+WITHOUT_CODE = {"weights"}  # rooms that hold no Python
 LINK = re.compile(r"\[[^\]]*\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 
@@ -84,31 +85,17 @@ def test_make_targets_exist():
 
 def test_the_file_map_names_every_module_and_no_other():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    named = mapped(page[page.index("    src/folai/\n") :])
+    mapped = re.findall(r"^- `([\w/]+\.py)`: \S", page[page.index("## File map") :], re.MULTILINE)
     package = ROOT / "src" / "folai"
-    modules = {str(path.relative_to(package)) for path in package.rglob("*.py")}
-    there = {path for path in modules if not path.endswith("__init__.py")} | {"__init__.py"}
-    assert named == there
+    modules = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    there = {name for name in modules if not name.endswith("/__init__.py")}
+    assert sorted(mapped) == sorted(there), "run python docs/file_map.py"
 
 
-def mapped(tree: str) -> set[str]:
-    """The .py files of an indented tree, relative to its first line: folders end in a slash."""
-    folders: list[tuple[int, str]] = []
-    files = set()
-    for line in tree.splitlines()[1:]:
-        if line and not line.startswith("    "):
-            break
-        match = re.match(r"( *)([\w.]+/?)(?= |$)", line)
-        if not match or not match[2].endswith((".py", "/")):
-            continue
-        depth = len(match[1])
-        folders = [(indent, name) for indent, name in folders if indent < depth]
-        path = "".join(name for _, name in folders) + match[2]
-        if match[2].endswith("/"):
-            folders.append((depth, match[2]))
-        else:
-            files.add(path)
-    return files
+def test_the_table_of_rooms_names_every_room():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (ROOT / "src" / "folai").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `([a-z]+)/` \|", page, re.MULTILINE)) == rooms | WITHOUT_CODE
 
 
 def test_indexes_show_no_link_that_needs_the_checkout():
