@@ -11,11 +11,17 @@ import pytest
 from documents import DOCUMENTS, ROOT, blocks, commands, execute
 from folai.cli import make_parser
 
+
+def read(name: str) -> str:
+    """A file of the checkout."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 PARSED = [
     (name, shlex.join(arguments))
     for name in NAMES
-    for _, code in blocks((ROOT / name).read_text(encoding="utf-8"), "sh", "bash")
+    for _, code in blocks(read(name), "sh", "bash")
     for arguments in commands(code)
 ]
 WITHOUT_CODE = {"weights"}  # rooms that hold no Python
@@ -51,14 +57,25 @@ def test_code_runs(name, clip, hit, tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
     (tmp_path / "hit.wav").write_bytes(hit.read_bytes())
     execute(ROOT / name)
-    for _, code in blocks((ROOT / name).read_text(encoding="utf-8"), "py"):
+    for _, code in blocks(read(name), "py"):
         compile(code, name, "exec")
+
+
+def test_evaluation_files_are_read(tmp_path):
+    """The TOML blocks: files of `folai evaluate run`."""
+    from folai.evaluate.run_file import read_run
+
+    found = [code for name in NAMES for _, code in blocks(read(name), "toml")]
+    assert found
+    for code in found:
+        (tmp_path / "run.toml").write_text(code, encoding="utf-8")
+        assert read_run(tmp_path / "run.toml").systems
 
 
 def test_files_that_are_named_exist():
     """`src/...`, `docs/...`, `tests/...`, `benchmarks/...` and `folai.module` in backticks."""
     for name in NAMES:
-        text = (ROOT / name).read_text(encoding="utf-8")
+        text = read(name)
         for path in re.findall(r"`((?:src|docs|tests|benchmarks|examples)/[\w/.]+)`", text):
             assert (ROOT / path).exists(), f"{name} names {path}"
         for module in re.findall(r"`(folai(?:\.[a-z_]+)+)`", text):
@@ -78,7 +95,7 @@ def exists(dotted: str) -> bool:
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for name in NAMES:
-        text = (ROOT / name).read_text(encoding="utf-8")
+        text = read(name)
         named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE))
         assert named <= targets, name
 
