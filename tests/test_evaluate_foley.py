@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from folai.checkpoints import AUTOENCODER, save_mapper
+from folai.checkpoints import AUTOENCODER, CONTROL, save_mapper
 from folai.cli import main
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
-from folai.diffusion.foley import CONTROL, FoleyConfig
+from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import save_base, save_control
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope

@@ -28,10 +28,10 @@ def mean_of_known(values: Sequence[float]) -> float:
 
 
 @contextmanager
-def folder_or_temporary(given: Path | None) -> Iterator[Path]:
+def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
     """The folder given, or a temporary one."""
-    if given is not None:
-        yield given
+    if folder is not None:
+        yield folder
         return
     with tempfile.TemporaryDirectory(prefix="folai-") as temporary:
         yield Path(temporary)

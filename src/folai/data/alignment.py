@@ -105,18 +105,18 @@ def _agreement(clip: Clip) -> Floats:
     """Correlation of what stopped with what began to sound, at each of `_LAGS`."""
     num = int(min(clip.pictures.duration, len(clip.rms) / TRUTH_RATE) * RATE)
     times, stopped = stopping(clip.pictures)
-    seen = np.interp(np.arange(num) / RATE, times, stopped, left=0.0, right=0.0)
+    stops = np.interp(np.arange(num) / RATE, times, stopped, left=0.0, right=0.0)
     loudness = np.log10(clip.rms.astype(np.float64) + 1e-3)
-    heard = np.maximum(_difference(loudness, 8), 0.0)[:: round(TRUTH_RATE / RATE)][:num]
-    seen, heard = (gaussian_smooth(x - x.mean(), _BLUR) for x in (seen, heard))
-    scale = np.linalg.norm(seen) * np.linalg.norm(heard) + 1e-9
-    products = [_overlap(seen, heard, lag) for lag in _LAGS]
+    starts = np.maximum(_difference(loudness, 8), 0.0)[:: round(TRUTH_RATE / RATE)][:num]
+    stops, starts = (gaussian_smooth(x - x.mean(), _BLUR) for x in (stops, starts))
+    scale = np.linalg.norm(stops) * np.linalg.norm(starts) + 1e-9
+    products = [_overlap(stops, starts, lag) for lag in _LAGS]
     return np.asarray(np.array(products) / scale)
 
 
-def _overlap(seen: Floats, heard: Floats, lag: int) -> float:
+def _overlap(stops: Floats, starts: Floats, lag: int) -> float:
     late, early = max(lag, 0), max(-lag, 0)
-    return float(np.dot(seen[early : len(seen) - late], heard[late : len(heard) - early]))
+    return float(np.dot(stops[early : len(stops) - late], starts[late : len(starts) - early]))
 
 
 def _rise(rms: NDArray[np.float32], reach: int) -> Floats:

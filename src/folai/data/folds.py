@@ -44,8 +44,8 @@ class Fold:
         if len(sittings) < self.count:
             raise ValueError(f"fold is of {self.count}; there are {len(sittings)} recordings")
         left_out = set(sittings[self.number - 1 :: self.count])
-        kept = [listing for listing in listings if sitting(listing.name) not in left_out]
-        return kept, [listing for listing in listings if sitting(listing.name) in left_out]
+        trained = [listing for listing in listings if sitting(listing.name) not in left_out]
+        return trained, [listing for listing in listings if sitting(listing.name) in left_out]
 
 
 def sitting(name: str) -> str:

@@ -203,14 +203,14 @@ def _videos(source: Path) -> list[Path]:
 
 def _named(source: Path, videos: list[Path]) -> list[tuple[str, Path]]:
     """A name for each that can be a file's: its path without suffix, `/` and `.` replaced."""
-    told = [
+    named = [
         (path.relative_to(source).with_suffix("").as_posix().replace("/", "__"), path)
         for path in videos
     ]
-    twice = [name for name, count in Counter(name for name, _ in told).items() if count > 1]
+    twice = [name for name, count in Counter(name for name, _ in named).items() if count > 1]
     if twice:
         raise ValueError(f"{source}: two videos are called {twice[0]}; rename one")
-    return told
+    return named
 
 
 def _table(path: Path) -> dict[str, dict[str, str]]:

@@ -49,8 +49,8 @@ def load_guises(
         taken, action, rates = shared_by_all()
         rng = np.random.default_rng([zlib.crc32(listing.name.encode()), number])
         guise = random_guise(rng, rates, action)
-        seen = seen_as(guise, _on_time(listing.path, taken), rng)
-        return {"edges": seen.edges, "cells": seen.cells}
+        guise_pictures = seen_as(guise, _on_time(listing.path, taken), rng)
+        return {"edges": guise_pictures.edges, "cells": guise_pictures.cells}
 
     own, guises = clip_key(listing.path), []
     for number in numbers:

@@ -75,11 +75,11 @@ class PrepareReport:
     shards: tuple[str, ...] = field(default=())
 
     def table(self) -> str:
-        made: dict[str, list[Piece]] = {split: [] for split in self.found}
+        by_split: dict[str, list[Piece]] = {split: [] for split in self.found}
         for piece in self.pieces:
-            made.setdefault(piece.split, []).append(piece)
+            by_split.setdefault(piece.split, []).append(piece)
         lines = [f"{'split':<12}{'recordings':>11}{'published':>11}{'clips':>7}{'minutes':>9}"]
-        for split, pieces in made.items():
+        for split, pieces in by_split.items():
             minutes = sum(piece.seconds for piece in pieces) / 60
             published = str(self.expected.get(split, "-"))
             first = f"{split:<12}{self.found.get(split, 0):11}{published:>11}"
@@ -87,8 +87,8 @@ class PrepareReport:
         differs = [s for s, n in self.expected.items() if self.found.get(s, 0) != n]
         if differs:
             lines.append(f"not the published number of recordings: {', '.join(differs)}")
-        for what, told in (("skipped", self.skipped), ("could not be read", self.broken)):
-            lines += [f"{what}: {name}: {reason}" for name, reason in _shortened(told)]
+        for what, reasons in (("skipped", self.skipped), ("could not be read", self.broken)):
+            lines += [f"{what}: {name}: {reason}" for name, reason in _shortened(reasons)]
         return "\n".join([*lines, str(self.out / "manifest.json")])
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,14 +115,14 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     layout = LAYOUTS[options.kind](options.source, options.splits)
     for name in ("clips", "envelopes", "records"):
         (options.out / name).mkdir(parents=True, exist_ok=True)
-    told = Steps(progress, max(1, len(layout.recordings)))
+    steps = Steps(progress, max(1, len(layout.recordings)))
     pieces: list[Piece] = []
     broken: dict[str, str] = {}
-    for recording, made, reason in _each(layout, options):
-        pieces += made
+    for recording, new, reason in _each(layout, options):
+        pieces += new
         if reason:
             broken[recording.name] = reason
-        told.step()
+        steps.step()
     if not pieces:
         reason = next(iter({**broken, **layout.skipped}.values()), "it is empty")
         raise ValueError(f"{options.source}: nothing can be made of it: {reason}")
@@ -143,7 +143,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     with written_whole(options.out / "manifest.json") as partial_path:
         facts = report.to_dict() | {"piece": options.piece, "height": options.height}
         partial_path.write_text(json.dumps(facts, indent=1) + "\n")
-    told.finish()
+    steps.finish()
     return report
 
 
@@ -169,8 +169,8 @@ def _prepare_one(
     record = options.out / "records" / f"{recording.name}.json"
     try:
         status = recording.video.stat()
-        told = [recording.split, recording.prompt, options.piece, options.height, VERSION]
-        stamp = json.dumps([status.st_size, status.st_mtime_ns, *told])
+        parameters = [recording.split, recording.prompt, options.piece, options.height, VERSION]
+        stamp = json.dumps([status.st_size, status.st_mtime_ns, *parameters])
         known = _recorded(record, stamp, options.out)
         if known is not None:
             return known, None
@@ -186,17 +186,17 @@ def _prepare_one(
 
 def _recorded(record: Path, stamp: str, out: Path) -> list[Piece] | None:
     try:
-        told = json.loads(record.read_text())
-        pieces = [_piece(**piece) for piece in told["pieces"]]
+        stored = json.loads(record.read_text())
+        pieces = [_piece(**piece) for piece in stored["pieces"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     whole = all((out / p.path).is_file() and envelope_file(out, p).is_file() for p in pieces)
-    return pieces if told["stamp"] == stamp and whole else None
+    return pieces if stored["stamp"] == stamp and whole else None
 
 
-def _piece(contacts: list[dict[str, Any]] | None, **told: Any) -> Piece:
+def _piece(contacts: list[dict[str, Any]] | None, **fields: Any) -> Piece:
     known = None if contacts is None else tuple(Contact(**contact) for contact in contacts)
-    return Piece(**told, contacts=known)
+    return Piece(**fields, contacts=known)
 
 
 def _make(recording: Recording, dataset: str, options: PrepareOptions) -> Iterator[Piece]:
@@ -245,12 +245,12 @@ def _make(recording: Recording, dataset: str, options: PrepareOptions) -> Iterat
 
 def _counted(contacts: Sequence[Contact]) -> str:
     """Such as "wood hit x3; metal scratch x1"."""
-    told: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for contact in contacts:
         if "None" not in (contact.material, contact.action):
             name = f"{contact.material} {contact.action}"
-            told[name] = told.get(name, 0) + 1
-    ordered = sorted(told.items(), key=lambda pair: -pair[1])
+            counts[name] = counts.get(name, 0) + 1
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     return "; ".join(f"{name} x{count}" for name, count in ordered)
 
 
@@ -270,15 +270,15 @@ def _write_tables(out: Path, pieces: Sequence[Piece]) -> None:
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    held = io.StringIO()
-    writer = csv.writer(held, lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerows([columns, *rows])
     with written_whole(path) as partial_path:
-        partial_path.write_text(held.getvalue(), encoding="utf-8")
+        partial_path.write_text(text.getvalue(), encoding="utf-8")
 
 
-def _shortened(told: dict[str, str], most: int = 20) -> Iterator[tuple[str, str]]:
+def _shortened(reasons: dict[str, str], most: int = 20) -> Iterator[tuple[str, str]]:
     """The first few, and how many more of each reason there are."""
-    yield from list(told.items())[:most]
-    if len(told) > most:
-        yield f"{len(told) - most} more", "see manifest.json"
+    yield from list(reasons.items())[:most]
+    if len(reasons) > most:
+        yield f"{len(reasons) - most} more", "see manifest.json"

@@ -91,8 +91,8 @@ def _render(seed: int) -> Arrays:
         "cells0": plain.cells,
     }
     for index, rates in enumerate([(1.0,), (0.4, 0.6)], start=1):
-        seen = seen_as(random_guise(rng, rates, action), frames, rng)
-        arrays |= {f"edges{index}": seen.edges, f"cells{index}": seen.cells}
+        guise_pictures = seen_as(random_guise(rng, rates, action), frames, rng)
+        arrays |= {f"edges{index}": guise_pictures.edges, f"cells{index}": guise_pictures.cells}
     return arrays
 
 

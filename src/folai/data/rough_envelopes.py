@@ -18,8 +18,8 @@ EXACT = 0.4  # share of the envelopes that are not roughened
 def roughened(envelopes: Tensor, rate: float, rng: Generator) -> Tensor:
     """Envelopes [B, S] at `rate` Hz, each with its own errors and its own peak as before."""
     rows = [row.numpy().astype(np.float64) for row in envelopes]
-    made = [row if rng.random() < EXACT else rough(row, rate, rng) for row in rows]
-    return torch.from_numpy(np.stack(made).astype(np.float32))
+    results = [row if rng.random() < EXACT else rough(row, rate, rng) for row in rows]
+    return torch.from_numpy(np.stack(results).astype(np.float32))
 
 
 def rough(curve: Curve, rate: float, rng: Generator) -> Curve:
@@ -29,21 +29,21 @@ def rough(curve: Curve, rate: float, rng: Generator) -> Curve:
     wrong altogether teaches to ignore the envelope.
     """
     peak, frames = curve.max(), np.arange(len(curve))
-    made = gaussian_smooth(curve, rng.uniform(0, 0.02) * rate)
+    result = gaussian_smooth(curve, rng.uniform(0, 0.02) * rate)
     late = 0.012 * rate * wander(len(curve), 0.3 * rate, rng) + rng.normal(0, 0.008) * rate
-    made = np.interp(frames - late, frames, made)
-    made = made * 10 ** (rng.uniform(0, 4) * wander(len(curve), 0.25 * rate, rng) / 20)
+    result = np.interp(frames - late, frames, result)
+    result = result * 10 ** (rng.uniform(0, 4) * wander(len(curve), 0.25 * rate, rng) / 20)
     if rng.random() < 0.3:  # a hit is missed
-        place = int(np.argmax(made * rng.uniform(0, 1, len(curve))))
+        place = int(np.argmax(result * rng.uniform(0, 1, len(curve))))
         dip = np.exp(-0.5 * ((frames - place) / (0.05 * rate)) ** 2)
-        made = made * (1 - rng.uniform(0.5, 0.95) * dip)
+        result = result * (1 - rng.uniform(0.5, 0.95) * dip)
     if rng.random() < 0.3:  # one is made up
         since = (frames - rng.integers(len(curve))) / rate
         hit = np.where(since >= 0, np.exp(-np.maximum(since, 0) / 0.06), 0.0)
-        made = made + peak * rng.uniform(0.05, 0.3) * gaussian_smooth(hit, 0.008 * rate)
+        result = result + peak * rng.uniform(0.05, 0.3) * gaussian_smooth(hit, 0.008 * rate)
     if rng.random() < 0.3:
-        made = made + peak * rng.uniform(0, 0.04)
-    return np.asarray(made * (peak / max(float(made.max()), 1e-9)))
+        result = result + peak * rng.uniform(0, 0.04)
+    return np.asarray(result * (peak / max(float(result.max()), 1e-9)))
 
 
 def wander(length: int, every: float, rng: Generator) -> Curve:

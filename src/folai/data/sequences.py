@@ -31,9 +31,9 @@ REFERENCES = (44, 88, 172, 300, 432)  # latent frames of a reference
 BESIDE = 30  # latent frames of a recording from which a reference can be taken
 LONG = 3.0  # seconds from which a recording is used as it is, not as an event
 SHARES = {"clips": 0.22, "parts": 0.2, "events": 0.32, "long": 0.1, "modelled": 0.16}
-GIVEN = {(True, False): 0.28, (True, True): 0.22, (False, True): 0.4, (False, False): 0.1}
+CONDITIONS = {(True, False): 0.28, (True, True): 0.22, (False, True): 0.4, (False, False): 0.1}
 """(reference, words): share of examples that have them."""
-SAID = 0.75  # share of the known words that are said, at least one: a prompt is rarely complete
+SPOKEN_SHARE = 0.75  # of the known words, at least one: a prompt is rarely complete
 RECOLOURED, MOVED, ROOMED = 0.7, 0.5, 0.5  # shares that get another colour, pitch, room
 
 
@@ -138,19 +138,22 @@ class Sequences:
             yield self.batch(count, frames, reference_frames, rng)
 
     def batch(self, count: int, frames: int, reference_frames: int, rng: Generator) -> Batch:
-        latents, references, given, words, envelopes = [], [], [], [], []
+        latents, references, is_given, words, envelopes = [], [], [], [], []
         for _ in range(count):
-            shown, told = list(GIVEN)[rng.choice(len(GIVEN), p=list(GIVEN.values()))]
-            target, reference, spoken = self.example(frames, reference_frames, rng, shown=shown)
+            drawn = rng.choice(len(CONDITIONS), p=list(CONDITIONS.values()))
+            has_reference, has_words = list(CONDITIONS)[drawn]
+            target, reference, known = self.example(
+                frames, reference_frames, rng, shown=has_reference
+            )
             latents.append(self._latents(target))
             references.append(self._latents(reference))
             envelopes.append(np.sqrt(target.curve) / LEVEL)
-            given.append(shown or (told and not spoken))
-            words.append(numbers_of(_said(spoken, rng)[:MAX_WORDS] if told else (), ALL))
+            is_given.append(has_reference or (has_words and not known))
+            words.append(numbers_of(_some_of(known, rng)[:MAX_WORDS] if has_words else (), ALL))
         return Batch(
             torch.from_numpy(np.stack(latents)),
             torch.from_numpy(np.stack(references)),
-            torch.tensor(given),
+            torch.tensor(is_given),
             torch.tensor(words),
             torch.from_numpy(np.stack(envelopes).astype(np.float32)),
             frames / self.rate,
@@ -329,10 +332,10 @@ def _joined_parts(clip: Material) -> Iterator[Material]:
         yield Material(f"{clip.name} {label}", label, clip.name, levels, power)
 
 
-def _said(words: tuple[str, ...], rng: Generator) -> tuple[str, ...]:
+def _some_of(words: tuple[str, ...], rng: Generator) -> tuple[str, ...]:
     """Some of the words, at least one where there are any."""
-    kept = tuple(word for word in words if rng.random() < SAID)
-    return kept or (words[int(rng.integers(len(words)))],) if words else ()
+    some = tuple(word for word in words if rng.random() < SPOKEN_SHARE)
+    return some or (words[int(rng.integers(len(words)))],) if words else ()
 
 
 def _evening(event: Material) -> float:

@@ -41,10 +41,10 @@ def _write_shard(path: Path, out: Path, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             clip = out / piece.path
             key = clip.stem.replace(".", "_")  # a dot would end the name of the sample
-            told = json.dumps(asdict(piece)).encode()
+            facts = json.dumps(asdict(piece)).encode()
             _add(tar, f"{key}{clip.suffix.lower()}", clip.read_bytes())
             _add(tar, f"{key}.envelope.json", envelope_file(out, piece).read_bytes())
-            _add(tar, f"{key}.json", told)
+            _add(tar, f"{key}.json", facts)
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -58,11 +58,11 @@ def load_sounds(
 
     Raises ValueError where a folder or table is missing, or where nothing is in the split.
     """
-    given = [folders] if isinstance(folders, Path) else list(folders)
+    places = [folders] if isinstance(folders, Path) else list(folders)
     cache.mkdir(parents=True, exist_ok=True)
     sounds = [
         sound
-        for folder in given
+        for folder in places
         for table in _tables(folder)
         for sound in (
             _recordings(table, cache, split)
@@ -71,8 +71,8 @@ def load_sounds(
         )
     ]
     if not sounds:
-        named = ", ".join(map(str, given))
-        raise ValueError(f"{named}: no sounds of split {split!r}; see the column `split`")
+        names = ", ".join(map(str, places))
+        raise ValueError(f"{names}: no sounds of split {split!r}; see the column `split`")
     return sounds
 
 

@@ -48,9 +48,9 @@ class Action:
         inside = (x > 0) & (x < FLOW_SIZE[0]) & (y > 0) & (y < FLOW_SIZE[1])
         if inside.sum() <= FASTEST:
             return 0.0
-        seen, whole = (x - x.mean() for x in (_strength(self._speed[:, inside]), self._whole))
-        norm = float(np.linalg.norm(seen) * np.linalg.norm(whole))
-        return float(seen @ whole) / norm if norm > 1e-9 else 1.0  # 1: nothing moves at all
+        visible, whole = (x - x.mean() for x in (_strength(self._speed[:, inside]), self._whole))
+        norm = float(np.linalg.norm(visible) * np.linalg.norm(whole))
+        return float(visible @ whole) / norm if norm > 1e-9 else 1.0  # 1: nothing moves at all
 
 
 @dataclass(frozen=True, eq=False)

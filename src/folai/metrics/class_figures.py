@@ -29,8 +29,8 @@ def inception_score(probabilities: ArrayLike) -> float:
     return float(np.exp(np.sum(p * np.log(p / p.mean(axis=0)), axis=1).mean()))
 
 
-def _probabilities(given: ArrayLike) -> Floats:
-    rows = np.asarray(given, dtype=np.float64)
+def _probabilities(values: ArrayLike) -> Floats:
+    rows = np.asarray(values, dtype=np.float64)
     if rows.ndim != 2 or not np.isfinite(rows).all() or (rows < 0).any():
         raise ValueError(f"probabilities {rows.shape}: give numbers of 0 or more, [N, C]")
     rows = rows + 1e-6

@@ -80,8 +80,8 @@ def _squared(x: Floats) -> Floats:
     return np.asarray(np.linalg.qr(x, mode="r")) if len(x) > x.shape[1] else x
 
 
-def _vectors(given: ArrayLike) -> Floats:
-    vectors = np.asarray(given, dtype=np.float64)
+def _vectors(values: ArrayLike) -> Floats:
+    vectors = np.asarray(values, dtype=np.float64)
     if vectors.ndim != 2 or len(vectors) < 2 or not np.isfinite(vectors).all():
         raise ValueError(f"vectors {vectors.shape}: give finite numbers [N, D] with N of 2 or more")
     return vectors

@@ -74,14 +74,13 @@ def adapt_mapper(
 
     corrected: an envelope as long as the clip, right in that part, or a file of one; a file with
     sound is measured at peak 1. weights: what learns; None: what ships with folai.
-    Raises ValueError, before any work, as `read_lesson`, and for weights and outputs that will not
-    do.
+    Raises ValueError, before any work, as `read_lesson`, and for unusable weights and outputs.
     """
     out = Path(out)
     if out.suffix != ".safetensors":
         raise ValueError(f"{out}: weights are .safetensors files; give such a name")
     source = checkpoints.MAPPER if weights is None else Path(weights)
-    files = [given for given in (video, corrected, source) if isinstance(given, str | Path)]
+    files = [path for path in (video, corrected, source) if isinstance(path, str | Path)]
     for path in (out, out.with_suffix(".json")):
         check_writable(path, inputs=(*files, source.with_suffix(".json")))
     models = checkpoints.load_mapper(source)
@@ -111,8 +110,8 @@ def read_lesson(
             f"{video}: lasts {duration:.2f} s; {start:g} to {end:g} s is no part of it"
         )
     if not SHORTEST <= end - start <= LONGEST:
-        asked = f"give {SHORTEST:g} to {LONGEST:g} s to learn from"
-        raise ValueError(f"{start:g} to {end:g} s are {end - start:g} s; {asked}")
+        fix = f"give {SHORTEST:g} to {LONGEST:g} s to learn from"
+        raise ValueError(f"{start:g} to {end:g} s are {end - start:g} s; {fix}")
     fine = corrected.resample(TRUTH_RATE)
     if not fine.values[(fine.times >= start) & (fine.times <= end)].any():
         raise ValueError(f"from {start:g} to {end:g} s the envelope is silent: nothing to learn")
@@ -121,22 +120,22 @@ def read_lesson(
         iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS),
     )
     parts = [part_between(block, start, end) for block in iter_pictures(frames)]
-    seen = Pictures.join([part for part in parts if part.num_steps])
+    pictures = Pictures.join([part for part in parts if part.num_steps])
     marked = bool(((corrected.onsets >= start) & (corrected.onsets <= end)).any())
-    return lesson_of(str(video), seen, fine.values, corrected.onsets if marked else None)
+    return lesson_of(str(video), pictures, fine.values, corrected.onsets if marked else None)
 
 
-def _envelope(given: Envelope | str | Path, duration: float) -> Envelope:
+def _envelope(corrected: Envelope | str | Path, duration: float) -> Envelope:
     """The corrected envelope, as long as the clip."""
-    if isinstance(given, Envelope):
-        given.require_match(None, duration)
-        return given
-    if Path(given).suffix.lower() in (".json", ".csv"):
-        return Envelope.load(given, duration=duration)
-    measured = measure_sound(given)
+    if isinstance(corrected, Envelope):
+        corrected.require_match(None, duration)
+        return corrected
+    if Path(corrected).suffix.lower() in (".json", ".csv"):
+        return Envelope.load(corrected, duration=duration)
+    measured = measure_sound(corrected)
     if measured.duration < duration - 1.0:
         lasts = f"its sound lasts {measured.duration:.2f} s, the clip {duration:.2f} s"
-        raise ValueError(f"{given}: {lasts}; give sound as long as the clip")
+        raise ValueError(f"{corrected}: {lasts}; give sound as long as the clip")
     return measured.resample(FRAME_RATE, duration)
 
 

@@ -109,9 +109,9 @@ class Base(nn.Module):
 
     def forward(self, batch: Batch, t: Tensor, noise: Tensor) -> Tensor:
         """What the model says of the batch's latents mixed with noise [B, C, T] at times t [B]."""
-        given = self.conditioner(batch.reference, batch.is_given, batch.words)
+        cond = self.conditioner(batch.reference, batch.is_given, batch.words)
         noisy = small_model.mixed(batch, t, noise, self.objective)
-        memory = self.dit.remember(given.tokens)
+        memory = self.dit.remember(cond.tokens)
         duration = torch.full_like(t, batch.duration)
-        said: Tensor = self.dit(noisy, t, duration, given.pooled, memory, given.mask)
-        return said
+        prediction: Tensor = self.dit(noisy, t, duration, cond.pooled, memory, cond.mask)
+        return prediction

@@ -61,25 +61,25 @@ class Discriminator(nn.Module):
         return features
 
 
-def judge_loss(real: list[list[Tensor]], made: list[list[Tensor]]) -> Tensor:
+def judge_loss(real: list[list[Tensor]], decoded: list[list[Tensor]]) -> Tensor:
     """Hinge loss of the discriminators: true sounds above 1, decoded ones below -1."""
     terms = [
-        F.relu(1 - true[-1].float()).mean() + F.relu(1 + decoded[-1].float()).mean()
-        for true, decoded in zip(real, made, strict=True)
+        F.relu(1 - true[-1].float()).mean() + F.relu(1 + ours[-1].float()).mean()
+        for true, ours in zip(real, decoded, strict=True)
     ]
     return torch.stack(terms).mean()
 
 
-def deceive_loss(made: list[list[Tensor]]) -> Tensor:
+def deceive_loss(verdicts: list[list[Tensor]]) -> Tensor:
     """What the decoder wants of the verdicts on its sounds."""
-    return torch.stack([-decoded[-1].float().mean() for decoded in made]).mean()
+    return torch.stack([-verdict[-1].float().mean() for verdict in verdicts]).mean()
 
 
-def feature_loss(real: list[list[Tensor]], made: list[list[Tensor]]) -> Tensor:
+def feature_loss(real: list[list[Tensor]], decoded: list[list[Tensor]]) -> Tensor:
     """Distance of the features of decoded sounds to those of the true ones, relative to these."""
     terms = [
         (a.detach().float() - b.float()).abs().mean() / a.detach().float().abs().mean()
-        for true, decoded in zip(real, made, strict=True)
-        for a, b in zip(true[:-1], decoded[:-1], strict=True)
+        for true, ours in zip(real, decoded, strict=True)
+        for a, b in zip(true[:-1], ours[:-1], strict=True)
     ]
     return torch.stack(terms).mean()

@@ -89,7 +89,7 @@ class Batch:
     t: Tensor
     clap: Tensor | None  # [B, 512]
     text: Tensor | None  # [B, L, D]
-    is_told: Tensor  # [B], 0 where conditioning is dropped
+    is_conditioned: Tensor  # [B], 0 where conditioning is dropped
 
 
 class Trained(nn.Module):
@@ -123,23 +123,28 @@ class Trained(nn.Module):
         rotary = trunk.rotary(noisy.shape[-1], noisy.device)
         control = None
         if self.net is not None and not alone:
-            looked, kept = self.net.look(batch.control), self.net.trunk.remember(tokens)
-            control = self.net(noisy, batch.t, seconds, looked, kept, rotary)
+            seen_envelope, control_memory = (
+                self.net.look(batch.control),
+                self.net.trunk.remember(tokens),
+            )
+            control = self.net(noisy, batch.t, seconds, seen_envelope, control_memory, rotary)
         memory = trunk.remember(tokens)
-        said = self.dit(noisy, batch.t, seconds, memory, rotary, control)
-        error = training_error(said.float(), batch.latents, batch.noise, times, self.objective)
+        prediction = self.dit(noisy, batch.t, seconds, memory, rotary, control)
+        error = training_error(
+            prediction.float(), batch.latents, batch.noise, times, self.objective
+        )
         return error.square().mean((1, 2))
 
     def conditioning(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             total = torch.full_like(batch.t, self.duration)
-            told, seconds = self.seconds(torch.zeros_like(total), total)
-        parts = [told]
+            seconds_token, seconds = self.seconds(torch.zeros_like(total), total)
+        parts = [seconds_token]
         if batch.clap is not None and self.net is not None and self.net.clap is not None:
             parts.insert(0, self.net.clap(batch.clap).unsqueeze(1))
         if batch.text is not None:
-            parts.insert(0, batch.text.to(told.dtype))
-        tokens = torch.cat(parts, dim=1) * batch.is_told[:, None, None]
+            parts.insert(0, batch.text.to(seconds_token.dtype))
+        tokens = torch.cat(parts, dim=1) * batch.is_conditioned[:, None, None]
         return tokens, seconds
 
 
@@ -258,29 +263,30 @@ class Loop:
     def batch(self, step: int, part: int) -> Batch:
         """What this process sees in a part of a step."""
         options, material = self.options, self.material
-        places, latents, controls, noises, times, told = [], [], [], [], [], []
+        places, rows = [], []
         for place in range(options.batch_size):
             number = self.rank * options.batch_size + place
             chance = example_seed(options.seed, step, part, number)
             index = int(torch.randint(len(material.latents), (1,), generator=chance))
             drops = torch.rand(2, generator=chance) < options.dropout
             control = material.no_control if drops[0] else material.control[index]
+            latents = torch.from_numpy(material.latents[index].astype(np.float32))
+            noise = torch.randn(latents.shape, generator=chance)
+            t = torch.sigmoid(torch.randn((), generator=chance))
             places.append(index)
-            latents.append(torch.from_numpy(material.latents[index].astype(np.float32)))
-            controls.append(torch.from_numpy(control.astype(np.float32)))
-            noises.append(torch.randn(latents[0].shape, generator=chance))
-            times.append(torch.sigmoid(torch.randn((), generator=chance)))
-            told.append(1.0 - drops[1].float())
-        clean, control, noise, t, is_told = (
-            torch.stack(rows).to(self.device) for rows in (latents, controls, noises, times, told)
+            control = torch.from_numpy(control.astype(np.float32))
+            rows.append((latents, control, noise, t, 1.0 - drops[1].float()))
+        latents, control, noise, t, is_conditioned = (
+            torch.stack(column).to(self.device) for column in zip(*rows, strict=True)
         )
-        return Batch(clean, control, noise, t, self._heard(places), self._said(places), is_told)
+        clap, text = self._embedded(places), self._prompted(places)
+        return Batch(latents, control, noise, t, clap, text, is_conditioned)
 
-    def _heard(self, places: list[int]) -> Tensor | None:
+    def _embedded(self, places: list[int]) -> Tensor | None:
         clap = self.material.clap
         return None if clap is None else torch.from_numpy(clap[places]).to(self.device)
 
-    def _said(self, places: list[int]) -> Tensor | None:
+    def _prompted(self, places: list[int]) -> Tensor | None:
         if self.text is None:
             return None
         return torch.cat([self.text[self.material.prompts[i]] for i in places]).to(self.device)

@@ -74,8 +74,8 @@ def check_counts(options: Any, *names: str) -> None:
 def notes_of(options: Any, *left_out: str) -> dict[str, Any]:
     """The options as the weights' card holds them: JSON, without `left_out` (paths of this machine,
     and what the card says elsewhere)."""
-    kept = {name: value for name, value in asdict(options).items() if name not in left_out}
-    return dict(json.loads(json.dumps(kept)))
+    notes = {name: value for name, value in asdict(options).items() if name not in left_out}
+    return dict(json.loads(json.dumps(notes)))
 
 
 # A step

@@ -125,13 +125,13 @@ def denoise(
 ) -> Tensor:
     """What the frozen model says [B, C, T] with the ControlNet's help; envelope [B, S]."""
     with torch.no_grad():
-        given = conditioner(batch.reference, batch.is_given, batch.words)
-        memory = dit.remember(given.tokens)
+        cond = conditioner(batch.reference, batch.is_given, batch.words)
+        memory = dit.remember(cond.tokens)
         noisy = small_model.mixed(batch, t, noise, objective)
         duration = torch.full_like(t, batch.duration)
-        x, modulation = dit.begin(noisy, t, duration, given.pooled)
-    looked = controlnet.look(envelope)
-    kept = controlnet.remember(given.tokens)
-    control = controlnet(x, modulation, looked, kept, given.mask)
-    said: Tensor = dit(noisy, t, duration, given.pooled, memory, given.mask, control)
-    return said
+        x, modulation = dit.begin(noisy, t, duration, cond.pooled)
+    seen_envelope = controlnet.look(envelope)
+    control_memory = controlnet.remember(cond.tokens)
+    control = controlnet(x, modulation, seen_envelope, control_memory, cond.mask)
+    prediction: Tensor = dit(noisy, t, duration, cond.pooled, memory, cond.mask, control)
+    return prediction

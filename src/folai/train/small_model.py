@@ -77,9 +77,9 @@ def mixed(batch: Batch, t: Tensor, noise: Tensor, objective: str) -> Tensor:
     return alpha * batch.latents + sigma * noise
 
 
-def losses_of(said: Tensor, batch: Batch, noise: Tensor, t: Tensor, objective: str) -> Tensor:
+def losses_of(prediction: Tensor, batch: Batch, noise: Tensor, t: Tensor, objective: str) -> Tensor:
     """Mean squared error [B] of what the model said [B, C, T] at times t [B]."""
-    error = training_error(said.float(), batch.latents, noise, t[:, None, None], objective)
+    error = training_error(prediction.float(), batch.latents, noise, t[:, None, None], objective)
     return error.square().mean((1, 2))
 
 
@@ -141,11 +141,11 @@ def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path)
         nothing = Hints(None, torch.zeros_like(hints.words))
         run = Run(foley, (hints, nothing), DiffusionOptions(cfg_scale=3.0))
         with torch.inference_mode():
-            made = run.follow(batch.envelope[here], 344, seed=index)
+            takes = run.follow(batch.envelope[here], 344, seed=index)
         for name, latents in (
             ("reference", batch.reference[index]),
             ("target", batch.latents[index]),
-            ("made", made[0]),
+            ("made", takes[0]),
         ):
             with torch.inference_mode():
                 wav = foley.autoencoder.decode(latents[None].float().cpu())[0].numpy()

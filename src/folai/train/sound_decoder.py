@@ -136,15 +136,15 @@ class _Run:
         loss = options.spectral_weight * (difference / 10 + shape)
         feature, verdict = 0.0, 0.0
         if adversarial:
-            made, real = halves(decoded, truth)  # the judges cost most of a step
-            verdict = self.train_judges(made.detach(), real)
+            ours, theirs = halves(decoded, truth)  # the judges cost most of a step
+            verdict = self.train_judges(ours.detach(), theirs)
             self.judges.requires_grad_(False)  # they learn in their own step
             with torch.autocast(self.device.type, torch.bfloat16):
-                heard = self.judges(made)
+                verdicts = self.judges(ours)
                 with torch.no_grad():
-                    expected = self.judges(real)
-            feature_term = feature_loss(expected, heard)
-            loss = loss + deceive_loss(heard) + options.feature_weight * feature_term
+                    expected = self.judges(theirs)
+            feature_term = feature_loss(expected, verdicts)
+            loss = loss + deceive_loss(verdicts) + options.feature_weight * feature_term
             feature = feature_term.item()
         loop.descend(loss, self.optimiser, self.model, STEEPEST)
         loop.average_in(self.average.parameters(), self.model.parameters(), step, AVERAGED)
@@ -172,9 +172,9 @@ def halves(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """The same random half of each, [B, T / 2], and the true ones' peaks at 1."""
     length = truth.shape[1] // 2
     first = int(torch.randint(truth.shape[1] - length + 1, ()))
-    made, true = (wav[:, first : first + length] for wav in (decoded, truth))
-    scale = 1 / true.abs().amax(1, keepdim=True).clamp(min=0.01)
-    return made * scale, true * scale
+    ours, theirs = (wav[:, first : first + length] for wav in (decoded, truth))
+    scale = 1 / theirs.abs().amax(1, keepdim=True).clamp(min=0.01)
+    return ours * scale, theirs * scale
 
 
 # Data

@@ -15,12 +15,12 @@ def spectral_loss(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """(difference of log-mel bands in dB, relative distance of their magnitudes), over WINDOWS."""
     differences, shapes = [], []
     for window, num_bands in WINDOWS.items():
-        made, true = (mel_power(x, window, num_bands) for x in (decoded, truth))
-        floor = true.amax((1, 2), keepdim=True) * 10 ** (-RANGE_DB / 10) + 1e-11
-        difference = 10 * (torch.log10(made + floor) - torch.log10(true + floor)).abs()
+        ours, theirs = (mel_power(x, window, num_bands) for x in (decoded, truth))
+        floor = theirs.amax((1, 2), keepdim=True) * 10 ** (-RANGE_DB / 10) + 1e-11
+        difference = 10 * (torch.log10(ours + floor) - torch.log10(theirs + floor)).abs()
         differences.append(difference.mean())
-        made, true = (made + 1e-11).sqrt(), (true + 1e-11).sqrt()
-        distance = (made - true).flatten(1).norm(dim=1) / (true.flatten(1).norm(dim=1) + 1e-3)
+        ours, theirs = (ours + 1e-11).sqrt(), (theirs + 1e-11).sqrt()
+        distance = (ours - theirs).flatten(1).norm(dim=1) / (theirs.flatten(1).norm(dim=1) + 1e-3)
         shapes.append(distance.mean())
     return torch.stack(differences).mean(), torch.stack(shapes).mean()
 

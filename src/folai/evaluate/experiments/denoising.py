@@ -38,10 +38,10 @@ def steps(setting: Setting) -> Section:
         extra=(chart,),
     )
     task = setting.tasks[len(setting.tasks) // 2]
-    seen = {"truth": task.target, **trace(setting, task)}
+    sounds = {"truth": task.target, **trace(setting, task)}
     gallery = Gallery(
         f"{short_name(task)}: the noisy latents, decoded before each of these steps",
-        players(seen),
+        players(sounds),
         "t is the share of noise, 1 to 0; the last is the finished sound",
     )
     return replace(section, parts=(*section.parts[:2], gallery))
@@ -55,11 +55,11 @@ def trace(setting: Setting, task: Task) -> dict[str, Wav]:
     import torch
 
     foley = setting.foley
-    seen: list[tuple[float, torch.Tensor]] = []
+    calls: list[tuple[float, torch.Tensor]] = []
 
-    def watch(module: Any, given: tuple[Any, ...]) -> None:
-        noisy, time = given[:2]
-        seen.append((float(time[0]), noisy[:1].clone()))
+    def watch(module: Any, inputs: tuple[Any, ...]) -> None:
+        noisy, time = inputs[:2]
+        calls.append((float(time[0]), noisy[:1].clone()))
 
     hook = foley.dit.register_forward_pre_hook(watch)
     try:
@@ -73,10 +73,10 @@ def trace(setting: Setting, task: Task) -> dict[str, Wav]:
         )
     finally:
         hook.remove()
-    chosen = np.unique(np.linspace(0, len(seen) - 1, SHOWN).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(calls) - 1, SHOWN).round().astype(int))
     found = {}
     for index in chosen:
-        t, latents = seen[index]
+        t, latents = calls[index]
         with torch.inference_mode():
             decoded = foley.autoencoder.decode(latents)[0]
         found[f"step {index + 1}, t {t:.2f}"] = fit_length(decoded.numpy(), len(task.target))[0]

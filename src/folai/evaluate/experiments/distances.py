@@ -30,8 +30,8 @@ def distances(setting: Setting) -> Section:
     labels = [sound.label for sound in sounds]
     names = list(dict.fromkeys(labels))
     between = _between(apart, labels, names)
-    told = _kinds(apart, sounds)
-    rows = tuple((name, *cells([value])) for name, value in told.items())
+    means = _kinds(apart, sounds)
+    rows = tuple((name, *cells([value])) for name, value in means.items())
     return Section(
         key="distances",
         title="A map of sounds",
@@ -45,8 +45,8 @@ def distances(setting: Setting) -> Section:
                 "Each sound, placed so that distances are kept as well as two dimensions can",
             ),
         ),
-        findings=(_finding(told),),
-        facts={"embedding": setting.embedder.name, "means": told, "labels": names}
+        findings=(_finding(means),),
+        facts={"embedding": setting.embedder.name, "means": means, "labels": names}
         | {"between": between.tolist()},
     )
 
@@ -105,9 +105,9 @@ def _kinds(apart: Floats, sounds: Sequence[Sound]) -> dict[str, float]:
     return {name: float(apart[mask].mean()) for name, mask in groups.items() if mask.any()}
 
 
-def _finding(told: dict[str, float]) -> str:
-    near = told.get("other recording, same label")
-    far = told.get("other recording, other label")
+def _finding(means: dict[str, float]) -> str:
+    near = means.get("other recording, same label")
+    far = means.get("other recording, other label")
     if near is None or far is None:
         return "Too few recordings to tell the label from the recording."
     return (

@@ -38,9 +38,11 @@ def inputs(setting: Setting) -> Section:
     """RGB, flow or both, and the regions that matter."""
     rows, facts = [], {}
     for name, scores in _compared(setting).items():
-        told = [mean([getattr(s, f) for s in scores]) for f in ("correlation", "best", "f1", "l1")]
-        rows.append((name, str(len(scores)), *cells(told)))
-        facts[name] = dict(zip(("correlation", "best", "f1", "l1"), told, strict=True))
+        figures = [
+            mean([getattr(s, f) for s in scores]) for f in ("correlation", "best", "f1", "l1")
+        ]
+        rows.append((name, str(len(scores)), *cells(figures)))
+        facts[name] = dict(zip(("correlation", "best", "f1", "l1"), figures, strict=True))
     columns = ("the mapper sees", "clips", "corr", "best", "F1", "L1/silence")
     caption = (
         "The first three rows: one set of weights, of whose inputs one is taken away, as in its "
@@ -128,5 +130,5 @@ def _overlay(item: Predicted, drop: NDArray[np.float64], whole: float) -> Chart:
     columns = [f"column {i + 1}" for i in range(REGIONS[1])]
     picture = f'<img alt="" style="width:100%;border-radius:6px" src="{picture_uri(lit)}">'
     grid = charts.heat(np.where(np.isfinite(drop), drop, math.nan), names, columns)
-    told = f"{Path(item.clip.name).stem}: correlation {whole:.2f}; what covering a region costs"
-    return Chart(picture + grid, told)
+    caption = f"{Path(item.clip.name).stem}: correlation {whole:.2f}; what covering a region costs"
+    return Chart(picture + grid, caption)

@@ -97,9 +97,9 @@ def _by_label(setting: Setting, found: Sequence[Predicted]) -> tuple[Table, ...]
     if not recalls:
         return ()
     rows = tuple(
-        (kind, name, str(told["contacts"]), *cells([told["recall"]]))
+        (kind, name, str(label["contacts"]), *cells([label["recall"]]))
         for kind, group in recalls.items()
-        for name, told in group.items()
+        for name, label in group.items()
     )
     columns = ("by", "what", "contacts", "found")
     return (Table(columns, rows, "Share of annotated contacts with an onset within 50 ms"),)
@@ -123,8 +123,8 @@ def _recalls(setting: Setting, found: Sequence[Predicted]) -> dict[str, dict[str
                     hits[kind].setdefault(name, []).append(number in matched)
     return {
         kind: {
-            name: {"contacts": len(told), "recall": sum(told) / len(told)}
-            for name, told in sorted(group.items(), key=lambda pair: -len(pair[1]))
+            name: {"contacts": len(found_or_not), "recall": sum(found_or_not) / len(found_or_not)}
+            for name, found_or_not in sorted(group.items(), key=lambda pair: -len(pair[1]))
         }
         for kind, group in hits.items()
         if group
@@ -136,8 +136,8 @@ def _contacts(data: Path) -> dict[str, list[tuple[float, str, str]]]:
     found: dict[str, list[tuple[float, str, str]]] = {}
     if table.is_file():
         for row in read_table(table, ("path", "time_seconds")):
-            told = (float(row["time_seconds"]), row.get("action") or "None")
-            found.setdefault(row["path"], []).append((*told, row.get("material") or "None"))
+            contact = (float(row["time_seconds"]), row.get("action") or "None")
+            found.setdefault(row["path"], []).append((*contact, row.get("material") or "None"))
     return found
 
 
@@ -168,9 +168,9 @@ def _pictures(found: Sequence[Predicted], actions: dict[str, str]) -> tuple[Gall
         )
         strip = frame_strip(item.listing.path, seconds, count=12)
         action = actions.get(item.clip.name, "")
-        told = (
+        caption = (
             f"{action + '; ' if action else ''}correlation {item.score.correlation:.2f}, onset F1 "
             f"{item.score.f1:.2f}; marks above the curve: predicted onsets"
         )
-        galleries.append(Gallery(Path(item.clip.name).stem, (Chart(strip + curve),), told))
+        galleries.append(Gallery(Path(item.clip.name).stem, (Chart(strip + curve),), caption))
     return tuple(galleries)

@@ -116,8 +116,8 @@ class Setting:
 
     @cached_property
     def models(self) -> list[RMSMapper]:
-        given = self.options.mappers
-        return checkpoints.load_mapper(given[0] if given else checkpoints.MAPPER)
+        paths = self.options.mappers
+        return checkpoints.load_mapper(paths[0] if paths else checkpoints.MAPPER)
 
     # Envelopes
 

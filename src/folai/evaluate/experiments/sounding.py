@@ -49,11 +49,11 @@ class Way:
         return found | {"cosine": self.together.cosine, "frechet": self.together.frechet}
 
     def row(self) -> tuple[str, ...]:
-        told = self.figures()
-        lag = 1000 * told["lag"]
-        first = cells([told["correlation"], told["best"]])
-        rest = cells([told["skill_16k"], told["f1_50"], told["cosine"]])
-        fad = cells([told["frechet"]], "{:.1f}")
+        figures = self.figures()
+        lag = 1000 * figures["lag"]
+        first = cells([figures["correlation"], figures["best"]])
+        rest = cells([figures["skill_16k"], figures["f1_50"], figures["cosine"]])
+        fad = cells([figures["frechet"]], "{:.1f}")
         return (self.name, str(len(self.scores)), *first, *cells([lag], "{:+.1f}"), *rest, *fad)
 
 
@@ -156,8 +156,8 @@ def robustness(setting: Setting) -> Section:
         envelope = spoil(task.envelope, np.random.default_rng(task.seed))
         return setting.play(task, envelope, reference=task.reference)
 
-    made = {"as it is": lambda task: setting.play(task, reference=task.reference)}
-    ways = run(setting, made | {name: partial(spoilt, fn) for name, fn in SPOILT.items()})
+    plays = {"as it is": lambda task: setting.play(task, reference=task.reference)}
+    ways = run(setting, plays | {name: partial(spoilt, fn) for name, fn in SPOILT.items()})
     clean = ways[0].figures()["correlation"]
     rows = [(w.name, w.figures()["correlation"], float("nan"), float("nan")) for w in ways]
     worst = min(ways[1:], key=lambda way: way.figures()["correlation"])
@@ -232,7 +232,7 @@ def run(setting: Setting, plays: Mapping[str, Play]) -> list[Way]:
         wav = plays[name](task)
         if wav is not None:
             sounds[name][task.name] = wav
-    return [judge(setting, name, made) for name, made in sounds.items()]
+    return [judge(setting, name, wavs) for name, wavs in sounds.items()]
 
 
 def judge(setting: Setting, name: str, sounds: dict[str, Wav]) -> Way:
@@ -299,9 +299,9 @@ def galleries(tasks: Sequence[Task], ways: Sequence[Way]) -> list[Gallery]:
     """Some tasks: the truth and what each way made of it, to hear."""
     chosen = np.linspace(0, len(tasks) - 1, min(SHOWN, len(tasks))).round().astype(int)
     return [
-        Gallery(short_name(task), players({"truth": task.target} | made))
+        Gallery(short_name(task), players({"truth": task.target} | sounds))
         for task in (tasks[i] for i in chosen)
-        for made in [{way.name: way.sounds[task.name] for way in ways if task.name in way.sounds}]
+        for sounds in [{way.name: way.sounds[task.name] for way in ways if task.name in way.sounds}]
     ]
 
 
@@ -314,12 +314,12 @@ def players(sounds: Mapping[str, Wav]) -> tuple[Player, ...]:
         loud = peak_normalise(wav[None])
         curves[name] = rms_curve(resample(loud, SAMPLE_RATE, 16000)[0])
     true = next(iter(curves.values()))
-    made = []
+    shown = []
     for number, (name, wav) in enumerate(sounds.items()):
         other = {name: curves[name]} if number else {}
         chart = charts.envelopes(true, other, RMS_RATE)
-        made.append(Player(name, 0.9 * peak_normalise(wav), SAMPLE_RATE, chart))
-    return tuple(made)
+        shown.append(Player(name, 0.9 * peak_normalise(wav), SAMPLE_RATE, chart))
+    return tuple(shown)
 
 
 def _other_recordings(setting: Setting) -> dict[str, Wav]:

@@ -116,26 +116,26 @@ def evaluate_foley(
 ) -> FoleyReport:
     """Score the systems (None: the baselines and the trained generator), the truth last.
 
-    Raises ValueError for a folder or weights that will not do.
+    Raises ValueError for a folder or weights that cannot be read.
     """
     if options.durations and not options.generator:
         raise ValueError("speed is that of the sound model: do not leave it out")
     if options.plot is not None:
         check_folder(options.plot)
     if systems is None:
-        made = generators(options.weights, **options.sampling) if options.generator else []
+        trained = generators(options.weights, **options.sampling) if options.generator else []
         *simple, truth = baselines()
-        systems = [*simple, *made, truth]
+        systems = [*simple, *trained, truth]
     with folder_or_temporary(options.cache) as cache:
         trial = prepare(options, cache)
-        told = Steps(progress, sum(num_plays(system, trial) for system in systems))
+        steps = Steps(progress, sum(num_plays(system, trial) for system in systems))
         if options.plot is not None:
             draw(trial.tasks, systems, options.plot)
-        scores = [score(system, trial, told) for system in systems]
+        scores = [score(system, trial, steps) for system in systems]
     speeds = tuple(
         measure_speed(duration, options.weights, options.sampling) for duration in options.durations
     )
-    told.finish()
+    steps.finish()
     return FoleyReport(
         scores=tuple(_related(scores)),
         embedding=trial.embedder.name,
@@ -159,7 +159,7 @@ def prepare(options: FoleyOptions, cache: Path) -> Trial:
         embedder=embedder,
         tasks=tasks,
         targets=[embedder.embed(task.target) for task in tasks],
-        references=embedder.means([_given(task) for task in tasks]),
+        references=embedder.means([_reference_of(task) for task in tasks]),
         partners=partners(tasks, options.seed),
         predicted=predicted,
         labelled=labelled,
@@ -204,11 +204,11 @@ def _labels(
             return [], None
     learned = load_sounds([options.data, folder], cache, "train")
     classifier = learn_labels(learned, embedder, seed=options.seed)
-    asked = [*heard, *load_sounds(folder, cache, "val")]
+    sounds = [*heard, *load_sounds(folder, cache, "val")]
     names = [kind.name for kind in CLASSES if kind.name in classifier.names]
-    return label_tasks(asked, names, seed=options.seed), classifier
+    return label_tasks(sounds, names, seed=options.seed), classifier
 
 
-def _given(task: Task) -> Wav:
+def _reference_of(task: Task) -> Wav:
     assert task.reference is not None  # cut_tasks gives every task one
     return task.reference

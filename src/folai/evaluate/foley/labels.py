@@ -93,9 +93,9 @@ def learn(vectors: Floats, names: Sequence[str], penalty: float = PENALTY) -> Cl
         scores = x @ weights
         scores -= scores.max(axis=1, keepdims=True)
         log_total = np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        kept = np.vstack([weights[:-1], np.zeros((1, len(classes)))])  # the bias is free
-        value = float(np.sum((log_total - scores) * y) + penalty / 2 * np.sum(kept**2))
-        gradient = x.T @ (np.exp(scores - log_total) - y) + penalty * kept
+        penalised = np.vstack([weights[:-1], np.zeros((1, len(classes)))])  # the bias is free
+        value = float(np.sum((log_total - scores) * y) + penalty / 2 * np.sum(penalised**2))
+        gradient = x.T @ (np.exp(scores - log_total) - y) + penalty * penalised
         return value, gradient.ravel()
 
     start = np.zeros(x.shape[1] * len(classes))

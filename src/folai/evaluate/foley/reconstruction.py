@@ -99,7 +99,7 @@ def evaluate_autoencoder(
 ) -> AutoencoderReport:
     """Score the autoencoder on sounds of a split; `limit` of them, evenly spread.
 
-    Raises ValueError for a folder or weights that will not do.
+    Raises ValueError for a folder or weights that cannot be read.
     """
     model = load_autoencoder(weights or AUTOENCODER)
     codecs: dict[str, Codec] = {"folai": round_trip(model), "Opus 32k": opus}
@@ -107,10 +107,10 @@ def evaluate_autoencoder(
     with folder_or_temporary(cache) as folder:
         pieces = cut(load_sounds(list(data), folder, split))
         if limit is not None and limit < len(pieces):
-            kept = np.linspace(0, len(pieces) - 1, max(limit, 1)).round().astype(int)
-            pieces = [pieces[i] for i in kept]
-        told = Steps(progress, len(pieces) * len(codecs))
-        found = {name: _compare(codec, pieces, embedder, told) for name, codec in codecs.items()}
+            chosen = np.linspace(0, len(pieces) - 1, max(limit, 1)).round().astype(int)
+            pieces = [pieces[i] for i in chosen]
+        steps = Steps(progress, len(pieces) * len(codecs))
+        found = {name: _compare(codec, pieces, embedder, steps) for name, codec in codecs.items()}
     groups = np.array([group for group, _ in pieces])
     scores = [
         CodecScore(group, name, int(chosen.sum()), *map(float, figures[chosen].mean(axis=0)))
@@ -118,7 +118,7 @@ def evaluate_autoencoder(
         for chosen in [(groups == group) | (group == "all")]
         for name, figures in found.items()
     ]
-    told.finish()
+    steps.finish()
     moved = {name: displacement(codec) for name, codec in codecs.items()}
     return AutoencoderReport(tuple(scores), moved, embedder.name)
 
@@ -182,7 +182,7 @@ def opus(wav: Wav) -> Wav:
 
 
 def _compare(
-    codec: Codec, pieces: Sequence[tuple[str, Wav]], embedder: Embedder, told: Steps
+    codec: Codec, pieces: Sequence[tuple[str, Wav]], embedder: Embedder, steps: Steps
 ) -> NDArray[np.float64]:
     """[N, 2]: difference in dB and cosine of each sound."""
     rows = []
@@ -190,5 +190,5 @@ def _compare(
         decoded = codec(wav)
         alike = float(cosine(embedder.mean(decoded), embedder.mean(wav)))
         rows.append((log_mel_difference(decoded, wav), alike))
-        told.step()
+        steps.step()
     return np.array(rows)

@@ -79,15 +79,15 @@ class Trial:
         return np.array([task.recording for task in self.tasks])
 
 
-def score(system: System, trial: Trial, told: Steps) -> SystemScore:
+def score(system: System, trial: Trial, steps: Steps) -> SystemScore:
     """All figures of one system but the ratios of its Frechet distance, which need the others."""
     blocks, correlations = [], []
     for task in trial.tasks:
-        wav = _told(system, task, told)
+        wav = play_task(system, task, steps)
         blocks.append(trial.embedder.embed(wav))
         correlations.append(_correlation(wav, task.target))
     means = np.stack([of_task.mean(axis=0) for of_task in blocks])
-    label, labels = _agreement(system, trial, told)
+    label, labels = _agreement(system, trial, steps)
     return SystemScore(
         name=system.name,
         correlation=mean_of_known([found.at_zero for found in correlations]),
@@ -97,9 +97,9 @@ def score(system: System, trial: Trial, told: Steps) -> SystemScore:
         over_noise=math.nan,
         over_preview=math.nan,
         own=own_nearest(means, trial.truths, trial.recordings),
-        own_reference=_own_reference(system, means, trial, told),
+        own_reference=_own_reference(system, means, trial, steps),
         label=label,
-        predicted=mean_of_known(_predicted(system, trial, told)),
+        predicted=mean_of_known(_predicted(system, trial, steps)),
         labels=labels,
         tasks={
             task.name: found.at_zero for task, found in zip(trial.tasks, correlations, strict=True)
@@ -117,30 +117,30 @@ def own_nearest(means: Floats, truths: Floats, recordings: NDArray[np.str_]) -> 
     return float(np.mean(recordings[similarity.argmax(axis=1)] == recordings))
 
 
-def _own_reference(system: System, means: Floats, trial: Trial, told: Steps) -> float:
+def _own_reference(system: System, means: Floats, trial: Trial, steps: Steps) -> float:
     """Share of sounds nearer to their own of two references, each under both where it listens."""
     own, other = trial.references, trial.references[trial.partners]
     right = list(cosine(means, own) > cosine(means, other))
     if system.listens:
         for index, (task, partner) in enumerate(zip(trial.tasks, trial.partners, strict=True)):
             swapped = task.with_reference(trial.tasks[partner])
-            mean = trial.embedder.mean(_told(system, swapped, told))
+            mean = trial.embedder.mean(play_task(system, swapped, steps))
             right.append(cosine(mean, other[index]) > cosine(mean, own[index]))
     return float(np.mean(right))
 
 
-def _agreement(system: System, trial: Trial, told: Steps) -> tuple[float, dict[str, float]]:
+def _agreement(system: System, trial: Trial, steps: Steps) -> tuple[float, dict[str, float]]:
     if trial.classifier is None or not system.reads:
         return math.nan, {}
-    vectors = trial.embedder.means([_told(system, task, told) for task in trial.labelled])
+    vectors = trial.embedder.means([play_task(system, task, steps) for task in trial.labelled])
     share, shares = agreement(trial.classifier(vectors), trial.labelled)
     return share, dict(shares)
 
 
-def _predicted(system: System, trial: Trial, told: Steps) -> list[float]:
+def _predicted(system: System, trial: Trial, steps: Steps) -> list[float]:
     if not system.follows:
         return []
-    pieces = [(_told(system, task, told), task.target) for task in trial.predicted]
+    pieces = [(play_task(system, task, steps), task.target) for task in trial.predicted]
     return [_correlation(wav, target).at_zero for wav, target in pieces]
 
 
@@ -162,9 +162,9 @@ def _curve(wav: Wav) -> Floats:
     return rms_curve(resample(wav[None], SAMPLE_RATE, CURVE_RATE)[0])
 
 
-def _told(system: System, task: Task, told: Steps) -> Wav:
+def play_task(system: System, task: Task, steps: Steps) -> Wav:
     wav = system(task)
-    told.step()
+    steps.step()
     return wav
 
 

@@ -136,7 +136,7 @@ def evaluate_mapper(
 
     What was read is kept in `cache` between the two passes, 38 kB a step (70 MB a minute of
     video); without one, in a temporary folder. One clip at a time is in memory.
-    Raises ValueError for a folder or weights that will not do, and if no clip can be read.
+    Raises ValueError for a folder or weights that cannot be read, and if no clip can be scored.
     """
     models = checkpoints.load_mapper(weights)
     unread: dict[str, str] = {}
@@ -169,15 +169,15 @@ def aligned_clips(
     if fold is not None:
         _, listings = fold.apart(listings)
     beside = beside_those(data, listings)
-    told = Steps(progress, 2 * len(listings) + len(beside))
+    steps = Steps(progress, 2 * len(listings) + len(beside))
     with folder_or_temporary(cache) as folder:
         offsets = estimate_offsets(
-            chain(_readable(listings, folder, unread, told), _readable(beside, folder, {}, told))
+            chain(_readable(listings, folder, unread, steps), _readable(beside, folder, {}, steps))
         )
         listings = [listing for listing in listings if listing.name in offsets]
-        for clip in _readable(listings, folder, unread, told):
+        for clip in _readable(listings, folder, unread, steps):
             yield clip, offsets[clip.name]
-    told.finish()
+    steps.finish()
 
 
 def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
@@ -196,8 +196,8 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float, since: float = 0.0
     correlation = envelope_correlation(predicted, true)
     truth, onsets, (first, last) = true_onsets(clip, offset)
     onsets, everywhere = (times[times >= since] for times in (onsets, envelope.onsets))
-    told = everywhere[(everywhere >= first) & (everywhere <= last)]
-    scores = onset_scores(told, onsets, TOLERANCE)
+    judged = everywhere[(everywhere >= first) & (everywhere <= last)]
+    scores = onset_scores(judged, onsets, TOLERANCE)
     known = 1.0 if len(onsets) else math.nan
     return ClipScore(
         correlation=correlation.at_zero,
@@ -240,7 +240,7 @@ def true_onsets(clip: Clip, offset: float) -> tuple[str, Floats, tuple[float, fl
 
 
 def _readable(
-    listings: Sequence[Listing], cache: Path, unread: dict[str, str], told: Steps
+    listings: Sequence[Listing], cache: Path, unread: dict[str, str], steps: Steps
 ) -> Iterator[Clip]:
     """The clips, one at a time; what is wrong with the others goes into `unread`."""
     for listing in listings:
@@ -255,4 +255,4 @@ def _readable(
                 yield clip
             else:
                 unread[listing.name] = f"{listing.path}: its sound is silent, nothing to compare"
-        told.step()
+        steps.step()

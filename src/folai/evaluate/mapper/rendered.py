@@ -96,20 +96,20 @@ def evaluate_rendered(
     """Score the mapper on rendered clips, their frame rates taking turns.
 
     Clips are `duration` seconds long and (width, height) pixels large, and lie in a temporary
-    folder one at a time. Raises ValueError for fewer than one clip or weights that will not do.
+    folder one at a time. Raises ValueError for fewer than one clip, and for unusable weights.
     """
     if num_clips < 1:
         raise ValueError(f"number of rendered clips is {num_clips}; give 1 or more")
     checkpoints.load_mapper(weights)
     labels = (*FRAME_RATES, VARIABLE)
     found: dict[str, list[_Found]] = {label: [] for label in labels[:num_clips]}
-    told = Steps(progress, num_clips)
+    steps = Steps(progress, num_clips)
     scenes = sounding_scenes(duration)
     with tempfile.TemporaryDirectory(prefix="folai-") as folder:
         for index in range(num_clips):
             label, path = labels[index % len(labels)], Path(folder) / "clip.mp4"
             found[label].append(_look(next(scenes), label, path, weights, size))
-            told.step()
+            steps.step()
     everything = [clip for clips in found.values() for clip in clips]
     rates = [_pooled(label, clips) for label, clips in found.items()]
     return RenderedReport((*rates, _pooled("all", everything)))
@@ -136,11 +136,11 @@ def frame_times(label: str, duration: float, seed: int) -> Floats:
 
 def apart(contacts: Floats, levels: Floats) -> Floats:
     """Contact times [N], without those within ONSET_GAP of a louder one that stays, sorted."""
-    kept: list[float] = []
+    chosen: list[float] = []
     for index in np.argsort(-levels, kind="stable"):
-        if all(abs(contacts[index] - other) > ONSET_GAP for other in kept):
-            kept.append(float(contacts[index]))
-    return np.sort(np.array(kept))
+        if all(abs(contacts[index] - other) > ONSET_GAP for other in chosen):
+            chosen.append(float(contacts[index]))
+    return np.sort(np.array(chosen))
 
 
 def _look(
@@ -156,8 +156,8 @@ def _look(
     contacts = apart(np.array([contact.time for contact in scene.contacts]), levels)
     starts = [start for start, _ in scene.strokes]  # many a stroke starts with a contact
     right = np.unique(np.concatenate([scene.onsets, starts]).round(6))
-    seen = contacts[contacts <= times[-1]]  # what comes after the last picture cannot be known
-    return _Found(onsets, seen, right)
+    visible = contacts[contacts <= times[-1]]  # what comes after the last picture cannot be known
+    return _Found(onsets, visible, right)
 
 
 def _pooled(label: str, clips: Sequence[_Found]) -> RateScore:

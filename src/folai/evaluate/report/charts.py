@@ -38,9 +38,9 @@ def intervals(
         colour = f"c{index % COLOURS + 1}"
         if math.isfinite(start) and math.isfinite(stop):
             parts.append(_line(f"span {colour}", x(start), y, x(stop), y))
-        told = f"{name}: {value:.4g}{unit}"
+        label = f"{name}: {value:.4g}{unit}"
         dot = f'<circle class="{colour}" cx="{x(value):.1f}" cy="{y}" r="5">'
-        parts.append(f"{dot}<title>{escape(told)}</title></circle>")
+        parts.append(f"{dot}<title>{escape(label)}</title></circle>")
     return _svg(left + width + 30, height, parts)
 
 
@@ -79,11 +79,11 @@ def lines(
         known = np.isfinite(y)
         px, py = at(x[known], y[known])
         parts.append(f'<polyline class="curve {colour}" points="{_points(px, py)}"/>')
-        for a, b, value, given in zip(px, py, y[known], x[known], strict=True) if marks else ():
-            told = escape(f"{name}, {given:g}: {value:.4g}")
+        for a, b, value, place_x in zip(px, py, y[known], x[known], strict=True) if marks else ():
+            label = escape(f"{name}, {place_x:g}: {value:.4g}")
             parts.append(
                 f'<circle class="{colour}" cx="{a:.1f}" cy="{b:.1f}" r="3.5">'
-                f"<title>{told}</title></circle>"
+                f"<title>{label}</title></circle>"
             )
     parts.append(_text("axis mid", left + width / 2, top + height + 34, x_name))
     parts.append(_text("axis", left, top - 2, y_name))
@@ -111,9 +111,9 @@ def envelopes(
 
     def path(curve: Floats) -> tuple[Floats, Floats]:
         step = max(1, math.ceil(len(curve) / MOST_POINTS))
-        kept = np.maximum.reduceat(curve, np.arange(0, len(curve), step))
-        x = np.arange(len(kept)) * step / rate / seconds * width
-        return x, 8 + (height - 16) * (1 - kept / top)
+        peaks = np.maximum.reduceat(curve, np.arange(0, len(curve), step))
+        x = np.arange(len(peaks)) * step / rate / seconds * width
+        return x, 8 + (height - 16) * (1 - peaks / top)
 
     x, y = path(truth)
     base = height - 8
@@ -148,11 +148,11 @@ def heat(
         if not np.isfinite(value):
             continue
         share = (value - low) / (high - low) if high > low else 0.5
-        told = escape(f"{rows[i]}, {columns[j]}: {pattern.format(value)}")
+        label = escape(f"{rows[i]}, {columns[j]}: {pattern.format(value)}")
         x, y = left + cell * j, top + cell * i
         parts.append(
             f'<rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" rx="3" '
-            f'fill-opacity="{0.06 + 0.9 * share:.3f}"><title>{told}</title></rect>'
+            f'fill-opacity="{0.06 + 0.9 * share:.3f}"><title>{label}</title></rect>'
         )
         ink = " strong" if share > 0.55 else ""
         number = pattern.format(value)
@@ -170,16 +170,16 @@ def scatter(points: ArrayLike, groups: Sequence[str], names: Sequence[str]) -> s
     parts = [f'<rect class="frame" x="0" y="0" width="{width}" height="{height}" rx="6"/>']
     for (x, y), group, name in zip(scaled, groups, names, strict=True):
         index = known.index(group)
-        told = f"<title>{escape(name)}</title>"
+        title = f"<title>{escape(name)}</title>"
         colour, shape = f"c{index % COLOURS + 1}", index // COLOURS
         if shape == 0:
             parts.append(
-                f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="5">{told}</circle>'
+                f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="5">{title}</circle>'
             )
         else:
             spin = f"rotate({45 * (shape - 1)} {x:.1f} {y:.1f})"
             box = f'x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9" transform="{spin}"'
-            parts.append(f'<rect class="{colour}" {box}>{told}</rect>')
+            parts.append(f'<rect class="{colour}" {box}>{title}</rect>')
     for group in known:
         centre = scaled[[g == group for g in groups]].mean(axis=0)
         parts.append(_text("tick mid", centre[0], centre[1] - 9, group))

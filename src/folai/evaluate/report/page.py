@@ -52,8 +52,8 @@ def render_page(
         body.append(
             '<section id="listening"><h2>Listening test</h2><div id="test"></div></section>'
         )
-        told = json.dumps(listening).replace("</", "<\\/")
-        body.append(f'<script type="application/json" id="test-data">{told}</script>')
+        data = json.dumps(listening).replace("</", "<\\/")
+        body.append(f'<script type="application/json" id="test-data">{data}</script>')
         script += _asset("listening.js")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -115,10 +115,10 @@ def sound_uri(wav: Wav, sample_rate: int) -> str:
     """FLAC, 16 bit: exact to the sample, and every browser plays it."""
     import soundfile
 
-    held = io.BytesIO()
+    file = io.BytesIO()
     samples = np.clip(wav, -1.0, 1.0)
-    soundfile.write(held, samples, sample_rate, format="FLAC", subtype="PCM_16")
-    return _uri("audio/flac", held.getvalue())
+    soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    return _uri("audio/flac", file.getvalue())
 
 
 def spectrogram_uri(wav: Wav) -> str:

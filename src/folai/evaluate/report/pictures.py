@@ -30,7 +30,8 @@ def frame_strip(path: Path, duration: float, *, count: int = 9, height: int = 64
 def small_video(path: Path, start: float, duration: float, *, height: int = 180) -> str:
     """A URI of `duration` seconds from `start` on: H.264 without sound, times as they are."""
     with tempfile.TemporaryDirectory(prefix="folai-") as folder:
-        made = Path(folder) / "clip.mp4"
-        if not write_pictures(made, frames_between(path, start, start + duration, height), crf=30):
+        silent = Path(folder) / "clip.mp4"
+        frames = frames_between(path, start, start + duration, height)
+        if not write_pictures(silent, frames, crf=30):
             raise ValueError(f"{path}: shows no picture from {start:g} s on")
-        return f"data:video/mp4;base64,{base64.b64encode(made.read_bytes()).decode()}"
+        return f"data:video/mp4;base64,{base64.b64encode(silent.read_bytes()).decode()}"

@@ -33,10 +33,10 @@ def sound_sections(report: SoundReport, *, players: int = 0) -> list[Section]:
     if players:
         sections.append(_listen(report, players))
     sections.append(_clips(report))
-    told = tuple(warnings(report))
-    if told:
+    notes = tuple(warnings(report))
+    if notes:
         about = "Files that had no partner, could not be read, or had to be changed first."
-        sections.append(Section("notes", "Notes", about, (), told))
+        sections.append(Section("notes", "Notes", about, (), notes))
     return sections
 
 

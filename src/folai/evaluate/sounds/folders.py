@@ -42,7 +42,7 @@ def evaluate_sound(
 
     A file that cannot be read is in `errors`, and the rest goes on. Many pairs are measured in new
     processes, which import the main module: a script must call this under `__main__`.
-    Raises ValueError for folders or embeddings that will not do, and where not a single pair can be
+    Raises ValueError for unusable folders or embeddings, and where not a single pair can be
     measured.
     """
     options = options or SoundOptions()
@@ -60,13 +60,13 @@ def evaluate_sound(
     if options.cache is not None:
         options.cache.mkdir(parents=True, exist_ok=True)
     pairs = sum(len(pairing.pairs) for pairing in pairings)
-    told = Steps(progress, max(1, pairs * (1 + len(embedders))))
-    measured = _measure_all(pairings, options, told)
+    steps = Steps(progress, max(1, pairs * (1 + len(embedders))))
+    measured = _measure_all(pairings, options, steps)
     systems = tuple(
-        SystemScore(pairing, scores, _sets(pairing, scores, embedders, options, told))
+        SystemScore(pairing, scores, _sets(pairing, scores, embedders, options, steps))
         for pairing, scores in zip(pairings, measured, strict=True)
     )
-    told.finish()
+    steps.finish()
     for system in systems:
         if not system.pieces:
             raise ValueError(
@@ -76,7 +76,7 @@ def evaluate_sound(
 
 
 def _measure_all(
-    pairings: Sequence[Pairing], options: SoundOptions, told: Steps
+    pairings: Sequence[Pairing], options: SoundOptions, steps: Steps
 ) -> list[tuple[PairScore, ...]]:
     """In the order of the pairs, whichever worker was first."""
     pairs = [pair for pairing in pairings for pair in pairing.pairs]
@@ -86,7 +86,7 @@ def _measure_all(
     if workers == 1 or len(pairs) <= INLINE:
         for pair in pairs:
             scores.append(run(pair))
-            told.step()
+            steps.step()
     else:
         # Fresh processes: one that holds PyTorch's threads must not be forked.
         context = multiprocessing.get_context("spawn")
@@ -94,7 +94,7 @@ def _measure_all(
             with ProcessPoolExecutor(workers, mp_context=context) as pool:
                 for score in pool.map(run, pairs, chunksize=AT_ONCE):
                     scores.append(score)
-                    told.step()
+                    steps.step()
         except BrokenProcessPool as error:
             reason = "a worker was ended from outside, perhaps for lack of memory"
             raise ValueError(f"{reason}; use fewer than {workers} workers") from error
@@ -107,7 +107,7 @@ def _sets(
     scores: Sequence[PairScore],
     embedders: Sequence[Embedder],
     options: SoundOptions,
-    told: Steps,
+    steps: Steps,
 ) -> tuple[SetScore, ...]:
     readable = [p for p, s in zip(pairing.pairs, scores, strict=True) if s.error is None]
     if not readable:
@@ -121,7 +121,7 @@ def _sets(
             options.cache,
             prompts=options.prompts,
             pictures=options.pictures,
-            step=told.step,
+            step=steps.step,
         )
         found.append(score_set(embedder.name, clips))
     return tuple(found)

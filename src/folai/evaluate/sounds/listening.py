@@ -55,14 +55,14 @@ def make_test(clips: Sequence[Heard], sample_rate: int, *, kind: str, seed: int)
     sounds: dict[str, str] = {}
     trials: list[dict[str, Any]] = []
     for number, heard in enumerate(clips):
-        told = dict(heard.sounds)
+        wavs = dict(heard.sounds)
         if kind == "mushra":
-            told[ANCHOR] = anchor(told[TRUTH], sample_rate)
-        if len(told) < 2:
-            raise ValueError(f"{heard.clip}: {len(told)} sound; a test needs two or more")
-        known = {system: f"{number}-{place}" for place, system in enumerate(told)}
-        sounds |= {known[system]: sound_uri(wav, sample_rate) for system, wav in told.items()}
-        groups = list(combinations(told, 2)) if kind == "pairs" else [tuple(told)]
+            wavs[ANCHOR] = anchor(wavs[TRUTH], sample_rate)
+        if len(wavs) < 2:
+            raise ValueError(f"{heard.clip}: {len(wavs)} sound; a test needs two or more")
+        known = {system: f"{number}-{place}" for place, system in enumerate(wavs)}
+        sounds |= {known[system]: sound_uri(wav, sample_rate) for system, wav in wavs.items()}
+        groups = list(combinations(wavs, 2)) if kind == "pairs" else [tuple(wavs)]
         for group in groups:
             order = [group[i] for i in rng.permutation(len(group))]
             options = [{"system": system, "sound": known[system]} for system in order]
@@ -174,14 +174,16 @@ def evaluate_listening(paths: Sequence[Path]) -> ListeningReport:
         raise ValueError(f"answers to {', '.join(kinds)}: give those of one kind of test")
     if kinds == ["pairs"]:
         return ListeningReport("pairs", len(results), preferences=_preferences(results))
-    kept, left_out = [], []
+    reliable, left_out = [], []
     for path, result in zip(paths, results, strict=True):
         reason = _unreliable(result)
         left_out += [f"{path}: left out, {reason}"] if reason else []
-        kept += [] if reason else [result]
-    if not kept:
+        reliable += [] if reason else [result]
+    if not reliable:
         raise ValueError(f"no listener is left: {'; '.join(left_out)}")
-    return ListeningReport("mushra", len(kept), ratings=_ratings(kept), left_out=tuple(left_out))
+    return ListeningReport(
+        "mushra", len(reliable), ratings=_ratings(reliable), left_out=tuple(left_out)
+    )
 
 
 def _preferences(results: Sequence[dict[str, Any]]) -> tuple[Preference, ...]:
@@ -202,13 +204,13 @@ def _preferences(results: Sequence[dict[str, Any]]) -> tuple[Preference, ...]:
 
 
 def _ratings(results: Sequence[dict[str, Any]]) -> tuple[Rating, ...]:
-    given: dict[str, list[float]] = {}
+    ratings: dict[str, list[float]] = {}
     for answer in (answer for result in results for answer in result["answers"]):
         for system, score in answer["scores"].items():
-            given.setdefault(system, []).append(float(score))
+            ratings.setdefault(system, []).append(float(score))
     found = [
         Rating(system, float(np.mean(values)), *bootstrap_interval(values), len(values))
-        for system, values in given.items()
+        for system, values in ratings.items()
     ]
     return tuple(sorted(found, key=lambda rating: -rating.mean))
 

@@ -106,25 +106,31 @@ def measure(pair: Pair, options: MeasureOptions, cache: Path | None = None) -> P
 
 
 def compare(
-    made: Wav, made_rate: int, true: Wav, true_rate: int, name: str, options: MeasureOptions
+    generated: Wav,
+    generated_rate: int,
+    true: Wav,
+    true_rate: int,
+    name: str,
+    options: MeasureOptions,
 ) -> PairScore:
     """Figures of sounds [C, T] at their own rates (Hz), the generated one first."""
     notes: dict[str, float] = {}
-    if made_rate != true_rate:
+    if generated_rate != true_rate:
         notes["resampled"] = 1.0
-    if len(made) != len(true):
+    if len(generated) != len(true):
         notes["mono against stereo"] = 1.0
-    made, true = (
-        resample(to_mono(wav), rate, WIDE) for wav, rate in ((made, made_rate), (true, true_rate))
+    generated, true = (
+        resample(to_mono(wav), rate, WIDE)
+        for wav, rate in ((generated, generated_rate), (true, true_rate))
     )
-    length = min(made.shape[1], true.shape[1])
-    trimmed = abs(made.shape[1] - true.shape[1]) / WIDE
+    length = min(generated.shape[1], true.shape[1])
+    trimmed = abs(generated.shape[1] - true.shape[1]) / WIDE
     if trimmed > 0.5 / metrics.RMS_RATE:
         notes["trimmed"] = trimmed
     pieces, vectors = [], []
     for start, stop in cut_pieces(length, options.piece):
         begins = math.nan if options.piece is None else start / WIDE
-        pair = made[0, start:stop], true[0, start:stop]
+        pair = generated[0, start:stop], true[0, start:stop]
         for wav, what in zip(pair, ("silent", "silent truth"), strict=True):
             if _is_silent(wav):
                 notes[what] = notes.get(what, 0.0) + 1.0
@@ -132,8 +138,8 @@ def compare(
         vectors.append([describe(wav) for wav in pair])
     if not pieces:
         raise ValueError(f"{name}: {length / WIDE:.2f} s are too short to measure")
-    made_vectors, true_vectors = (np.concatenate([v[i] for v in vectors]) for i in (0, 1))
-    return PairScore(name, tuple(pieces), (made_vectors, true_vectors), notes)
+    generated_vectors, true_vectors = (np.concatenate([v[i] for v in vectors]) for i in (0, 1))
+    return PairScore(name, tuple(pieces), (generated_vectors, true_vectors), notes)
 
 
 def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
@@ -146,14 +152,14 @@ def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
 
 
 def score_piece(
-    made: Wav, true: Wav, name: str, start: float, options: MeasureOptions
+    generated: Wav, true: Wav, name: str, start: float, options: MeasureOptions
 ) -> PieceScore:
     """Of sounds [T] at WIDE."""
-    scale = [_peak(wav) if options.peak_normalised else 1.0 for wav in (made, true)]
-    made, true = made / scale[0], true / scale[1]
-    narrow = [resample(wav[None], WIDE, NARROW)[0] for wav in (made, true)]
+    scale = [_peak(wav) if options.peak_normalised else 1.0 for wav in (generated, true)]
+    generated, true = generated / scale[0], true / scale[1]
+    narrow = [resample(wav[None], WIDE, NARROW)[0] for wav in (generated, true)]
     curves = [metrics.rms_curve(wav, NARROW) for wav in narrow]
-    wide = [metrics.rms_curve(wav, WIDE) for wav in (made, true)]
+    wide = [metrics.rms_curve(wav, WIDE) for wav in (generated, true)]
     known = math.nan if _is_silent(true) else 1.0
     correlation = metrics.envelope_correlation(curves[0], curves[1])
     onsets = [Envelope.from_audio(wav, NARROW).onsets for wav in narrow]
@@ -163,7 +169,7 @@ def score_piece(
     events = metrics.event_scores(onsets[0], confidence, onsets[1])
     levels = [
         metrics.loudness(wav, WIDE) + 20 * math.log10(s)
-        for wav, s in zip((made, true), scale, strict=True)
+        for wav, s in zip((generated, true), scale, strict=True)
     ]
     error = levels[0] - levels[1]
     return PieceScore(

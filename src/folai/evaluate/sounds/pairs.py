@@ -40,18 +40,18 @@ def pair_folders(
 
     Raises ValueError where a folder is missing or has two files of one name, or if none pair up.
     """
-    true, made = list_media(truth), list_media(generated)
+    true, others = list_media(truth), list_media(generated)
     if only is not None:
         true = {name: path for name, path in true.items() if name in only}
-    shared = sorted(true.keys() & made.keys())
+    shared = sorted(true.keys() & others.keys())
     if not shared:
-        example = f"{min(made)!r} against {min(true, default=None)!r}"
+        example = f"{min(others)!r} against {min(true, default=None)!r}"
         raise ValueError(f"{generated}: no file has the name of one in {truth}; it has {example}")
     return Pairing(
         system=system,
-        pairs=tuple(Pair(name, true[name], made[name]) for name in shared),
-        missing=tuple(sorted(true.keys() - made.keys())),
-        extra=tuple(sorted(made.keys() - true.keys())),
+        pairs=tuple(Pair(name, true[name], others[name]) for name in shared),
+        missing=tuple(sorted(true.keys() - others.keys())),
+        extra=tuple(sorted(others.keys() - true.keys())),
     )
 
 

@@ -66,7 +66,7 @@ class SetScore:
 class Embedded:
     """Of one clip: vectors [N, D] of what was made and of the truth, and its classes [C]."""
 
-    made: Floats
+    generated: Floats
     true: Floats
     tags: tuple[Floats, Floats] | None = None
     prompt: Floats | None = None
@@ -75,9 +75,9 @@ class Embedded:
 
 def score_set(embedding: str, clips: Sequence[Embedded]) -> SetScore:
     """All figures of a set; for fewer than two clips no distance, rather than a number."""
-    made, true = ([getattr(clip, side) for clip in clips] for side in ("made", "true"))
-    vectors = [np.concatenate(side) for side in (made, true)]
-    means = [np.stack([v.mean(axis=0) for v in side]) for side in (made, true)]
+    generated, true = ([getattr(clip, side) for clip in clips] for side in ("generated", "true"))
+    vectors = [np.concatenate(side) for side in (generated, true)]
+    means = [np.stack([v.mean(axis=0) for v in side]) for side in (generated, true)]
     known = len(clips) >= LEAST
     limit = metrics.frechet_at_infinity(*vectors) if known else None
     tags = [clip.tags for clip in clips if clip.tags is not None]
@@ -100,10 +100,10 @@ def score_set(embedding: str, clips: Sequence[Embedded]) -> SetScore:
 
 def _favd(means: Sequence[Floats], pictures: Sequence[Floats | None]) -> float:
     """Squared Frechet distance of [sound, picture] vectors, a row a clip; NaN without pictures."""
-    seen = [(i, picture) for i, picture in enumerate(pictures) if picture is not None]
-    if len(seen) < LEAST:
+    available = [(i, picture) for i, picture in enumerate(pictures) if picture is not None]
+    if len(available) < LEAST:
         return math.nan
-    rows, known = [i for i, _ in seen], np.stack([picture for _, picture in seen])
+    rows, known = [i for i, _ in available], np.stack([picture for _, picture in available])
     both = [np.concatenate([side[rows], known], axis=1) for side in means]
     return metrics.frechet_distance(both[0], both[1])
 
@@ -133,12 +133,12 @@ def embed_pairs(
     """
     found = []
     for pair in pairs:
-        made, true = _embed_pair(embedder, pair, piece, cache)
+        generated, true = _embed_pair(embedder, pair, piece, cache)
         prompt = (prompts or {}).get(pair.name)
         words = embedder.words(prompt) if prompt and embedder.words else None
-        tags = (made[1], true[1]) if made[1].size else None
-        seen = read_picture(pictures, pair.name)
-        found.append(Embedded(made[0], true[0], tags, words, seen))
+        tags = (generated[1], true[1]) if generated[1].size else None
+        picture = read_picture(pictures, pair.name)
+        found.append(Embedded(generated[0], true[0], tags, words, picture))
         step()
     return found
 
@@ -170,8 +170,8 @@ def _embed_pair(
 def _embed_arrays(embedder: Embedder, pair: Pair, piece: float | None) -> Arrays:
     wavs = [resample(to_mono(wav), rate, WIDE)[0] for wav, rate in map(read_audio, pair.files)]
     cuts = cut_pieces(min(map(len, wavs)), piece)
-    (made, true) = (_embed([wav[a:b] for a, b in cuts], embedder) for wav in wavs)
-    return {"made": made[0], "made_tags": made[1], "true": true[0], "true_tags": true[1]}
+    (generated, true) = (_embed([wav[a:b] for a, b in cuts], embedder) for wav in wavs)
+    return {"made": generated[0], "made_tags": generated[1], "true": true[0], "true_tags": true[1]}
 
 
 def _embed(parts: Sequence[NDArray[np.float32]], embedder: Embedder) -> tuple[Floats, Floats]:

@@ -19,7 +19,7 @@ from folai.reporting import jsonable
 
 @dataclass(frozen=True)
 class SoundOptions:
-    """How systems are compared. Raises ValueError for what cannot be meant."""
+    """How systems are compared. Raises ValueError for what is out of range."""
 
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     embeddings: tuple[str, ...] = ()  # as `load_embedder` names them; none: aiSFX if installed
@@ -135,5 +135,5 @@ def warnings(report: SoundReport) -> Iterator[str]:
                 yield f"{system.name}: {len(names)} {what}: {', '.join(names)}"
         counted = system.counted()
         if counted:
-            told = ", ".join(f"{count} {note}" for note, count in counted.items())
-            yield f"{system.name}: of {len(system.scores)} pairs: {told}"
+            notes = ", ".join(f"{count} {note}" for note, count in counted.items())
+            yield f"{system.name}: of {len(system.scores)} pairs: {notes}"

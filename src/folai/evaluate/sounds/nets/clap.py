@@ -42,9 +42,9 @@ def load_clap(path: Path) -> Embedder:
         at_rate = resample(wav[None], SAMPLE_RATE, rate)[0]
         found = []
         for part in windows(at_rate, round(SECONDS * rate), 1):
-            given = extractor(part, sampling_rate=rate, return_tensors="pt")
+            inputs = extractor(part, sampling_rate=rate, return_tensors="pt")
             with torch.inference_mode():
-                found.append(_tensor(model.get_audio_features(**given)))
+                found.append(_tensor(model.get_audio_features(**inputs)))
         return np.asarray(torch.cat(found).double().numpy())
 
     def words(text: str) -> Floats:

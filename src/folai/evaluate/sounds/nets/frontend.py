@@ -85,14 +85,14 @@ def read_checkpoint(path: Path, part: str = "model") -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for a damaged file
         reason = " ".join(str(error).split())[:160]
         raise ValueError(f"{path}: cannot be read as weights ({reason})") from error
-    held = held.get(part, held) if isinstance(held, dict) else held
-    if not isinstance(held, dict) or not all(isinstance(v, Tensor) for v in held.values()):
+    content = content.get(part, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(f"{path}: holds no table of tensors; give the published file")
-    return held
+    return content
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

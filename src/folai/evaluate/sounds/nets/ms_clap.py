@@ -42,8 +42,8 @@ class Projection(nn.Module):
 
 def load_ms_clap(path: Path) -> Embedder:
     """For FAD-C. Raises ValueError where the weights do not fit."""
-    held = read_checkpoint(path)
-    base, projected = (_part(held, prefix, path) for prefix in (BASE, PROJECTION))
+    tensors = read_checkpoint(path)
+    base, projected = (_part(tensors, prefix, path) for prefix in (BASE, PROJECTION))
     net: HTSAT | Cnn14
     if any(name.startswith("htsat.") for name in base):
         net, version = htsat_like(_part(base, "htsat.", path), path), "2023"
