@@ -5,7 +5,7 @@
 Edits return new envelopes, so they can be chained, and every version can be kept and compared.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import folai
@@ -21,7 +21,8 @@ def tidy(envelope: folai.Envelope) -> folai.Envelope:
     return edited
 
 
-def main(clip: Path, out: Path) -> None:
+def sonify(clip: Path, out: Path) -> None:
+    """Write the finished clip, and the edited envelope beside it."""
     predicted = folai.predict_envelope(clip)
     edited = tidy(predicted)
     edited.save(out.with_suffix(".json"))
@@ -30,5 +31,13 @@ def main(clip: Path, out: Path) -> None:
     folai.generate(clip, out, folai.GenerateOptions(sound="metal", envelope=edited))
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Edit a clip's predicted envelope.")
+    parser.add_argument("clip", type=Path, help="a video")
+    parser.add_argument("out", type=Path, help="the finished clip")
+    arguments = parser.parse_args()
+    sonify(arguments.clip, arguments.out)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

@@ -51,7 +51,7 @@ def test_train_own_clips(clip, tmp_path, capsys):
         data=tmp_path / "clips",
         out=tmp_path / "run",
         init=MAPPER,
-        rendered_minutes=8 / 60,
+        rendered_minutes=0,
         guises=0,
         steps=2,
         batch_size=2,
