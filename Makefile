@@ -57,12 +57,12 @@ docs: .venv/docs
 
 # The new environment has what the wheel asks for and nothing else.
 wheel: .venv/installed
-	rm -rf build dist
+	rm -rf build/new build/empty dist
 	$(BIN)/python -m build
 	$(PYTHON) -m venv build/new
 	build/new/bin/python -m pip install --quiet torch==2.13.0
 	build/new/bin/python -m pip install --quiet dist/*.whl
-	mkdir build/empty
+	mkdir -p build/empty
 	cd build/empty && ../new/bin/python -I ../../.ci/check_installed.py ../..
 
 .venv/docs: .venv/installed

@@ -1,5 +1,6 @@
 """What the documentation says holds: its links lead somewhere, its code runs, its map is whole."""
 
+import argparse
 import ast
 import importlib.util
 import re
@@ -90,6 +91,24 @@ def exists(dotted: str) -> bool:
     source = path.parent.with_suffix(".py")
     source = source if source.is_file() else path.parent / "__init__.py"
     return path.name in re.findall(r"\w+", source.read_text(encoding="utf-8"))
+
+
+def test_flags_that_are_named_exist():
+    """`--flag` in backticks is an option of a command, or of pip and hf beside it."""
+    known = flags(make_parser()) | {"--no-deps", "--strict"}
+    for name in NAMES:
+        named = set(re.findall(r"`(--[a-z][\w-]*)[^`]*`", read(name)))
+        assert named <= known, name
+
+
+def flags(parser: argparse.ArgumentParser) -> set[str]:
+    """All options of a parser and of the commands under it."""
+    found = set()
+    for action in parser._actions:
+        found |= set(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*(flags(command) for command in action.choices.values()))
+    return found
 
 
 def test_make_targets_exist():
