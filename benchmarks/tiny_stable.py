@@ -32,7 +32,8 @@ from folai.preview.lay import lay
 from folai.stable.control_files import load_control
 from folai.stable.model import StableAudio
 from folai.stable.model_config import StableConfig
-from folai.train.full_size_control import StableOptions, train_stable_control
+from folai.train.full_size_control import train_stable_control
+from folai.train.full_size_options import StableOptions
 
 SECONDS = 2.0
 CONFIG = StableConfig(

@@ -12,7 +12,7 @@ from folai.evaluate.experiments import denoising, sounding
 from folai.evaluate.experiments.chosen import EXPERIMENTS, run_experiments
 from folai.evaluate.experiments.distances import flattened
 from folai.evaluate.experiments.setting import ExperimentOptions, Setting
-from folai.evaluate.experiments.sounding import SPOILT
+from folai.evaluate.experiments.spoilt_envelopes import SPOILT
 from test_evaluate_foley import folder, mapper, weights  # noqa: F401  # fixtures
 
 needs_models = pytest.mark.skipif(not AUTOENCODER.is_file(), reason="no trained autoencoder")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from folai.cli import main
-from folai.evaluate.sounds.listening import Heard, anchor, evaluate_listening, make_test
+from folai.evaluate.sounds.listening import Heard, anchor, make_test
+from folai.evaluate.sounds.listening_answers import evaluate_listening
 from folai.metrics import wilson_interval
 
 RATE = 16000

@@ -18,7 +18,9 @@ from folai.media.audio import write_wav
 from folai.stable.base_files import load_base, save_base
 from folai.stable.control_files import load_control
 from folai.stable.model import StableAudio, load_stable
-from folai.train.full_size_control import StableOptions, Trained, train_stable_control
+from folai.train.full_size_control import train_stable_control
+from folai.train.full_size_loss import Trained
+from folai.train.full_size_options import StableOptions
 from stable_models import TINY, random_base, save_text_model
 
 RATE = 44100
@@ -173,7 +175,8 @@ TWO_PROCESSES = """
     sys.path.insert(0, {tests!r})
     from stable_models import random_base
     from folai.stable.model import StableAudio
-    from folai.train.full_size_control import StableOptions, train_stable_control
+    from folai.train.full_size_control import train_stable_control
+    from folai.train.full_size_options import StableOptions
 
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)

@@ -39,6 +39,7 @@ from folai.train import (
     sound_decoder,
 )
 from folai.train.feed import prefetched
+from folai.train.full_size_options import StableOptions
 from stable_models import random_base
 
 RATE = 44100  # Hz
@@ -148,7 +149,7 @@ def small_run(folder: Path, out: Path, threads: int) -> dict:
 def train_stable_control(folder: Path, out: Path, threads: int, log: Log) -> None:
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
-    options = full_size_control.StableOptions(
+    options = StableOptions(
         data=(folder,), out=out, steps=1, batch_size=1, accumulate=1, windows=2, seconds=0.5,
         clap=None, depth_factor=0.4, threads=threads,
     )  # fmt: skip

@@ -274,7 +274,7 @@ def _add_listening(measures: Commands) -> None:
 
 
 def evaluate_listening(parsed: Namespace) -> int:
-    from folai.evaluate.sounds.listening import evaluate_listening
+    from folai.evaluate.sounds.listening_answers import evaluate_listening
 
     result = evaluate_listening(parsed.results)
     return report_outcome(parsed, Outcome(result.table(), result.to_dict()))

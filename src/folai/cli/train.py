@@ -330,7 +330,8 @@ def _refuse(parsed: Namespace, names: tuple[str, ...], why: str) -> None:
 
 
 def _train_full_size(parsed: Namespace) -> int:
-    from folai.train.full_size_control import StableOptions, train_stable_control
+    from folai.train.full_size_control import train_stable_control
+    from folai.train.full_size_options import StableOptions
 
     fields = fields_from(parsed, StableOptions)
     if parsed.no_clap:

@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Generator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.data.material import MODELLED, SAMPLES, Material
+from folai.data.part_changes import changed_alike, noise_levels
+from folai.data.rhythms import Rhythm
+from folai.data.sound_parts import Floats, Part, filled
 from folai.diffusion.conditioning import LEVEL
 from folai.diffusion.vocabulary import ALL, MAX_WORDS, numbers_of, words_of_label
 from folai.models.autoencoder import Autoencoder
-
-Floats = NDArray[np.float32]
 
 LENGTHS = (2.0, 3.0, 4.0, 6.0)  # seconds of a target
 REFERENCES = (44, 88, 172, 300, 432)  # latent frames of a reference
@@ -34,7 +33,6 @@ SHARES = {"clips": 0.22, "parts": 0.2, "events": 0.32, "long": 0.1, "modelled": 
 CONDITIONS = {(True, False): 0.28, (True, True): 0.22, (False, True): 0.4, (False, False): 0.1}
 """(reference, words): share of examples that have them."""
 SPOKEN_SHARE = 0.75  # of the known words, at least one: a prompt is rarely complete
-RECOLOURED, MOVED, ROOMED = 0.7, 0.5, 0.5  # shares that get another colour, pitch, room
 
 
 @dataclass(frozen=True)
@@ -60,44 +58,6 @@ class Batch:
         )
 
 
-@dataclass
-class Part:
-    """Some seconds of sound in the making: power [C, F] above silence, curve [SAMPLES * F]."""
-
-    power: Floats
-    curve: Floats
-
-    @classmethod
-    def silent(cls, channels: int, num_frames: int) -> Part:
-        return cls(
-            np.zeros((channels, num_frames), np.float32), np.zeros(SAMPLES * num_frames, np.float32)
-        )
-
-    def add(self, levels: NDArray[np.float16], curve: Floats, at: int, gain_db: float) -> None:
-        """Adds levels [C, f] from frame `at`; what lies outside is dropped."""
-        first, stop = max(0, at), min(self.power.shape[1], at + levels.shape[1])
-        if first >= stop:
-            return
-        gain = np.float32(10 ** (gain_db / 10))
-        cut = slice(first - at, stop - at)
-        self.power[:, first:stop] += gain * power_of(levels[:, cut])
-        self.curve[SAMPLES * first : SAMPLES * stop] += (
-            gain * curve[SAMPLES * cut.start : SAMPLES * cut.stop]
-        )
-
-    def filtered(self, gains: Floats) -> Part:
-        """Bands [C] amplified by `gains`, the curve by what that does to the whole."""
-        power = self.power * gains[:, None]
-        change = (power.sum(0) + 1e-9) / (self.power.sum(0) + 1e-9)
-        frames = np.arange(len(self.curve)) / SAMPLES
-        return Part(power, self.curve * np.interp(frames, np.arange(len(change)), change))
-
-    def at_level(self, level: float) -> Part:
-        """The highest RMS brought to `level`."""
-        gain = np.float32(level**2 / max(float(self.curve.max()), 1e-12))
-        return Part(self.power * gain, self.curve * gain)
-
-
 class Sequences:
     """Makes batches from material. The same generator makes the same batches."""
 
@@ -115,7 +75,7 @@ class Sequences:
         self.parts = _by_label(part for part in joined if part.num_frames > 1.5 * self.rate)
         self.pools = _pools([m for m in recorded if m.num_frames < 1.5 * long])
         self.modelled = _pools([m for m in material if m.origin.startswith(MODELLED)])
-        self.noise = _noise_levels(autoencoder)
+        self.noise = noise_levels(autoencoder)
         kinds = {
             "clips": self.clips,
             "parts": self.parts,
@@ -185,7 +145,7 @@ class Sequences:
             target, reference = self._laid(pool, frames, reference_frames, rng)
             words = words_of_label(str(label))
         if shown:
-            target, reference = self._changed(target, reference, rng)
+            target, reference = changed_alike(target, reference, self.noise, rng)
         quieter = rng.uniform(0, 15) if rng.random() < 0.3 else 0.0
         return target.at_level(LEVEL * 10 ** (-quieter / 20)), reference.at_level(LEVEL), words
 
@@ -208,7 +168,7 @@ class Sequences:
         shared = [len({*_sounding(clip, at, at + reference_frames)} & {*words}) for at in places]
         place = places[int(np.argmax(shared))]  # of one that strikes many things, the same thing
         first, last = max(first, place), min(last, place + reference_frames)
-        return target, _filled(self._cut(clip, first, last - first), reference_frames), words
+        return target, filled(self._cut(clip, first, last - first), reference_frames), words
 
     def _cut(self, clip: Material, start: int, frames: int) -> Part:
         part = Part.silent(self.channels, frames)
@@ -224,7 +184,7 @@ class Sequences:
         wanted, others = order[:count], order[count : 2 * count]
         if not others or rng.random() < 0.5:
             others = wanted
-        gaps = _Rhythm(rng)
+        gaps = Rhythm(rng)
         target = Part.silent(self.channels, frames)
         for at in gaps.onsets(frames / self.rate):
             event = wanted[rng.integers(len(wanted))]
@@ -239,72 +199,6 @@ class Sequences:
         if target.curve.max() <= 0:  # all events lay outside
             target.add(wanted[0].levels, wanted[0].power, 0, 0.0)
         return target, reference
-
-    # What is changed in both alike
-
-    def _changed(self, target: Part, reference: Part, rng: Generator) -> tuple[Part, Part]:
-        bands = np.arange(self.channels)
-        if rng.random() < RECOLOURED:
-            knots = np.linspace(0, self.channels - 1, 7)
-            tilt = rng.normal(0, 4) * np.linspace(-1, 1, 7)
-            gains_db = np.interp(bands, knots, rng.normal(0, 4, 7) + tilt)
-            gains = (10 ** (gains_db / 10)).astype(np.float32)
-            target, reference = target.filtered(gains), reference.filtered(gains)
-        if rng.random() < MOVED:
-            source = np.clip(bands - int(rng.integers(-5, 6)), 0, self.channels - 1)
-            target = Part(target.power[source], target.curve)
-            reference = Part(reference.power[source], reference.curve)
-        if rng.random() < ROOMED:
-            colour = np.interp(bands, np.linspace(0, 95, 5), rng.normal(0, 4, 5))
-            colour = colour - rng.uniform(0, 25) * bands / self.channels
-            below_db = rng.uniform(35, 70)
-            target, reference = (
-                self._in_room(part.at_level(LEVEL), colour, below_db, rng)
-                for part in (target, reference)
-            )
-        return target, reference
-
-    def _in_room(self, part: Part, colour: NDArray[Any], below_db: float, rng: Generator) -> Part:
-        """Stationary noise of this colour [C], dB, added `below_db` under LEVEL."""
-        frames = part.power.shape[1]
-        start = int(rng.integers(self.noise.shape[1] - frames))
-        noise = 10 ** ((self.noise[:, start : start + frames] + colour[:, None]) / 10)
-        wanted = LEVEL**2 * 10 ** (-below_db / 10)
-        # The bands' powers are those of windowed sines: two for each unit of mean square.
-        noise *= wanted * 2 / noise.sum(0).mean()
-        return Part((part.power + noise).astype(np.float32), part.curve + np.float32(wanted))
-
-
-class _Rhythm:
-    """When events come: evenly as steps do, at random, or in bursts."""
-
-    def __init__(self, rng: Generator) -> None:
-        self.rng = rng
-        self.kind = rng.choice(("even", "random", "bursts"), p=(0.45, 0.4, 0.15))
-        self.interval = float(np.exp(rng.uniform(np.log(0.18), np.log(1.5))))
-        self.spread_db = float(rng.uniform(0.5, 6))
-
-    def onsets(self, seconds: float) -> list[float]:
-        """Times from just before 0 on."""
-        rng = self.rng
-        times: list[float] = []
-        time = float(rng.uniform(-0.2, min(0.8, self.interval)))
-        while time < seconds - 0.05 and len(times) < 40:
-            times.append(time)
-            if self.kind == "even":
-                gap = self.interval * max(0.3, rng.normal(1, 0.06))
-            elif self.kind == "random":
-                gap = 0.08 + rng.exponential(self.interval)
-            else:
-                gap = rng.uniform(0.06, 0.14) if rng.random() < 0.6 else 0.3 + self.interval
-            time += float(gap)
-        return times
-
-
-def power_of(levels: NDArray[np.float16]) -> Floats:
-    """dB [C, F] -> power, 0 for silence (-90 dB)."""
-    power = np.exp(levels.astype(np.float32) * np.float32(np.log(10) / 10)) - np.float32(1e-9)
-    return np.asarray(np.maximum(power, 0))
 
 
 def _pools(material: Sequence[Material]) -> dict[str, list[list[Material]]]:
@@ -360,13 +254,6 @@ def _loud_place(clip: Material, first: int, stop: int, wanted: int, rng: Generat
     return places[heard[0] if len(heard) else int(np.argmax(loudest))]
 
 
-def _filled(part: Part, frames: int) -> Part:
-    """Repeated until it is as long."""
-    times = -(-frames // max(1, part.power.shape[1]))
-    power, curve = np.tile(part.power, (1, times)), np.tile(part.curve, times)
-    return Part(power[:, :frames], curve[: SAMPLES * frames])
-
-
 def _sounding(clip: Material, start: int, stop: int) -> tuple[str, ...]:
     """Words of what is known to sound in these frames, if that fills half of them."""
     words: list[str] = []
@@ -377,13 +264,3 @@ def _sounding(clip: Material, start: int, stop: int) -> tuple[str, ...]:
             covered += shared
             words.extend(words_of_label(label))
     return tuple(dict.fromkeys(words)) if 2 * covered > stop - start else ()
-
-
-def _noise_levels(autoencoder: Autoencoder) -> Floats:
-    """How white noise fluctuates in the bands, dB about each band's mean: [C, F] of 20 s."""
-    generator = torch.Generator().manual_seed(0)
-    num_samples = 20 * autoencoder.config.sample_rate
-    with torch.inference_mode():
-        wav = 0.1 * torch.randn(1, 1, num_samples, generator=generator)
-        levels = autoencoder.levels(wav, chunk=2048)[0, :, 4:-4].numpy()
-    return np.asarray(levels - levels.mean(axis=1, keepdims=True), np.float32)

@@ -13,11 +13,8 @@ is spread over processes, sees what one process alone would have seen.
 from __future__ import annotations
 
 import copy
-import gc
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,125 +24,19 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from folai.data.stable_material import StableMaterial, encode_material, example_seed
-from folai.diffusion.sampling import alpha_sigma, training_error
-from folai.models.lora import add_lora, lora_tensors
-from folai.models.stable_control import StableControlConfig, StableControlNet
+from folai.models.lora import lora_tensors
 from folai.stable.control_files import save_control
 from folai.stable.hub import find_model
 from folai.stable.lora_files import save_lora
 from folai.stable.model import StableAudio, load_stable
 from folai.stable.prompt_models import load_clap
 from folai.train import loop
+from folai.train.full_size_loss import Batch, Trained
+from folai.train.full_size_options import StableOptions
+from folai.train.processes import processes
 from folai.writing import written_whole
 
 WARM_UP = 100  # steps over which the learning rate rises
-
-
-@dataclass(frozen=True)
-class StableOptions:
-    data: tuple[Path, ...] = ()  # folders of recordings or clips, or of such folders
-    model: str | Path = "stable-audio-open-1.0"
-    out: Path = Path("runs/stable-control")
-    cache: Path | None = None  # where windows are kept, encoded
-    lora_rank: int = 0  # of additions to the base's attention, trained instead of a ControlNet
-    train_base: bool = False  # the base, too: for tiny models that begin at random
-    clap: str | Path | None = "clap"  # hears the windows; None: none does
-    depth_factor: float = 0.2  # share of the base's blocks that the ControlNet copies
-    seconds: float = 10.0  # of a window
-    windows: int = 4000  # that are encoded
-    steps: int = 15_000
-    batch_size: int = 12  # windows a process sees at once
-    accumulate: int = 4  # times, before a step is done
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-3
-    dropout: float = 0.1  # share of examples without tokens, and of those without envelope
-    base_alone: float = 0.0  # share of steps without the ControlNet, where the base is trained
-    ema: float = 0.999  # of the weights that are kept
-    dtype: str | None = None  # None: bfloat16 on a GPU, float32 on a CPU
-    checkpointing: bool = True  # blocks are computed again on the way back: less memory
-    seed: int = 0
-    threads: int = 1
-    log_every: int = 50
-    offline: bool = False
-
-    def __post_init__(self) -> None:
-        counts = ("steps", "batch_size", "accumulate", "windows", "threads", "log_every")
-        loop.check_counts(self, *counts)
-        if not self.seconds > 0:
-            raise ValueError(f"seconds is {self.seconds}; give above 0")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; give 0 to below 1")
-        if self.lora_rank < 0:
-            raise ValueError(f"lora_rank is {self.lora_rank}; give 1 or more, or leave it out")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """[B, C, F] latents, control and noise; [B] times; [B, L, D] tokens; [B, G] seconds."""
-
-    latents: Tensor
-    control: Tensor
-    noise: Tensor
-    t: Tensor
-    clap: Tensor | None  # [B, 512]
-    text: Tensor | None  # [B, L, D]
-    is_conditioned: Tensor  # [B], 0 where conditioning is dropped
-
-
-class Trained(nn.Module):
-    """The frozen base with what is trained; its forward pass is the loss."""
-
-    def __init__(self, stable: StableAudio, options: StableOptions, duration: float) -> None:
-        super().__init__()
-        self.objective, self.duration = stable.config.objective, duration
-        self.dit = stable.dit.requires_grad_(options.train_base)
-        self.dit.trunk.rates.requires_grad_(False)
-        self.seconds = stable.seconds.requires_grad_(False)
-        self.net: StableControlNet | None = None
-        if options.lora_rank:
-            add_lora(self.dit, options.lora_rank)
-        else:
-            hears = options.clap is not None
-            control = StableControlConfig(options.depth_factor, clap=hears)
-            self.net = StableControlNet(control, stable.config.dit).to(stable.device)
-            self.net.copy_from(self.dit)
-            self.net.trunk.rates.requires_grad_(False)
-            self.net.trunk.checkpointing = options.checkpointing
-        self.dit.trunk.checkpointing = options.checkpointing
-
-    def forward(self, batch: Batch, alone: bool = False) -> Tensor:
-        """Mean squared error of each example, [B]; `alone`: the ControlNet is left out."""
-        tokens, seconds = self.conditioning(batch)
-        times = batch.t[:, None, None]
-        alpha, sigma = alpha_sigma(times, self.objective)
-        noisy = alpha * batch.latents + sigma * batch.noise
-        trunk = self.dit.trunk
-        rotary = trunk.rotary(noisy.shape[-1], noisy.device)
-        control = None
-        if self.net is not None and not alone:
-            seen_envelope, control_memory = (
-                self.net.look(batch.control),
-                self.net.trunk.remember(tokens),
-            )
-            control = self.net(noisy, batch.t, seconds, seen_envelope, control_memory, rotary)
-        memory = trunk.remember(tokens)
-        prediction = self.dit(noisy, batch.t, seconds, memory, rotary, control)
-        error = training_error(
-            prediction.float(), batch.latents, batch.noise, times, self.objective
-        )
-        return error.square().mean((1, 2))
-
-    def conditioning(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            total = torch.full_like(batch.t, self.duration)
-            seconds_token, seconds = self.seconds(torch.zeros_like(total), total)
-        parts = [seconds_token]
-        if batch.clap is not None and self.net is not None and self.net.clap is not None:
-            parts.insert(0, self.net.clap(batch.clap).unsqueeze(1))
-        if batch.text is not None:
-            parts.insert(0, batch.text.to(seconds_token.dtype))
-        tokens = torch.cat(parts, dim=1) * batch.is_conditioned[:, None, None]
-        return tokens, seconds
 
 
 def train_stable_control(
@@ -358,23 +249,3 @@ def _encode_prompts(stable: StableAudio, material: StableMaterial) -> dict[str, 
     dim, length = stable.config.seconds.dim, stable.config.text_length
     known = {prompt: stable._text(prompt) for prompt in set(material.prompts) if prompt}
     return {"": torch.zeros(1, length, dim), **known}
-
-
-@contextmanager
-def processes() -> Iterator[tuple[int, int]]:
-    """(number of this process, how many there are): more than one under torchrun."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield 0, 1
-        return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    try:
-        yield dist.get_rank(), count
-    finally:
-        # Gloo's threads let go of the last tensors they summed, for which they need the
-        # interpreter: they have to end before it does, which they do once nothing (a model in
-        # DistributedDataParallel, caught in a cycle of references) holds the group any more.
-        gc.collect()
-        dist.destroy_process_group()

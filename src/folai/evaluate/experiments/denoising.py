@@ -10,7 +10,7 @@ import numpy as np
 
 from folai.diffusion.options import DiffusionOptions
 from folai.evaluate.experiments.setting import Setting, Wav, short_name
-from folai.evaluate.experiments.sounding import chart_over, make_section, players, run
+from folai.evaluate.experiments.ways import chart_over, make_section, players, run
 from folai.evaluate.foley.tasks import Task
 from folai.evaluate.report.sections import Gallery, Section
 from folai.media.audio import fit_length

@@ -24,7 +24,7 @@ from folai.data.alignment import estimate_offsets
 from folai.data.cache import cache_key, file_stamp
 from folai.data.clips import Clip, load_clips
 from folai.data.listing import Listing, list_clips
-from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
+from folai.data.sounds import Sound, load_sounds
 from folai.envelope import Envelope
 from folai.evaluate.foley.predicted import part_of
 from folai.evaluate.foley.tasks import Task, cut_tasks, labelled_runs
@@ -246,13 +246,3 @@ def _readable(listing: Listing, cache: Path) -> Iterator[Clip]:
         return
     if clip.rms.any():
         yield clip
-
-
-__all__ = [
-    "SAMPLE_RATE",
-    "ExperimentOptions",
-    "Predicted",
-    "Setting",
-    "mean",
-    "short_name",
-]

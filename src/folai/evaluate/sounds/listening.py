@@ -1,4 +1,4 @@
-"""A listening test on a page, and what its answers say.
+"""A listening test on a page.
 
 Pairs: two sounds for one clip, unnamed, and which is better. MUSHRA-style rows (ITU-R BS.1534): all
 systems, the hidden truth and an anchor without highs beside the open truth, each from 0 to 100.
@@ -7,19 +7,16 @@ Clips, rows and sides are in an order drawn by a seed. The page saves answers to
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from folai.data.listing import VIDEO_SUFFIXES
-from folai.metrics import bootstrap_interval, wilson_interval
 
 if TYPE_CHECKING:
     from folai.evaluate.sounds.system_scores import SoundReport
@@ -30,7 +27,6 @@ KINDS = ("pairs", "mushra")
 FORMAT, VERSION = "folai-listening", 1
 TRUTH, ANCHOR = "truth", "anchor"
 ANCHOR_HERTZ = 3500.0  # above it the anchor is silent, as BS.1534 says
-HIDDEN_LEAST, HIDDEN_SHARE = 90, 0.15  # BS.1534: who rates the hidden truth lower more often is out
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,62 +84,6 @@ def anchor(wav: Wav, sample_rate: int) -> Wav:
     return np.fft.irfft(spectrum, len(wav)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Preference:
-    """How often `system` was preferred to `other` (empty: to any), equals counted half."""
-
-    system: str
-    other: str
-    rate: float  # 0 to 1
-    low: float  # of the 95 % interval
-    high: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Rating:
-    """Mean of 0 to 100, with its 95 % interval."""
-
-    system: str
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True)
-class ListeningReport:
-    kind: str
-    num_listeners: int
-    preferences: tuple[Preference, ...] = ()
-    ratings: tuple[Rating, ...] = ()
-    left_out: tuple[str, ...] = ()  # listeners, and why
-
-    def table(self) -> str:
-        lines = [f"{self.num_listeners} listeners, {self.kind}"]
-        if self.preferences:
-            lines.append(f"{'':<20}{'preferred to':<20}{'rate':>7}{'95 %':>16}{'answers':>9}")
-        for p in self.preferences:
-            span = f"{100 * p.low:.0f} to {100 * p.high:.0f} %"
-            other = p.other or "any other"
-            lines.append(f"{p.system:<20}{other:<20}{100 * p.rate:6.0f}%{span:>16}{p.count:9}")
-        if self.ratings:
-            lines.append(f"{'':<20}{'mean':>7}{'95 %':>16}{'ratings':>9}")
-        for r in self.ratings:
-            span = f"{r.low:.1f} to {r.high:.1f}" if math.isfinite(r.low) else "-"
-            lines.append(f"{r.system:<20}{r.mean:7.1f}{span:>16}{r.count:9}")
-        return "\n".join([*lines, *self.left_out])
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "num_listeners": self.num_listeners,
-            "preferences": [vars(p) for p in self.preferences],
-            "ratings": [vars(r) for r in self.ratings],
-            "left_out": list(self.left_out),
-        }
-
-
 def sound_test(
     report: SoundReport, *, kind: str, count: int, seed: int, videos: bool = True
 ) -> dict[str, Any]:
@@ -161,81 +101,3 @@ def sound_test(
         video = small_video(path, start, piece.seconds) if shows else ""
         clips.append(Heard(piece.label, piece_sounds(report, piece), video))
     return make_test(clips, WIDE, kind=kind, seed=seed)
-
-
-def evaluate_listening(paths: Sequence[Path]) -> ListeningReport:
-    """Answers of one or more listeners to one kind of test.
-
-    Raises ValueError for files that are no answers, or of two kinds, or where none is left.
-    """
-    results = [_read(path) for path in paths]
-    kinds = sorted({result["kind"] for result in results})
-    if len(kinds) != 1:
-        raise ValueError(f"answers to {', '.join(kinds)}: give those of one kind of test")
-    if kinds == ["pairs"]:
-        return ListeningReport("pairs", len(results), preferences=_preferences(results))
-    reliable, left_out = [], []
-    for path, result in zip(paths, results, strict=True):
-        reason = _unreliable(result)
-        left_out += [f"{path}: left out, {reason}"] if reason else []
-        reliable += [] if reason else [result]
-    if not reliable:
-        raise ValueError(f"no listener is left: {'; '.join(left_out)}")
-    return ListeningReport(
-        "mushra", len(reliable), ratings=_ratings(reliable), left_out=tuple(left_out)
-    )
-
-
-def _preferences(results: Sequence[dict[str, Any]]) -> tuple[Preference, ...]:
-    """Of each pair, and of each system against all others."""
-    won: dict[tuple[str, str], list[float]] = {}
-    for answer in (answer for result in results for answer in result["answers"]):
-        first, second = answer["systems"]
-        share = 0.5 if answer["preferred"] is None else float(answer["preferred"] == first)
-        for a, b, value in ((first, second, share), (second, first, 1 - share)):
-            won.setdefault((a, b), []).append(value)
-            won.setdefault((a, ""), []).append(value)
-    found = []
-    for (system, other), values in won.items():
-        low, high = wilson_interval(sum(values), len(values))
-        rate = sum(values) / len(values)
-        found.append(Preference(system, other, rate, low, high, len(values)))
-    return tuple(sorted(found, key=lambda p: (p.other != "", -p.rate, p.system, p.other)))
-
-
-def _ratings(results: Sequence[dict[str, Any]]) -> tuple[Rating, ...]:
-    ratings: dict[str, list[float]] = {}
-    for answer in (answer for result in results for answer in result["answers"]):
-        for system, score in answer["scores"].items():
-            ratings.setdefault(system, []).append(float(score))
-    found = [
-        Rating(system, float(np.mean(values)), *bootstrap_interval(values), len(values))
-        for system, values in ratings.items()
-    ]
-    return tuple(sorted(found, key=lambda rating: -rating.mean))
-
-
-def _unreliable(result: dict[str, Any]) -> str:
-    hidden = [a["scores"][TRUTH] for a in result["answers"] if TRUTH in a["scores"]]
-    low = sum(score < HIDDEN_LEAST for score in hidden)
-    if low <= HIDDEN_SHARE * len(hidden):
-        return ""
-    return f"rated the hidden truth below {HIDDEN_LEAST} in {low} of {len(hidden)} rows"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as answers ({error})") from error
-    known = isinstance(result, dict) and result.get("format") == FORMAT
-    if not known or result.get("version") != VERSION or result.get("kind") not in KINDS:
-        raise ValueError(f"{path}: no answers of a listening test; save them from the page")
-    answers = result.get("answers")
-    wanted = {"systems", "preferred"} if result["kind"] == "pairs" else {"scores"}
-    fine = isinstance(answers, list) and all(
-        isinstance(answer, dict) and wanted <= answer.keys() for answer in answers
-    )
-    if not answers or not fine:
-        raise ValueError(f"{path}: holds no answers, or broken ones; save them again")
-    return dict(result)
