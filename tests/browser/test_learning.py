@@ -17,14 +17,14 @@ def test_a_region_teaches_the_rest(page, new_server):
     page.locator("[data-command=learn]").click()
     wait_until(page, "document.querySelector('#timeline-note').textContent.startsWith('Learning')")
     wait_until(page, DISABLED)  # one at a time
-    page.get_by_role("button", name="Take over").wait_for(timeout=180_000)
+    page.get_by_role("button", name="Accept").wait_for(timeout=180_000)
     edited = page.evaluate(HITS)
     ghost = HITS.replace("studio.curve", "studio.ghost.curve")
     wait_until(page, f"({ghost}).includes(1000)")
-    page.get_by_role("button", name="Take over").click()
+    page.get_by_role("button", name="Accept").click()
     wait_until(page, f"JSON.stringify({HITS}) === JSON.stringify({ghost})")
     assert 1000 in page.evaluate(HITS)
-    assert page.get_by_role("button", name="Take over").count() == 0
+    assert page.get_by_role("button", name="Accept").count() == 0
     page.keyboard.press("Control+z")
     assert page.evaluate(HITS) == edited
     page.keyboard.press("Control+z")

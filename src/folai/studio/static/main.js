@@ -88,11 +88,11 @@ function listeningCommands() {
     studio.emit("edited");
   };
   return [
-    { id: "hear-preview", title: "Hear the preview of the envelope", keys: ["Shift+P"], group, run: () => listenTo("preview"), pressed: () => studio.heard === "preview" },
-    { id: "hear-takes", title: "Hear the takes", keys: ["T"], group, run: () => listenTo("takes"), pressed: () => studio.heard === "takes" },
+    { id: "hear-preview", title: "Play the preview of the envelope", keys: ["Shift+P"], group, run: () => listenTo("preview"), pressed: () => studio.heard === "preview" },
+    { id: "hear-takes", title: "Play the takes", keys: ["T"], group, run: () => listenTo("takes"), pressed: () => studio.heard === "takes" },
     {
       id: "hear-edits",
-      title: "Hear each edit at once",
+      title: "Play each edit at once",
       keys: ["P"],
       group,
       run: () => {
@@ -108,11 +108,11 @@ function listeningCommands() {
 function pageCommands() {
   const group = "Page";
   return [
-    { id: "projects", title: "Clips: open another", keys: ["Ctrl+O"], group, run: () => projects.show() },
+    { id: "projects", title: "Open another clip", keys: ["Ctrl+O"], group, run: () => projects.show() },
     { id: "choose-video", title: "Open a video file", keys: ["Ctrl+Shift+O"], group, run: () => byId("video-file").click() },
     { id: "export", title: "Export", keys: ["Ctrl+E"], group, run: () => exporting.show(), enabled: () => studio.project !== null },
-    { id: "theme", title: "Dark or light", keys: ["Shift+D"], group, run: () => turnTheme(() => timeline.recolour()) },
-    { id: "help", title: "All keys", keys: ["?"], group, run: () => showHelp(commands, keys) },
+    { id: "theme", title: "Switch between dark and light", keys: ["Shift+D"], group, run: () => turnTheme(() => timeline.recolour()) },
+    { id: "help", title: "Show all keys", keys: ["?"], group, run: () => showHelp(commands, keys) },
   ];
 }
 
@@ -163,7 +163,7 @@ function setReadOnly(readOnly) {
 }
 
 function tellReader() {
-  messages.show("lease", "Another tab edits this clip. Here it can only be looked at and heard, and nothing is overwritten.", {
+  messages.show("lease", "Another tab edits this clip. This tab can only show and play it; nothing is overwritten.", {
     tone: "plain",
     stays: true,
     actions: [{ label: "Edit here instead", run: () => takeOver() }],
@@ -179,13 +179,13 @@ async function takeOver() {
   }
 }
 
-/** What is wrong with the picture, and what is done about it. */
+/** Says why the video does not play, and what happens next. */
 function tellVideo() {
   const { state, message } = studio.project.video;
   const note = byId("viewer-note");
   note.hidden = state === "ready";
-  if (state === "converting") note.textContent = "The video is converted so that this browser can play it. Stills are shown meanwhile; everything else works.";
-  if (state === "failed") note.textContent = message || "The video cannot be converted for this browser. Stills are shown; everything else works.";
+  if (state === "converting") note.textContent = "The video is being converted for this browser. Until then it shows stills; everything else works.";
+  if (state === "failed") note.textContent = message || "The video cannot be converted for this browser. It shows stills; everything else works.";
 }
 
 studio.on("screen", async (state) => {
@@ -204,7 +204,7 @@ studio.on("failed", (error) => messages.fail(error));
 studio.on("save-failed", (error) => {
   const conflict = error?.body?.reason;
   const actions = conflict
-    ? [{ label: "Load what is saved", run: () => reload() }]
+    ? [{ label: "Load the saved state", run: () => reload() }]
     : [{ label: "Save again", run: () => saver.flush().catch(() => {}) }];
   messages.show("save", error.message, { actions });
   if (conflict === "other_tab") setReadOnly(true);
@@ -238,7 +238,7 @@ async function changed({ project, tab: by, what }) {
   }
 }
 
-/** A new take is what is heard, and stands as B beside the one before it. @param {any} take */
+/** A new take is played, as B beside the one before it. @param {any} take */
 function arrived(take) {
   const layer = studio.layers.find((one) => one.id === take.layer);
   if (!layer || studio.readOnly) return;
@@ -257,7 +257,7 @@ listen(
   },
   (connected) => {
     if (connected) messages.clear("connection");
-    else messages.show("connection", "The studio does not answer. Start it again with “folai studio”; this page goes on by itself.", { stays: true });
+    else messages.show("connection", "The studio does not answer. Start it again with “folai studio”; this page reconnects by itself.", { stays: true });
     if (!connected || !studio.project) return;
     changed({ project: studio.project.id, tab: null, what: "" });
     if (saver.state === "failed") saver.flush().catch(() => {});

@@ -23,7 +23,7 @@ import { clockText } from "../timeline/ruler.js";
 /** @typedef {import("./keys.js").Command} Command */
 
 const STEP_DB = 1; // decibels a key press changes
-const NUDGE = 0.02; // seconds around the playhead that are lifted where nothing is chosen
+const NUDGE = 0.02; // seconds around the playhead that are lifted where nothing is selected
 
 /** @param {Studio} studio @param {import("../picture/transport.js").Transport} transport @returns {Command[]} */
 export function editingCommands(studio, transport) {
@@ -36,26 +36,26 @@ export function editingCommands(studio, transport) {
     { id: "undo", title: "Undo", keys: ["Ctrl+Z"], hold: true, run: () => studio.undo(), enabled: () => Boolean(studio.history.undoLabel) },
     { id: "redo", title: "Redo", keys: ["Ctrl+Shift+Z", "Ctrl+Y"], hold: true, run: () => studio.redo(), enabled: () => Boolean(studio.history.redoLabel) },
     { id: "add-hit", title: "Add a hit at the playhead", keys: ["H"], run: () => addHere(studio), enabled: has },
-    { id: "delete", title: "Delete the chosen hit, or the region's", keys: ["Delete", "Backspace"], run: () => remove(studio), enabled: something },
-    { id: "previous-hit", title: "To the hit before", keys: ["["], hold: true, run: () => toHit(studio, transport, -1) },
-    { id: "next-hit", title: "To the next hit", keys: ["]"], hold: true, run: () => toHit(studio, transport, 1) },
-    { id: "earlier", title: "Hit or region a picture earlier", keys: ["Alt+←"], hold: true, run: () => shift(studio, -1), enabled: something },
-    { id: "later", title: "Hit or region a picture later", keys: ["Alt+→"], hold: true, run: () => shift(studio, 1), enabled: something },
-    { id: "earlier-ms", title: "Hit or region 1 ms earlier", keys: ["Alt+Shift+←"], hold: true, run: () => shift(studio, -1, 0.001), enabled: something },
-    { id: "later-ms", title: "Hit or region 1 ms later", keys: ["Alt+Shift+→"], hold: true, run: () => shift(studio, 1, 0.001), enabled: something },
-    { id: "louder", title: "Hit, region or curve at the playhead louder", keys: ["Alt+↑"], hold: true, run: () => scale(studio, STEP_DB), enabled: has },
-    { id: "softer", title: "Hit, region or curve at the playhead softer", keys: ["Alt+↓"], hold: true, run: () => scale(studio, -STEP_DB), enabled: has },
+    { id: "delete", title: "Delete the selected hit, or mute the region", keys: ["Delete", "Backspace"], run: () => remove(studio), enabled: something },
+    { id: "previous-hit", title: "Go to the previous hit", keys: ["["], hold: true, run: () => toHit(studio, transport, -1) },
+    { id: "next-hit", title: "Go to the next hit", keys: ["]"], hold: true, run: () => toHit(studio, transport, 1) },
+    { id: "earlier", title: "Move the hit or region one frame earlier", keys: ["Alt+←"], hold: true, run: () => shift(studio, -1), enabled: something },
+    { id: "later", title: "Move the hit or region one frame later", keys: ["Alt+→"], hold: true, run: () => shift(studio, 1), enabled: something },
+    { id: "earlier-ms", title: "Move the hit or region 1 ms earlier", keys: ["Alt+Shift+←"], hold: true, run: () => shift(studio, -1, 0.001), enabled: something },
+    { id: "later-ms", title: "Move the hit or region 1 ms later", keys: ["Alt+Shift+→"], hold: true, run: () => shift(studio, 1, 0.001), enabled: something },
+    { id: "louder", title: "Raise the hit, the region or the curve at the playhead by 1 dB", keys: ["Alt+↑"], hold: true, run: () => scale(studio, STEP_DB), enabled: has },
+    { id: "softer", title: "Lower the hit, the region or the curve at the playhead by 1 dB", keys: ["Alt+↓"], hold: true, run: () => scale(studio, -STEP_DB), enabled: has },
     { id: "smooth", title: "Smooth the region", keys: ["S"], run: () => onRegion(studio, "smooth", smoothRegion), enabled: marked },
     { id: "mute", title: "Mute the region", keys: ["M"], run: () => onRegion(studio, "mute", muteRegion), enabled: marked },
-    { id: "ghost", title: "Back to the prediction, in the region or everywhere", keys: ["G"], run: () => toGhost(studio, studio.region), enabled: () => has() && studio.ghost !== null },
-    { id: "snap-hits", title: "Hits of the region onto what snapping says", keys: ["Shift+N"], run: () => snapAll(studio), enabled: () => marked() && studio.snap !== "off" },
+    { id: "ghost", title: "Reset to the prediction, in the region or everywhere", keys: ["G"], run: () => toGhost(studio, studio.region), enabled: () => has() && studio.ghost !== null },
+    { id: "snap-hits", title: "Snap the hits in the region", keys: ["Shift+N"], run: () => snapAll(studio), enabled: () => marked() && studio.snap !== "off" },
     { id: "copy", title: "Copy the region", keys: ["Ctrl+C"], run: () => copy(studio), enabled: () => studio.region !== null && Boolean(studio.curve) },
     { id: "cut", title: "Cut the region", keys: ["Ctrl+X"], run: () => cut(studio), enabled: marked },
     { id: "paste", title: "Paste at the playhead", keys: ["Ctrl+V"], run: () => paste(studio), enabled: () => has() && studio.clipboard !== null },
-    { id: "snap-mode", title: "Snap to nothing, to pictures or to predicted onsets", keys: ["N"], run: () => nextSnap(studio) },
+    { id: "snap-mode", title: "Snap to frames, to predicted onsets, or not at all", keys: ["N"], run: () => nextSnap(studio) },
     ...["select", "draw", "hit"].map((tool, n) => ({
       id: `tool-${tool}`,
-      title: ["Select: drag hits, mark regions", "Draw the curve", "Add hits by clicking"][n],
+      title: ["Select: drag hits, set regions", "Draw the curve", "Add hits by clicking"][n],
       keys: [["V"], ["D"], ["B"]][n],
       pressed: () => studio.tool === tool,
       run: () => {
@@ -64,7 +64,7 @@ export function editingCommands(studio, transport) {
       },
     })),
   ];
-  // A drag that is under way is given up first: an edit begins from what is so.
+  // A drag in progress is cancelled first, so that an edit starts from a settled state.
   const run = (/** @type {() => void} */ act) => () => (studio.cancelDraft(), act());
   return commands.map((command) => ({ ...command, group, run: run(command.run) }));
 }
@@ -111,7 +111,7 @@ function toHit(studio, transport, way) {
   if (!onsets?.length) return studio.announce("No hits");
   const from = studio.hit ?? studio.playhead;
   const found = way === 1 ? onsets.find((time) => time > from + 1e-6) : onsets.findLast((time) => time < from - 1e-6);
-  if (found === undefined) return studio.announce(way === 1 ? "No hit after this" : "No hit before this");
+  if (found === undefined) return studio.announce(way === 1 ? "No later hit" : "No earlier hit");
   transport.seek(found);
   studio.select(studio.region, found);
   tellHit(studio);
@@ -127,7 +127,7 @@ function tellHit(studio) {
   studio.announce(`Hit ${place} at ${clockText(time)}, ${levelText(hitLevel(curve, time))}`);
 }
 
-/** @param {Studio} studio @param {1 | -1} way @param {number} [seconds] a picture else */
+/** @param {Studio} studio @param {1 | -1} way @param {number} [seconds] default: one frame */
 function shift(studio, way, seconds = 1 / studio.project.clip.fps) {
   const { curve, region } = studio;
   const index = chosen(studio);

@@ -10,9 +10,9 @@ export function showHelp(commands, keys) {
   const fields = [...document.querySelectorAll("[data-key]")].map((field) => {
     const own = /** @type {HTMLInputElement} */ (field);
     const title = own.getAttribute("aria-label") ?? own.labels?.[0]?.textContent ?? "";
-    return { group: "To a field", title, keys: [own.dataset.key ?? ""] };
+    return { group: "Go to a field", title, keys: [own.dataset.key ?? ""] };
   });
-  const takes = { group: "Takes", title: "Hear take 1 to 9", keys: ["1 … 9"] };
+  const takes = { group: "Takes", title: "Play take 1 to 9", keys: ["1 … 9"] };
   const single = commands.filter(({ id }) => !/^take-\d$/.test(id));
   const groups = Map.groupBy([...single, takes, ...fields], ({ group }) => group);
   const parts = [...groups].map(([group, members]) => {

@@ -1,4 +1,4 @@
-/** Making takes: start, progress, cancel; and what other jobs have to say. */
+/** Generating takes: start, progress, cancel; and the messages of other jobs. */
 
 import { call, sendJson } from "../net/api.js";
 import { toGhost } from "../commands/editing.js";
@@ -7,9 +7,9 @@ import { currentTake } from "./takes.js";
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
 
-const FADE = 0.05; // seconds over which a part made anew is cross-faded
+const FADE = 0.05; // seconds over which a regenerated part is cross-faded
 /** @type {Record<string, string>} */
-const DOING = { generate: "Generating", predict: "Watching the picture", adapt: "Learning", proxy: "Converting the video", export: "Exporting" };
+const DOING = { generate: "Generating", predict: "Predicting the envelope", adapt: "Learning", proxy: "Converting the video", export: "Exporting" };
 
 export class Jobs {
   /**
@@ -31,7 +31,7 @@ export class Jobs {
       { id: "generate", title: "Generate a take", keys: ["Ctrl+Enter"], group, run: () => this.generate(false), enabled: can },
       {
         id: "regenerate",
-        title: "Generate the region anew, within the take that is heard",
+        title: "Regenerate only the region of the current take",
         keys: ["Ctrl+Shift+Enter"],
         group,
         run: () => this.generate(true),
@@ -39,7 +39,7 @@ export class Jobs {
       },
       {
         id: "learn",
-        title: "Learn from the region: predict anew, as it is there",
+        title: "Learn from the region and predict again",
         keys: ["Shift+G"],
         group: "Envelope",
         run: () => this.adapt(),
@@ -62,7 +62,7 @@ export class Jobs {
     });
   }
 
-  /** The mapper learns how the envelope is in the region, which a person has put right. */
+  /** The mapper learns the envelope in the region, which a person has corrected. */
   async adapt() {
     const { layer, region } = this.studio;
     if (!layer || !region) return;
@@ -93,9 +93,9 @@ export class Jobs {
     }
     if (job.state === "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
     if (job.state === "done" && job.kind === "adapt") {
-      const text = "The prediction has learned from the region. It stands behind the curve until you take it over.";
+      const text = "The mapper has learned from the region and predicted again. The new prediction is shown behind your curve until you accept it.";
       const run = () => (messages.clear("job-adapt"), toGhost(studio, null));
-      messages.show("job-adapt", text, { tone: "plain", actions: [{ label: "Take over", run }] });
+      messages.show("job-adapt", text, { tone: "plain", actions: [{ label: "Accept", run }] });
     }
     studio.emit("jobs");
     studio.emit("job", job);
@@ -137,7 +137,7 @@ export class Jobs {
     /** @type {HTMLElement} */ (document.querySelector("[data-command=cancel]")).hidden = !first;
     if (first) {
       byId("job-share").value = first.progress;
-      byId("job-text").textContent = jobText(first) + (running.length > 1 ? ` · ${running.length - 1} more wait` : "");
+      byId("job-text").textContent = jobText(first) + (running.length > 1 ? ` · ${running.length - 1} more waiting` : "");
     }
     const watching = this.#watching();
     const note = byId("timeline-note");
@@ -148,7 +148,7 @@ export class Jobs {
 
 /** @param {any} job @returns {string} */
 export function jobText(job) {
-  if (job.state === "queued") return `${DOING[job.kind]}: waits its turn${job.message ? ` (${job.message})` : ""}`;
+  if (job.state === "queued") return `${DOING[job.kind]}: waiting${job.message ? ` (${job.message})` : ""}`;
   const left = job.left === null || job.left === undefined ? "" : ` · ${Math.ceil(job.left)} s left`;
   return `${DOING[job.kind]} ${Math.round(100 * job.progress)} %${job.message ? ` · ${job.message}` : ""}${left}`;
 }

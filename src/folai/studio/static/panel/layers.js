@@ -60,8 +60,8 @@ export function layerCommands(studio) {
     { id: "add-layer", title: "Add a layer", keys: ["Y"], run: () => addLayer(studio), enabled: can },
     { id: "remove-layer", title: "Remove the layer", keys: ["Shift+Y"], run: () => own() && removeLayer(studio, /** @type {Layer} */ (own())), enabled: can },
     { id: "rename-layer", title: "Rename the layer", keys: ["Shift+R"], run: () => rename(studio), enabled: can },
-    { id: "layer-before", title: "The layer before", keys: [","], run: () => go(studio, -1) },
-    { id: "layer-after", title: "The next layer", keys: ["."], run: () => go(studio, 1) },
+    { id: "layer-before", title: "Previous layer", keys: [","], run: () => go(studio, -1) },
+    { id: "layer-after", title: "Next layer", keys: ["."], run: () => go(studio, 1) },
     { id: "mute-layer", title: "Mute the layer", keys: ["W"], run: () => own() && toggle(studio, /** @type {Layer} */ (own()), "mute") },
     { id: "solo-layer", title: "Solo the layer", keys: ["E"], run: () => own() && toggle(studio, /** @type {Layer} */ (own()), "solo") },
   ];
@@ -83,7 +83,7 @@ function go(studio, way) {
   if (next) studio.announce(`Layer ${next.name}`);
 }
 
-/** A new layer begins with silence: what is heard of the prediction is in the first. @param {Studio} studio */
+/** A new layer starts with silence: the prediction is in the first one. @param {Studio} studio */
 function addLayer(studio) {
   const [id, curve] = [freshId(studio), studio.curve];
   if (!curve) return;
@@ -107,7 +107,7 @@ function freshId(studio) {
 
 /** @param {Studio} studio @param {Layer} layer */
 async function removeLayer(studio, layer) {
-  if (studio.layers.length < 2) return studio.announce("The only layer stays");
+  if (studio.layers.length < 2) return studio.announce("The only layer cannot be removed");
   if (!(await ask(`Remove the layer ${layer.name} with its envelope? Its takes stay on disk.`, { yes: "Remove" }))) return;
   studio.layers = studio.layers.filter((other) => other !== layer);
   studio.drawn.delete(layer.id);
@@ -120,7 +120,7 @@ async function removeLayer(studio, layer) {
 /** @param {Studio} studio */
 async function rename(studio) {
   const layer = studio.layer;
-  const name = layer && (await ask("A name for the layer", { field: "Name", value: layer.name }));
+  const name = layer && (await ask("Name of the layer", { field: "Name", value: layer.name }));
   if (!layer || !name) return;
   layer.name = name.slice(0, 60);
   studio.emit("layers");

@@ -70,7 +70,7 @@ export class Projects {
     try {
       const project = await upload(`projects?name=${encodeURIComponent(file.name)}`, file, (share) => {
         byId("upload-share").value = share;
-        byId("upload-text").textContent = share < 1 ? `${file.name}: ${Math.round(share * 100)} %` : `${file.name}: is looked at`;
+        byId("upload-text").textContent = share < 1 ? `${file.name}: ${Math.round(share * 100)} %` : `${file.name}: reading`;
       });
       await this.open(project.id);
     } catch (error) {

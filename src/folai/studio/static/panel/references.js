@@ -38,9 +38,9 @@ export class References {
     const can = () => this.studio.project !== null && !this.studio.readOnly;
     const has = () => Boolean(this.studio.layer?.sound.reference);
     return [
-      { id: "choose-reference", title: "A file as the reference", keys: ["Alt+O"], group, run: () => this.#file.click(), enabled: can },
-      { id: "record", title: "Record the reference from the microphone; again: stop", keys: ["Alt+M"], group, run: () => this.#record(), enabled: can, pressed: () => this.recording },
-      { id: "play-reference", title: "Hear the reference", keys: ["Alt+H"], group, run: () => this.#play(), enabled: has },
+      { id: "choose-reference", title: "Open a file as the reference", keys: ["Alt+O"], group, run: () => this.#file.click(), enabled: can },
+      { id: "record", title: "Record the reference from the microphone; press again to stop", keys: ["Alt+M"], group, run: () => this.#record(), enabled: can, pressed: () => this.recording },
+      { id: "play-reference", title: "Play the reference", keys: ["Alt+H"], group, run: () => this.#play(), enabled: has },
       { id: "remove-reference", title: "Remove the reference from the project", keys: ["Alt+X"], group, run: () => this.#remove(), enabled: () => can() && has() },
     ];
   }
@@ -93,7 +93,7 @@ export class References {
       this.#recorder = recorder;
       this.studio.announce("Recording");
     } catch {
-      this.messages.show("reference", "The microphone cannot be used. Allow it for this page in the browser, or drop a sound file instead.");
+      this.messages.show("reference", "The microphone is not available. Allow it for this page in the browser, or drop a sound file instead.");
     }
     this.studio.emit("mode");
   }

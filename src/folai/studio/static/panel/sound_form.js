@@ -110,7 +110,7 @@ export class SoundForm {
     studio.emit("edited");
   }
 
-  /** Says, a moment later, what will not do, and words that are not known. */
+  /** Shows, a moment later, invalid settings and unknown words. */
   #check() {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(async () => {
@@ -148,7 +148,7 @@ export class SoundForm {
     const group = "Sound";
     const can = () => this.studio.project !== null && !this.studio.readOnly;
     return [
-      { id: "save-preset", title: "Keep the sound as a preset", keys: ["Alt+K"], group, run: () => this.#savePreset(), enabled: can },
+      { id: "save-preset", title: "Save the sound as a preset", keys: ["Alt+K"], group, run: () => this.#savePreset(), enabled: can },
       { id: "delete-preset", title: "Delete the preset", keys: ["Alt+Shift+K"], group, run: () => this.#deletePreset(), enabled: can },
     ];
   }
@@ -156,7 +156,7 @@ export class SoundForm {
   async #savePreset() {
     const { studio } = this;
     const layer = studio.layer;
-    const name = layer && (await ask("Keep this sound with the project", { field: "Name", value: this.#presets.value || "Sound" }));
+    const name = layer && (await ask("Name of the preset", { field: "Name", value: this.#presets.value || "Sound" }));
     if (!layer || !name) return;
     const sound = structuredClone(layer.sound);
     studio.presets = [...studio.presets.filter((one) => one.name !== name), { name: name.slice(0, 60), sound }];

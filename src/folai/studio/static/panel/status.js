@@ -1,4 +1,4 @@
-/** The lines that say how things stand: clock, picture, region, saving, snapping, layer. */
+/** Status lines: clock, frame, region, saving, snapping, layer. */
 
 import { hitLevel } from "../envelope/curve.js";
 import { levelText } from "../timeline/level.js";
@@ -10,7 +10,7 @@ import { clockText } from "../timeline/ruler.js";
 const byId = (id) => document.getElementById(id);
 
 /** @type {Record<import("../net/saving.js").SaveState, string>} */
-const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", failed: "Not saved", reading: "Reading only" };
+const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", failed: "Not saved", reading: "Read only" };
 
 /**
  * Keeps them up to date. @param {Studio} studio @param {import("../picture/transport.js").Transport} transport
@@ -19,14 +19,14 @@ const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", fail
 export function watchStatus(studio, transport, saver) {
   studio.on("playhead project", () => {
     byId("clock").textContent = clockText(studio.playhead);
-    byId("frame-number").textContent = `picture ${transport.frame}`;
+    byId("frame-number").textContent = `frame ${transport.frame}`;
   });
   studio.on("selection draft curve project", () => {
     const text = choiceText(studio);
     if (byId("choice-note").textContent !== text) byId("choice-note").textContent = text;
   });
   studio.on("tool project", () => {
-    byId("snap-mode").textContent = `Snap: ${{ off: "off", frames: "pictures", onsets: "onsets" }[studio.snap]}`;
+    byId("snap-mode").textContent = `Snap: ${{ off: "off", frames: "frames", onsets: "onsets" }[studio.snap]}`;
     byId("lanes").dataset.tool = studio.tool;
   });
   studio.on("saved", () => {

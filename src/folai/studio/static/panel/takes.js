@@ -1,4 +1,4 @@
-/** The takes of the active layer: which is heard, A and B, mute, solo, level, waveform. */
+/** The takes of the active layer: which one plays, A and B, mute, solo, level, waveform. */
 
 import { cleared, readColours } from "../timeline/canvas.js";
 import { drawPeaks } from "../timeline/sound_lanes.js";
@@ -65,9 +65,9 @@ export class TakeList {
     const wave = document.createElement("canvas");
     wave.setAttribute("aria-hidden", "true");
     row.append(
-      nameButton(strip.name, `Hear ${strip.name}`, n < 9 ? [String(n + 1)] : [], () => hear(studio, take), () => rename(studio, take)),
-      rowButton("A", `${strip.name} as A`, own(["Shift+A"]), () => setSlot(studio, "a", take), { className: "slot-a", pressed: take.id === a }),
-      rowButton("B", `${strip.name} as B`, own(["Shift+B"]), () => setSlot(studio, "b", take), { className: "slot-b", pressed: take.id === b }),
+      nameButton(strip.name, `Play ${strip.name}`, n < 9 ? [String(n + 1)] : [], () => hear(studio, take), () => rename(studio, take)),
+      rowButton("A", `Use ${strip.name} as A`, own(["Shift+A"]), () => setSlot(studio, "a", take), { className: "slot-a", pressed: take.id === a }),
+      rowButton("B", `Use ${strip.name} as B`, own(["Shift+B"]), () => setSlot(studio, "b", take), { className: "slot-b", pressed: take.id === b }),
       rowButton("M", `Mute ${strip.name}`, own(["Shift+M"]), () => flip(studio, take, "mute"), { pressed: strip.mute }),
       rowButton("S", `Solo ${strip.name}`, own(["Shift+S"]), () => flip(studio, take, "solo"), { pressed: strip.solo }),
       rowButton("↺", `Use the settings of ${strip.name}`, own(["Shift+U"]), () => useSettings(studio, take)),
@@ -108,7 +108,7 @@ export class TakeList {
   }
 }
 
-/** The take that keys act on: the one last touched, else the one that is heard. @param {Studio} studio */
+/** The take that keys act on: the one used last, else the one that plays. @param {Studio} studio */
 export function currentTake(studio) {
   const layer = studio.layer;
   if (!layer) return undefined;
@@ -126,8 +126,8 @@ export function takeCommands(studio) {
   /** @type {Omit<Command, "group">[]} */
   const commands = [
     { id: "switch-ab", title: "Switch between A and B", keys: ["X"], run: () => switchAb(studio), enabled: () => Boolean(studio.slots.a && studio.slots.b) },
-    { id: "slot-a", title: "The take as A", keys: ["Shift+A"], run: on((take) => setSlot(studio, "a", take)), enabled: some },
-    { id: "slot-b", title: "The take as B", keys: ["Shift+B"], run: on((take) => setSlot(studio, "b", take)), enabled: some },
+    { id: "slot-a", title: "Use the take as A", keys: ["Shift+A"], run: on((take) => setSlot(studio, "a", take)), enabled: some },
+    { id: "slot-b", title: "Use the take as B", keys: ["Shift+B"], run: on((take) => setSlot(studio, "b", take)), enabled: some },
     { id: "mute-take", title: "Mute the take", keys: ["Shift+M"], run: on((take) => flip(studio, take, "mute")), enabled: some },
     { id: "solo-take", title: "Solo the take", keys: ["Shift+S"], run: on((take) => flip(studio, take, "solo")), enabled: some },
     { id: "use-settings", title: "Use the take's settings", keys: ["Shift+U"], run: on((take) => useSettings(studio, take)), enabled: some },
@@ -135,7 +135,7 @@ export function takeCommands(studio) {
     { id: "delete-take", title: "Delete the take", keys: ["Shift+Delete"], run: on((take) => remove(studio, take)), enabled: some },
     ...Array.from({ length: 9 }, (_, n) => ({
       id: `take-${n + 1}`,
-      title: `Hear take ${n + 1}`,
+      title: `Play take ${n + 1}`,
       keys: [`${n + 1}`],
       run: () => {
         const take = studio.layer && studio.takesOf(studio.layer.id)[n];
@@ -156,7 +156,7 @@ export function hear(studio, take) {
   studio.emit("takes");
   studio.emit("mode");
   studio.emit("edited");
-  studio.announce(`${studio.strip(take.id).name} is heard`);
+  studio.announce(`Playing ${studio.strip(take.id).name}`);
 }
 
 /** @param {Studio} studio */
@@ -198,7 +198,7 @@ function useSettings(studio, take) {
 /** @param {Studio} studio @param {any} take */
 async function rename(studio, take) {
   const strip = studio.strip(take.id);
-  const name = await ask("A name for the take", { field: "Name", value: strip.name });
+  const name = await ask("Name of the take", { field: "Name", value: strip.name });
   if (!name) return;
   strip.name = name.slice(0, 80);
   studio.emit("takes");
@@ -208,7 +208,7 @@ async function rename(studio, take) {
 /** @param {Studio} studio @param {any} take */
 async function remove(studio, take) {
   const { name } = studio.strip(take.id);
-  if (!(await ask(`Delete ${name}? Its sound goes from the disk; this cannot be undone.`, { yes: "Delete" }))) return;
+  if (!(await ask(`Delete ${name}? Its file is deleted too. This cannot be undone.`, { yes: "Delete" }))) return;
   try {
     await call("DELETE", `projects/${studio.project.id}/takes/${take.id}`);
   } catch (error) {
@@ -227,6 +227,6 @@ function factsOf(take, studio) {
   const { sound, engine, region } = take;
   const reference = studio.references.find((one) => one.id === sound.reference)?.name;
   const what = [reference, sound.prompt && `“${sound.prompt}”`, !sound.prompt && sound.sound].filter(Boolean).join(" + ");
-  const part = region ? ` · ${region.start.toFixed(2)}–${region.end.toFixed(2)} s anew` : "";
+  const part = region ? ` · ${region.start.toFixed(2)}–${region.end.toFixed(2)} s regenerated` : "";
   return `${what || "wood"} · ${engine} · seed ${sound.seed ?? 0}${part}`;
 }

@@ -1,4 +1,4 @@
-/** Dark, as rooms for sound and picture are, until this browser was told to be light. */
+/** Dark, as rooms for sound and picture are, unless this browser has chosen light. */
 
 const KEY = "folai-theme";
 

@@ -1,6 +1,6 @@
 /** Pictures and their times: which one is on screen when. */
 
-/** Index of the picture shown at a time. @param {Float64Array} frames sorted seconds @param {number} time */
+/** Index of the frame shown at a time. @param {Float64Array} frames sorted seconds @param {number} time */
 export function frameAt(frames, time) {
   let low = 0;
   let high = frames.length - 1;
@@ -12,7 +12,7 @@ export function frameAt(frames, time) {
   return Math.max(low, 0);
 }
 
-/** A time well within a picture, where a player cannot mistake it for its neighbour. @param {Float64Array} frames @param {number} index */
+/** A time well within a frame, where a player cannot mistake it for its neighbour. @param {Float64Array} frames @param {number} index */
 export function middleOf(frames, index) {
   const next = frames[index + 1];
   return frames[index] + (next === undefined ? 0.002 : Math.min((next - frames[index]) / 2, 0.02));

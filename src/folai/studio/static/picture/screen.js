@@ -1,4 +1,4 @@
-/** The picture at a time: the video element, or a still from the server where it cannot play. */
+/** The frame at a time: the video element, or a still from the server where it cannot play. */
 
 import { middleOf } from "./clock.js";
 

@@ -17,7 +17,7 @@ export function readWav(bytes, context) {
       bits = view.getUint16(at + 22, true);
     } else if (name === 0x64617461) {
       // "data"
-      if (bits !== 16 || (format !== 1 && format !== 0xfffe)) throw new Error(`WAV of ${bits} bit: 16 was expected`);
+      if (bits !== 16 || (format !== 1 && format !== 0xfffe)) throw new Error(`WAV of ${bits} bits; expected 16`);
       return toBuffer(new Int16Array(bytes, at + 8, size >> 1), channels, rate, context);
     }
     at += 8 + size + (size & 1);

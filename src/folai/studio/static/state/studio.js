@@ -32,7 +32,7 @@ export class Studio extends EventTarget {
   /** @type {Map<string, any>} */ jobs = new Map();
   /** @type {Map<string, Drawn>} */ drawn = new Map();
   /** @type {Drawn | null} the prediction */ ghost = null;
-  /** @type {Float64Array} when each picture appears */ frames = new Float64Array(0);
+  /** @type {Float64Array} when each frame appears */ frames = new Float64Array(0);
   history = new History();
   activeId = "";
   /** @type {Region | null} */ region = null;
@@ -182,7 +182,7 @@ export class Studio extends EventTarget {
     if (!done) return;
     if (done.layer !== this.activeId) this.activate(done.layer);
     this.#changed(done);
-    this.announce(`${way === "undo" ? "Undone" : "Done again"}: ${done.label}`);
+    this.announce(`${way === "undo" ? "Undone" : "Redone"}: ${done.label}`);
   }
 
   /** @param {import("../envelope/history.js").Done} done */
