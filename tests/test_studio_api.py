@@ -174,8 +174,8 @@ def test_an_envelope_is_taken_from_a_file(client, here, exact, tmp_path, hit):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"values": "!"}, "no base64"),
-        ({"values": "AAA="}, "whole number of float32"),
+        ({"values": "!"}, "are not base64"),
+        ({"values": "AAA="}, "send whole float32"),
         ({"values": "AACAfw=="}, "infinite"),
         ({"frame_rate": 50}, "frame_rate is 50 Hz"),
         ({"onsets": [9.0]}, "onset at 9 s"),

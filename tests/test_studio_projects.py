@@ -67,7 +67,7 @@ def test_a_lease_ends_by_itself(tmp_path, monkeypatch):
     ("change", "message"),
     [
         ({"version": 2}, "made by a newer folai.*update folai"),
-        ({"format": "other"}, "not one of folai's"),
+        ({"format": "other"}, "json is not folai's"),
         ({"edit": None}, "lacks edit"),
     ],
 )

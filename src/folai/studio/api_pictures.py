@@ -85,7 +85,7 @@ class PicturesApi:
         clip, query = project["clip"], dict(call.query)
         if "count" in query:
             query["width"] = max(1, round(query["height"] * clip["width"] / clip["height"]))
-        content = self.studio.decoders.known(project.id, query)
+        content = self.studio.decoders.cached(project.id, query)
         if content is None:
             content = await self._decoded(call, project, query)
         if content is None:

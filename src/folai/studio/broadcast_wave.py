@@ -18,10 +18,10 @@ HIGHEST = (1 << 23) - 1
 
 
 def timecode_seconds(timecode: str | None, fps: float) -> float:
-    """Seconds since midnight of HH:MM:SS:FF at `fps`; with `;` before FF it drops frames.
+    """Seconds since midnight of HH:MM:SS:FF at `fps`; `;` before FF means drop-frame.
 
     29.97 and the like count whole frames: an hour of non-drop timecode lasts 3603.6 s.
-    Raises ValueError for what is no timecode.
+    Raises ValueError for an invalid timecode.
     """
     if timecode is None:
         return 0.0
@@ -42,9 +42,9 @@ def timecode_seconds(timecode: str | None, fps: float) -> float:
 
 
 def write_broadcast_wave(path: Path, sound: Sound, *, start: float, description: str) -> None:
-    """Write `sound` as 24 bits. start: seconds since midnight. Raises ValueError beyond 4 GB.
+    """Write `sound` with 24 bits. start: seconds since midnight. Raises ValueError beyond 4 GB.
 
-    The whole is turned down where it would clip.
+    A sound that would clip is attenuated as a whole.
     """
     block = 3 * sound.channels
     size = sound.num_samples * block

@@ -1,6 +1,6 @@
-"""What the server can be asked: each entry a method, a path, what it takes and what it replies.
+"""Endpoints of the server: each has a method, a path, what it takes and what it replies.
 
-One list for the routes, for the checks of what comes in, and for `/api/openapi.json`.
+One list for the routes, for the checks of requests, and for `/api/openapi.json`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ Reply = Response | dict[str, Any] | None
 
 
 class TooLarge(Exception):
-    """More bytes were sent than are allowed."""
+    """More bytes were sent than are allowed (413)."""
 
 
 class DiskFull(Exception):
-    """There is no room for it."""
+    """The disk has no room for it (507)."""
 
 
 @dataclass
 class Call:
-    """One request, taken apart and checked."""
+    """One request, parsed and checked."""
 
     request: Request
     path: dict[str, str]
@@ -69,7 +69,7 @@ class Endpoint:
     waits: bool = False  # `answer` is a coroutine function
 
     async def respond(self, request: Request) -> Response:
-        """The reply, or what went wrong as API.md says."""
+        """The reply, or the error as API.md describes it."""
         try:
             call = await self._read(request)
             if self.waits:
@@ -94,9 +94,9 @@ class Endpoint:
                     raise Missing(f"there is no {name} {value[:64]!r}") from None
         query = {}
         for name, schema in self.query.items():
-            given = request.query_params.get(name)
-            if given is not None:
-                query[name] = _parsed(name, given, schema)
+            parameter = request.query_params.get(name)
+            if parameter is not None:
+                query[name] = _parsed(name, parameter, schema)
             elif "default" in schema:
                 query[name] = schema["default"]
             elif schema.get("required"):
@@ -108,21 +108,22 @@ class Endpoint:
 
 
 class BadRequest(Exception):
-    """Malformed."""
+    """A malformed request (400)."""
 
 
-def _parsed(name: str, given: str, schema: Schema) -> Any:
+def _parsed(name: str, parameter: str, schema: Schema) -> Any:
+    """A value of the query. Raises BadRequest unless it is what `schema` says."""
     kind = schema.get("type")
     try:
-        value: Any = given
+        value: Any = parameter
         if kind == "integer":
-            value = int(given) if len(given) < 20 else None
+            value = int(parameter) if len(parameter) < 20 else None
         elif kind == "number":
-            value = float(given)
+            value = float(parameter)
             value = value if value == value else None  # NaN
         check(value, schema, name)
     except ValueError as error:
-        raise BadRequest(f"{name} is {given[:40]!r}: give a {kind} ({error})") from error
+        raise BadRequest(f"{name} is {parameter[:40]!r}: give a {kind} ({error})") from error
     return value
 
 
@@ -137,23 +138,23 @@ async def read_body(request: Request, schema: Schema) -> Any:
 
 
 async def _read_json(request: Request) -> Any:
-    held = bytearray()
+    body = bytearray()
     async for chunk in request.stream():
-        held += chunk
-        if len(held) > BODY_BYTES:
+        body += chunk
+        if len(body) > BODY_BYTES:
             raise TooLarge(f"the request is larger than {BODY_BYTES >> 20} MB: send less at once")
     try:
-        return json.loads(bytes(held), parse_constant=_refuse_constant)
+        return json.loads(bytes(body), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"this is no JSON: {one_line(error)[:200]}") from error
+        raise BadRequest(f"the request is not JSON: {one_line(error)[:200]}") from error
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def refused(error: Exception) -> Response:
-    """What went wrong, in words, with its status."""
+    """The reply to a request that failed: the error as a sentence, with its status."""
     statuses: list[tuple[type[Exception], int]] = [
         (BadRequest, 400),
         (Missing, 404),
@@ -169,21 +170,23 @@ def refused(error: Exception) -> Response:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, OSError):
         full = error.errno in DISK_FULL
-        fix = "free some space, then do it again" if full else "see that the disk can be written"
+        fix = "free some space, then try again" if full else "check that the disk can be written"
         text = f"nothing was written ({one_line(error)}): {fix}"
         return JSONResponse({"error": text}, 507 if full else 503)
     for kind, status in statuses:
         if isinstance(error, kind):
             return JSONResponse({"error": text[:4000], **facts}, status)
     logging.getLogger("folai.studio").error("a request failed", exc_info=error)
-    return JSONResponse({"error": f"folai failed at this ({type(error).__name__})"}, 500)
+    return JSONResponse(
+        {"error": f"internal error ({type(error).__name__}): see the log of folai studio"}, 500
+    )
 
 
-# Their description
+# Their description as OpenAPI
 
 
 def described(endpoints: list[Endpoint]) -> dict[str, Any]:
-    """OpenAPI 3.1 of the interface."""
+    """The interface as OpenAPI 3.1."""
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
         path = endpoint.path.replace(":path}", "}")
@@ -230,7 +233,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     elif endpoint.reply is not None:
         done["content"] = {"application/json": {"schema": endpoint.reply}}
     wrong = {
-        "description": "what is wrong, and what to do",
+        "description": "what is wrong, and how to fix it",
         "content": {"application/json": {"schema": ERROR}},
     }
     refusals = {str(status): wrong for status in (400, 401, 403, 404, 409, 413, 422, 503, 507)}

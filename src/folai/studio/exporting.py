@@ -1,4 +1,4 @@
-"""What leaves the studio: the finished clip, Broadcast Wave, stems, envelopes, a timeline."""
+"""Exports: the finished clip, Broadcast Wave, stems, envelopes, a timeline."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ STALLED = 600.0  # seconds that writing a clip may take without ending
 MOST_EXPORTS = 100  # files kept; the oldest go
 
 
-def export(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
-    """A job that writes a file. Raises ValueError, before it waits, for what will not do."""
+def export(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
+    """A job that writes a file. Raises ValueError at once for what cannot be exported."""
     document = project.document
-    kind = given["kind"]
-    timecode = given.get("timecode") or _plain(document["clip"]["timecode"])
+    kind = request["kind"]
+    timecode = request.get("timecode") or _plain(document["clip"]["timecode"])
     start = timecode_seconds(timecode, document["clip"]["fps"])
-    given = {**given, "start": start, "sample_rate": given.get("sample_rate") or 48000}
+    sample_rate = request.get("sample_rate") or 48000
+    request = {**request, "start": start, "sample_rate": sample_rate}
     if kind in ("json", "csv", "midi"):
-        layer = _layer(project, given)
+        layer = _layer(project, request)
         envelope = studio.envelope(project, layer["envelope"])
         write: Callable[[Path, Job], None] = _envelope_writer(kind, envelope, layer["name"])
         name = f"{_stem(document)} {layer['name']}.{'mid' if kind == 'midi' else kind}"
     else:
         if kind != "otio" and not _audible(document, kind):
-            raise ValueError("no take is heard: generate one, or unmute a layer, then export")
-        write, name = _sound_writer(kind, project, document, given)
+            raise ValueError("no take is audible: generate one, or unmute a layer, then export")
+        write, name = _sound_writer(kind, project, document, request)
 
     def work(job: Job) -> None:
         folder = project.media / "exports"
@@ -49,29 +50,30 @@ def export(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
         out = _free_name(folder, safe_name(name, f"export{Path(name).suffix}"))
         write(out, job)
         job.file = out.name
-        held = sorted(folder.glob("[!.]*"), key=os.path.getmtime)
-        for old in held[: max(0, len(held) - MOST_EXPORTS)]:
+        exports = sorted(folder.glob("[!.]*"), key=os.path.getmtime)
+        for old in exports[: max(0, len(exports) - MOST_EXPORTS)]:
             old.unlink(missing_ok=True)
 
     return studio.jobs.add("export", project.id, work)
 
 
 def find_export(project: Project, name: str) -> Path | None:
-    """The file of that name, among those that are there."""
+    """The exported file of that name, if there is one."""
     folder = project.media / "exports"
     listed = folder.glob("[!.]*") if folder.is_dir() else ()
     return next((path for path in listed if path.name == name), None)
 
 
-def _layer(project: Project, given: dict[str, Any]) -> dict[str, Any]:
-    if given.get("layer") is None:
+def _layer(project: Project, request: dict[str, Any]) -> dict[str, Any]:
+    """The layer in the request, or the first."""
+    if request.get("layer") is None:
         first: dict[str, Any] = project["edit"]["layers"][0]
         return first
-    return project.find("layers", given["layer"])
+    return project.find("layers", request["layer"])
 
 
 def _plain(timecode: str | None) -> str | None:
-    """A clip's own timecode, unless it is one that cannot be read."""
+    """A clip's own timecode; None where it cannot be read."""
     try:
         timecode_seconds(timecode, 100.0)
     except ValueError:
@@ -97,23 +99,23 @@ def _envelope_writer(kind: str, envelope: Envelope, name: str) -> Callable[[Path
 
 
 def _sound_writer(
-    kind: str, project: Project, document: dict[str, Any], given: dict[str, Any]
+    kind: str, project: Project, document: dict[str, Any], request: dict[str, Any]
 ) -> tuple[Callable[[Path, Job], None], str]:
-    """(what writes it, the file's name)."""
+    """(a function that writes the file, the file's name)."""
     stem = _stem(document)
     if kind == "video":
-        suffix = given.get("container") or Path(finished_name(document["clip"]["file"])).suffix
+        suffix = request.get("container") or Path(finished_name(document["clip"]["file"])).suffix
         _check_container(project, document, suffix)
-        return _clip_writer(project, document, given), f"{stem}.foley{suffix}"
+        return _clip_writer(project, document, request), f"{stem}.foley{suffix}"
     if kind == "wav":
 
         def write(out: Path, job: Job) -> None:
-            mix = Resampled(mix_of(project, document), given["sample_rate"])
-            write_broadcast_wave(out, mix, start=given["start"], description=document["name"])
+            mix = Resampled(mix_of(project, document), request["sample_rate"])
+            write_broadcast_wave(out, mix, start=request["start"], description=document["name"])
 
         return write, f"{stem}.wav"
     suffix = "stems" if kind == "stems" else "timeline"
-    return _zip_writer(kind, project, document, given), f"{stem} {suffix}.zip"
+    return _zip_writer(kind, project, document, request), f"{stem} {suffix}.zip"
 
 
 def _check_container(project: Project, document: dict[str, Any], suffix: str) -> None:
@@ -129,7 +131,7 @@ def _check_container(project: Project, document: dict[str, Any], suffix: str) ->
 
 
 def _clip_writer(
-    project: Project, document: dict[str, Any], given: dict[str, Any]
+    project: Project, document: dict[str, Any], request: dict[str, Any]
 ) -> Callable[[Path, Job], None]:
     def write(out: Path, job: Job) -> None:
         sound = project.media / f".{job.id}.wav"
@@ -143,7 +145,7 @@ def _clip_writer(
                     "path": str(project.clip_path),
                     "sound": str(sound),
                     "out": str(out),
-                    "mix_db": given.get("mix_db"),
+                    "mix_db": request.get("mix_db"),
                 },
                 names={out: out.name, project.clip_path: document["clip"]["file"]},
                 patience=STALLED,
@@ -156,30 +158,30 @@ def _clip_writer(
 
 
 def _zip_writer(
-    kind: str, project: Project, document: dict[str, Any], given: dict[str, Any]
+    kind: str, project: Project, document: dict[str, Any], request: dict[str, Any]
 ) -> Callable[[Path, Job], None]:
-    """A file a layer with its chosen take, muted or not; a timeline beside them for `otio`."""
+    """One file a layer with its chosen take, muted or not; for `otio` a timeline beside them."""
 
     def write(out: Path, job: Job) -> None:
         layers = [layer for layer in document["edit"]["layers"] if chosen_take(document, layer)]
         stems: list[Stem] = []
-        held = project.media / f".{job.id}.wav"
+        stem = project.media / f".{job.id}.wav"
         try:
             with written_whole(out) as partial, zipfile.ZipFile(partial, "w") as archive:
                 for number, layer in enumerate(layers, start=1):
                     job.advance((number - 1) / len(layers))
-                    sound = _stem_sound(project, document, layer["id"], given["sample_rate"])
+                    sound = _stem_sound(project, document, layer["id"], request["sample_rate"])
                     name = safe_name(f"{number} {layer['name']}.wav", f"{number}.wav")
                     write_broadcast_wave(
-                        held, sound, start=given["start"], description=layer["name"]
+                        stem, sound, start=request["start"], description=layer["name"]
                     )
-                    archive.write(held, name)
+                    archive.write(stem, name)
                     stems.append(Stem(layer["name"], name, sound.num_samples, sound.sample_rate))
                 if kind == "otio":
-                    text = _timeline(document, stems, given["start"])
+                    text = _timeline(document, stems, request["start"])
                     archive.writestr(f"{_stem(document)}.otio", text)
         finally:
-            held.unlink(missing_ok=True)
+            stem.unlink(missing_ok=True)
 
     return write
 
@@ -187,7 +189,7 @@ def _zip_writer(
 def _stem_sound(
     project: Project, document: dict[str, Any], layer: str, sample_rate: int
 ) -> Resampled:
-    """A layer alone, as if it were on solo and not muted."""
+    """A layer alone, not muted."""
     alone = {**document, "edit": {**document["edit"]}}
     alone["edit"]["layers"] = [
         {**entry, "mute": False, "solo": False}

@@ -1,4 +1,4 @@
-"""What can go wrong in the studio beyond bad input, which is a ValueError as everywhere."""
+"""Errors of the studio; bad input is a ValueError, as everywhere."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Cancelled(Exception):
 
 
 class Missing(Exception):
-    """There is no such project, take, ..."""
+    """There is no project, take, ... with this id."""
 
 
 class Overloaded(Exception):
-    """Something took longer, or more memory, than is allowed, or too much is asked for at once."""
+    """Something took too long or too much memory, or there are too many requests at once."""
 
 
 class Conflict(Exception):
-    """Another tab, or another copy of the page, has the say. `facts` go into the reply."""
+    """Another tab edits the project, or it was changed elsewhere. `facts` go into the reply."""
 
     def __init__(self, message: str, **facts: Any) -> None:
         super().__init__(message)

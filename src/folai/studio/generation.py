@@ -130,7 +130,7 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
 
 
 def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
-    """A job that makes takes. Raises ValueError, before it waits, for what will not do."""
+    """A job that makes takes. Raises ValueError at once for invalid settings."""
     layer = project.find("layers", given["layer"])
     sound = given.get("sound", layer["sound"])
     region = _region(project, given.get("region"), layer["id"])

@@ -1,10 +1,10 @@
-"""Who is let in: the right host, the right origin, the right session; and what a page may do.
+"""Who is admitted: the right host, the right origin, the right session; and what a page may do.
 
-- Host: a name that is ours. A page elsewhere whose name was pointed at this machine (DNS rebinding)
-  sends its own.
-- Origin: what changes something comes from our own page. A session's cookie is not enough: pages of
-  other servers on this machine share its cookies.
-- Session: the token of the printed link, or the password, was given once.
+- Host: one of our own names. A page elsewhere whose name was pointed at this machine sends its own
+  name (DNS rebinding).
+- Origin: requests that change something come from our own page. The cookie is not enough: pages of
+  other servers on this machine share it.
+- Session: the visitor once sent the token of the printed link, or the password.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ HEADERS = {
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
 }
 READING = ("GET", "HEAD", "OPTIONS")
-WAIT = 1.0  # seconds before a wrong password is told
+WAIT = 1.0  # seconds before a wrong password is refused
 
 
 class Session:
-    """What has to be known to be let in: a token, or a password."""
+    """The secret that admits a visitor: a token, or a password."""
 
     def __init__(self, token: str, password: str | None = None, port: int = 0) -> None:
         self.token, self.password = token, password
@@ -63,7 +63,7 @@ class Session:
 
 
 def stored_token(root: Path) -> str:
-    """The token of this folder of projects: the link and the page outlive the server's restart."""
+    """The token of this folder of projects: link and page stay valid when the server restarts."""
     path = root / ".token"
     try:
         token = path.read_text().strip()
@@ -78,7 +78,7 @@ def stored_token(root: Path) -> str:
 
 
 class Guard:
-    """Stands before the application."""
+    """Checks each request before the application sees it."""
 
     def __init__(self, app: ASGIApp, session: Session, hosts: Callable[[str], bool]) -> None:
         self.app, self.session, self.hosts = app, session, hosts
@@ -108,14 +108,16 @@ class Guard:
         headers = request.headers
         host = headers.get("host", "")
         if not self.hosts(_name_of(host)):
-            return _refused(403, f"this is not {host[:100]!r}: open the link that folai printed")
+            return _refused(
+                403, f"the host {host[:100]!r} is not this studio: open the link that folai printed"
+            )
         if request.method not in READING:
             origin = headers.get("origin")
             if origin is not None and origin.split("://", 1)[-1] != host:
-                return _refused(403, "this came from another page: use the studio's own")
+                return _refused(403, "this request came from another page: use the studio's own")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             if request.method not in READING or not _is_navigation(headers):
-                return _refused(403, "this came from another page: use the studio's own")
+                return _refused(403, "this request came from another page: use the studio's own")
         return None
 
     async def _at_the_door(self, request: Request) -> Response | None:
@@ -129,7 +131,9 @@ class Guard:
                 # Not a redirect: after a link on another page, the browser would hold the cookie
                 # back on the whole chain of redirects.
                 return session.admit(_onward())
-            return _page(403, "This link is of another studio. Open the one that folai printed.")
+            return _page(
+                403, "This link belongs to another studio. Open the one that folai printed."
+            )
         if session.holds(request):
             return None
         if path.startswith("/api/"):
@@ -146,18 +150,18 @@ class Guard:
             body += chunk
             if len(body) > 4096:
                 return _login_page(413, "That is too long.")
-        given = parse_qs(body.decode(errors="replace")).get("password", [""])[0]
+        password_sent = parse_qs(body.decode(errors="replace")).get("password", [""])[0]
         async with self._trying:  # one at a time, so that guessing in parallel gains nothing
-            if _same(given, password):
+            if _same(password_sent, password):
                 return self.session.admit(_onward())
             await asyncio.sleep(WAIT)
         return _login_page(403, "That is not the password.")
 
 
 def allowed_hosts(host: str) -> Callable[[str], bool]:
-    """Says of the name in a Host header whether it is ours.
+    """A function that tells whether the name in a Host header is ours.
 
-    Where others may come in, any address is: a page elsewhere can only ever have a name.
+    Where others are admitted, any address is: a page elsewhere can only have a name.
     """
     names = {"127.0.0.1", "localhost", "::1"}
     if host in names:
@@ -182,15 +186,16 @@ def _is_address(name: str) -> bool:
 
 
 def _is_navigation(headers: Headers) -> bool:
-    """Somebody followed a link to the page itself."""
+    """Whether somebody followed a link to the page itself."""
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") in (
         "document",
         None,
     )
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
+def _same(sent: str, secret: str) -> bool:
+    """Compares in constant time."""
+    return hmac.compare_digest(sent.encode(errors="replace"), secret.encode())
 
 
 def _refused(status: int, text: str) -> Response:

@@ -1,4 +1,4 @@
-"""Jobs: work that takes its time, in queues of one worker each, whoever looks on or not."""
+"""Jobs: work that takes long, in queues of one worker each, independent of the page."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from folai.studio.project import new_id, timestamp
 from folai.writing import one_line
 
 MOST_WAITING = 200  # jobs in a queue
-KEPT = 500  # finished jobs that are remembered
-SELDOM = 0.2  # seconds between two reports of the same job's progress
+REMEMBERED = 500  # finished jobs
+REPORT_INTERVAL = 0.2  # seconds between two reports of a job's progress
 
-# Which queue a kind of job waits in: a long prediction does not hold up a sound.
+# The queue of each kind of job: a long prediction does not delay a take.
 QUEUES = {
     "generate": "sound",
     "predict": "watch",
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Job:
-    """What is known of one; `as_json` is what the page gets."""
+    """One piece of work and its state; `as_json` is the Job of API.md."""
 
     kind: str
     project: str
@@ -46,11 +46,11 @@ class Job:
     takes: list[str] = field(default_factory=list)
     file: str | None = None
     created: str = field(default_factory=timestamp)
-    began: float | None = None  # monotonic seconds
-    told: float = 0.0  # when the page last heard of it
+    started: float | None = None  # monotonic seconds
+    reported: float = 0.0  # monotonic seconds of the last report
     cancelled: threading.Event = field(default_factory=threading.Event)
     report: Callable[[Job], None] = lambda job: None
-    after: Callable[[], None] = lambda: None  # once it is over, however it went
+    after: Callable[[], None] = lambda: None  # called once it is over, whatever its state
 
     @property
     def is_over(self) -> bool:
@@ -58,36 +58,35 @@ class Job:
 
     @property
     def left(self) -> float | None:
-        """Seconds that it will still take, from what it has taken so far."""
-        if self.state != "running" or self.began is None or self.progress < 0.02:
+        """Seconds that it will still take, judged from its progress so far."""
+        if self.state != "running" or self.started is None or self.progress < 0.02:
             return None
-        return (time.monotonic() - self.began) * (1 / min(self.progress, 1.0) - 1)
+        return (time.monotonic() - self.started) * (1 / min(self.progress, 1.0) - 1)
 
     def as_json(self) -> dict[str, Any]:
         names = "id project kind state progress message layer takes file created"
-        told = {name: getattr(self, name) for name in names.split()}
         left = self.left
         return {
-            **told,
+            **{name: getattr(self, name) for name in names.split()},
             "progress": round(self.progress, 4),
             "takes": list(self.takes),
             "left": None if left is None else round(left, 1),
         }
 
     def advance(self, progress: float, message: str | None = None) -> None:
-        """Says how far it is. Raises Cancelled where the user has stopped it."""
+        """Reports the progress, 0 to 1. Raises Cancelled where the user has stopped the job."""
         if self.cancelled.is_set():
             raise Cancelled
         self.advance_quietly(progress, message)
 
     def advance_quietly(self, progress: float, message: str | None = None) -> None:
-        """Says how far it is, from a thread that is not to be stopped."""
+        """Reports the progress, from a thread that must not be stopped."""
         self.progress = max(0.0, min(1.0, progress))
         changed = message is not None and message != self.message
         if message is not None:
             self.message = message
-        if changed or time.monotonic() - self.told > SELDOM:
-            self.told = time.monotonic()
+        if changed or time.monotonic() - self.reported > REPORT_INTERVAL:
+            self.reported = time.monotonic()
             self.report(self)
 
 
@@ -95,7 +94,7 @@ class Jobs:
     """The queues, one thread each."""
 
     def __init__(self, report: Callable[[Job], None]) -> None:
-        """report: is told of a job whenever something about it has changed, from any thread."""
+        """report: called with a job whenever it has changed, from any thread."""
         self._tell = report
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
@@ -117,7 +116,7 @@ class Jobs:
         layer: str | None = None,
         after: Callable[[], None] = lambda: None,
     ) -> Job:
-        """Raises Overloaded where too many wait already."""
+        """Adds a job to the queue of its kind. Raises Overloaded where the queue is full."""
         job = Job(kind, project, work, layer, report=self._report, after=after)
         try:
             self._queues[QUEUES[kind]].put_nowait(job)
@@ -127,8 +126,8 @@ class Jobs:
             ) from None
         with self._lock:
             self._jobs[job.id] = job
-            over = [known.id for known in self._jobs.values() if known.is_over]
-            for name in over[: max(0, len(over) - KEPT)]:
+            over = [other.id for other in self._jobs.values() if other.is_over]
+            for name in over[: max(0, len(over) - REMEMBERED)]:
                 del self._jobs[name]
         self._report(job)
         return job
@@ -158,7 +157,7 @@ class Jobs:
         return job
 
     def close(self) -> None:
-        """End all; what is under way is cancelled."""
+        """Cancels all jobs and ends the threads."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -181,7 +180,7 @@ class Jobs:
             with self._lock:
                 if job.state != "queued":
                     continue
-                job.state, job.began = "running", time.monotonic()
+                job.state, job.started = "running", time.monotonic()
             self._report(job)
             _finish(job)
             self._report(job)

@@ -1,4 +1,4 @@
-"""What a process may use that takes media files apart. It sets its own limits, before it begins."""
+"""Limits of the processes that read media files. Each sets its own before it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def restrict(*, memory: int, seconds: int | None = None, file_size: int | None = None) -> None:
-    """Bound this process: bytes of memory, seconds of computing, bytes of a file it writes.
+    """Limits this process: bytes of memory, seconds of CPU time, bytes of a file it writes.
 
     It ends with the process that started it. Where the system knows no such limits (Windows), the
     time limits of `media_client.py` remain.
@@ -34,13 +34,13 @@ def restrict(*, memory: int, seconds: int | None = None, file_size: int | None =
 
 
 def give_way(steps: int = 5) -> None:
-    """Let what a person waits for go first: the page and its previews."""
+    """Lowers the priority below that of the page and its previews."""
     if hasattr(os, "nice"):
         os.nice(steps)
 
 
 def _lower(resource: object, which: int, limit: int) -> None:
-    """Set a limit, unless a lower one holds already."""
+    """Sets a limit, unless a lower one applies already."""
     getlimit, setlimit = getattr(resource, "getrlimit"), getattr(resource, "setrlimit")  # noqa: B009
     _, highest = getlimit(which)
     if highest >= 0:  # negative: none

@@ -16,7 +16,7 @@ from folai.studio.process_messages import read_message
 
 POLL = 0.05  # seconds between looks at whether to go on
 
-WRITTEN_MOST = 64 << 30  # bytes of a file, where nothing else is said
+FILE_BYTES = 64 << 30  # of a file that a child may write, unless set otherwise
 
 
 def child_command(what: str, given: dict[str, Any]) -> list[str]:
@@ -29,58 +29,58 @@ def run_child(
     *,
     names: dict[Path, str],
     patience: float,
-    file_size: int = WRITTEN_MOST,
+    file_size: int = FILE_BYTES,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Any, list[str]]:
     """(result, warnings) of a command of `media_process.py`.
 
-    names: what files are called in messages. patience: seconds without a sign of life before it is
-    ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long or
-    too much, Cancelled as soon as `cancelled()`.
+    names: the user's names of files, for messages. patience: seconds without output after which it
+    is ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long
+    or too much memory, Cancelled as soon as `cancelled()`.
     """
     called = {str(path): name for path, name in names.items()}
     command = child_command(what, {**given, "names": called, "file_size": file_size})
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    heard = _Listener(child, progress)
+    listener = _Listener(child, progress)
     try:
-        while not heard.ended.wait(POLL):
+        while not listener.ended.wait(POLL):
             if cancelled():
                 raise Cancelled
-            if time.monotonic() - heard.last > patience:
+            if time.monotonic() - listener.last > patience:
                 raise Overloaded(_too_much(names, f"no answer for {patience:.0f} s"))
-        if heard.failure is not None:
-            raise heard.failure
+        if listener.failure is not None:
+            raise listener.failure
         child.wait()
     finally:
         child.kill()
         child.wait()
-        heard.join()
-    if "error" in heard.answer:
-        raise ValueError(heard.answer["error"])
-    if "result" not in heard.answer:
-        last = (heard.complaints.strip().splitlines() or [""])[-1][:200]
+        listener.join()
+    if "error" in listener.answer:
+        raise ValueError(listener.answer["error"])
+    if "result" not in listener.answer:
+        last = (listener.errors.strip().splitlines() or [""])[-1][:200]
         raise Overloaded(_too_much(names, last or f"it ended with {child.returncode}"))
-    return heard.answer["result"], heard.answer.get("warnings", [])
+    return listener.answer["result"], listener.answer.get("warnings", [])
 
 
 def _too_much(names: dict[Path, str], reason: str) -> str:
     name = next(iter(names.values()), "the file")
-    return f"{name}: could not be worked on in the time and memory allowed ({reason}); " + (
-        "try a shorter or smaller one, or export it again"
+    return f"{name}: took more time or memory than allowed ({reason}); " + (
+        "give a shorter or smaller one, or export it again"
     )
 
 
 class _Listener:
-    """Reads what a child says, on two threads, so that neither pipe ever fills up."""
+    """Reads a child's output on two threads, so that neither pipe fills up."""
 
     def __init__(
         self, child: subprocess.Popen[bytes], progress: Callable[[float], None] | None
     ) -> None:
         self.answer: dict[str, Any] = {}
-        self.complaints = ""
+        self.errors = ""
         self.failure: Exception | None = None  # of `progress`, for whoever waits
         self.last = time.monotonic()
         self.ended = threading.Event()
@@ -114,7 +114,7 @@ class _Listener:
     def _drain(self) -> None:
         assert self._child.stderr is not None
         for line in self._child.stderr:
-            self.complaints = (self.complaints + line.decode(errors="replace"))[-4000:]
+            self.errors = (self.errors + line.decode(errors="replace"))[-4000:]
 
     def join(self) -> None:
         for thread in self._threads:

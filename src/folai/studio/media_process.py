@@ -19,8 +19,8 @@ from folai.studio.limits import MEGABYTE, give_way, restrict
 if TYPE_CHECKING:
     from folai.media.clip import VideoInfo
 
-# Containers of pictures and sound by FFmpeg's names. Playlists and scripts are not among them:
-# those name other files and addresses, which FFmpeg would open.
+# Containers of video and sound by FFmpeg's names. Playlists and scripts are not among them: they
+# refer to other files and addresses, which FFmpeg would open.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,asf,flv,mxf,gif,dv,nut,ivf,"
     "h264,hevc,m4v,yuv4mpegpipe,rm,wav,w64,mp3,flac,aac,ac3,eac3,aiff,caf,amr,au,opus,tta,wv,ape"
@@ -36,18 +36,21 @@ def main() -> None:
         give_way()
     names = given.pop("names", {})
     given.pop("file_size", None)
-    said: list[str] = []
+    messages: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: said.append(_named(str(message), names))
+        warnings.showwarning = lambda message, *_, **__: messages.append(
+            _named(str(message), names)
+        )
         try:
             result = COMMANDS[what](**given)
         except (ValueError, OSError, ImportError) as error:
             say(error=_named(_text(error), names))
         except MemoryError:
-            say(error=f"{next(iter(names.values()), 'it')} needs too much memory; make it smaller")
+            name = next(iter(names.values()), "this file")
+            say(error=f"{name}: needs too much memory; give a smaller one")
         else:
-            say(result=result, warnings=said)
+            say(result=result, warnings=messages)
 
 
 def say(**message: Any) -> None:
@@ -65,7 +68,7 @@ def _text(error: Exception) -> str:
 
 
 def _named(text: str, names: dict[str, str]) -> str:
-    """With the names the user gave, not those of our folders."""
+    """A message with the user's file names in place of our paths."""
     for path, name in names.items():
         text = text.replace(path, name)
     return text
@@ -75,7 +78,7 @@ def _named(text: str, names: dict[str, str]) -> str:
 
 
 def check_format(path: str) -> None:
-    """Raise ValueError for a file that is not a plain container of pictures and sound."""
+    """Raise ValueError for a file that is not a plain container of video or sound."""
     import av
 
     from folai.media.files import open_media
@@ -95,7 +98,7 @@ def check_format(path: str) -> None:
 
 
 def probe_clip(path: str, times: str) -> dict[str, Any]:
-    """What a clip is; the times of its pictures go to the file `times` as float64."""
+    """The facts of a clip; the times of its frames, float64 seconds, go to the file `times`."""
     from folai.media.clip import Clip
     from folai.writing import written_whole
 
@@ -103,7 +106,7 @@ def probe_clip(path: str, times: str) -> dict[str, Any]:
     with Clip(path) as clip:
         info, shown = clip.info, clip.times
     if len(shown) < 2:
-        raise ValueError(f"{path}: only one picture could be found; a clip needs at least two")
+        raise ValueError(f"{path}: only one frame was found; give a clip of at least two")
     with written_whole(times) as partial:
         partial.write_bytes(shown.astype("<f8").tobytes())
     return {
@@ -136,7 +139,7 @@ def _plays_in_browsers(info: VideoInfo) -> str | None:
 
 
 def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[str, Any]:
-    """Any sound as a WAV file with one or two channels, and what it was."""
+    """Writes any sound as a WAV file with one or two channels, and returns its facts."""
     from folai.media.audio import read_audio, resample, to_mono, write_wav
     from folai.preview.events import cut_events
 
@@ -148,7 +151,7 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
     notes = []
     if channels > 2:
         wav = to_mono(wav)
-        notes.append(f"{channels} channels made one")
+        notes.append(f"{channels} channels mixed to mono")
     if rate != sample_rate:
         wav = resample(wav, rate, sample_rate)
         notes.append(f"resampled from {rate} to {sample_rate} Hz")
@@ -166,8 +169,8 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
     }
 
 
-def read_curve(path: str, out: str) -> None:
-    """An envelope from a .json, .csv or sound file, saved as `project_envelopes.py` does."""
+def read_envelope(path: str, out: str) -> None:
+    """Reads an envelope from a .json, .csv or sound file and saves it as `write_npz` does."""
     from folai.envelope import Envelope
     from folai.studio.project_envelopes import write_npz
 
@@ -184,12 +187,12 @@ def predict(path: str, out: str) -> None:
 
 
 def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:
-    """Predict again, having learned a part of the envelope `taught`, which is left as it is."""
+    """Teach the mapper a part of the envelope `taught`, and predict: there the part is kept."""
     from folai.pipeline import predict_envelope
     from folai.studio.project_envelopes import read_npz, write_npz
     from folai.train.adapt import adapt_mapper
 
-    envelope, told = read_npz(Path(taught)), _seldom()
+    envelope, report = read_npz(Path(taught)), _seldom()
     learning = 0.8  # of the time
     adapt_mapper(
         path,
@@ -197,10 +200,10 @@ def adapt(path: str, out: str, taught: str, weights: str, start: float, end: flo
         weights,
         start=start,
         end=end,
-        progress=lambda share: told(learning * share),
+        progress=lambda share: report(learning * share),
     )
     predicted = predict_envelope(
-        path, weights=weights, progress=lambda share: told(learning + (1 - learning) * share)
+        path, weights=weights, progress=lambda share: report(learning + (1 - learning) * share)
     )
     write_npz(Path(out), predicted.paste(envelope, start, end))
 
@@ -212,7 +215,7 @@ def make_proxy(path: str, out: str) -> str:
 
 
 def finish_clip(path: str, sound: str, out: str, mix_db: float | None) -> None:
-    """The clip with the WAV file `sound`, at `out`."""
+    """Writes the clip with the WAV file `sound` to `out`."""
     from folai.media.audio import read_audio
     from folai.media.mux import mux
 
@@ -233,22 +236,22 @@ def show_pictures(path: str, start: float) -> None:
 
 
 def _seldom(step: float = 0.002) -> Callable[[float], None]:
-    """Says the progress, but not for every picture."""
+    """`progress`, but not for every frame: only after each step of so much."""
     last = -1.0
 
-    def told(share: float) -> None:
+    def report(share: float) -> None:
         nonlocal last
         if share >= last + step or share >= 1:
             last = share
             progress(share)
 
-    return told
+    return report
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "probe": probe_clip,
     "sound": read_sound,
-    "curve": read_curve,
+    "envelope": read_envelope,
     "predict": predict,
     "adapt": adapt,
     "proxy": make_proxy,
@@ -262,7 +265,7 @@ IN_THE_BACKGROUND = ("predict", "adapt", "proxy")
 LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),
     "sound": (2048, 120),
-    "curve": (2048, 60),
+    "envelope": (2048, 60),
     "predict": (4096, None),  # as long as it goes on, see `media_client.py`
     "adapt": (6144, None),
     "proxy": (3072, None),

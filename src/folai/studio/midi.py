@@ -1,7 +1,7 @@
 """An envelope as a Standard MIDI File: a note at each hit, a controller that follows the curve.
 
 One tick is a millisecond: 500 ticks a quarter note at 120 beats a minute. Levels are companded as
-the ear hears them, by the mu law of `rms.py` relative to the loudest moment: velocity and
+the ear hears them, by the mu law of `envelope/rms.py` relative to the loudest moment: velocity and
 controller 127 stand for the peak.
 """
 
@@ -70,17 +70,17 @@ def _controls(envelope: Envelope) -> list[Event]:
 
 
 def _track(events: list[Event]) -> bytes:
-    held, now = bytearray(), 0
+    content, now = bytearray(), 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        held += _length(tick - now) + message
+        content += _length(tick - now) + message
         now = tick
-    held += b"\x00\xff\x2f\x00"
-    return b"MTrk" + struct.pack(">I", len(held)) + bytes(held)
+    content += b"\x00\xff\x2f\x00"
+    return b"MTrk" + struct.pack(">I", len(content)) + bytes(content)
 
 
 def _length(number: int) -> bytes:
     """A variable-length quantity: seven bits a byte, the highest first."""
-    held = [number & 0x7F]
+    groups = [number & 0x7F]
     while number := number >> 7:
-        held.append(0x80 | (number & 0x7F))
-    return bytes(reversed(held))
+        groups.append(0x80 | (number & 0x7F))
+    return bytes(reversed(groups))

@@ -9,7 +9,7 @@ from folai.studio.project_sounds import Mix, Resampled, Sound, SoundFile
 
 
 def mix_of(project: Project, document: dict[str, Any], layer: str | None = None) -> Mix:
-    """All that is heard, or what is heard of one layer."""
+    """The mix of all takes that are heard, or of one layer's."""
     parts: list[tuple[Sound, float]] = [
         (SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
         for name, take, gain in heard_takes(document)
@@ -22,7 +22,7 @@ def mix_of(project: Project, document: dict[str, Any], layer: str | None = None)
 
 
 def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], float]]:
-    """(layer id, take, gain) of what sounds, as API.md says under "The edit state"."""
+    """(layer id, take, gain) of each take that is heard."""
     layers = document["edit"]["layers"]
     any_solo = any(layer["solo"] for layer in layers)
     heard = []
@@ -40,10 +40,10 @@ def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], flo
 
 
 def chosen_take(document: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any] | None:
-    """Of a layer's takes: the one on solo, else the chosen one, else the latest."""
+    """A layer's take: the one on solo, else the chosen one, else the latest."""
     takes = [take for take in document["takes"] if take["layer"] == layer["id"]]
     mix = document["edit"]["mix"]
     solo = [take for take in takes if mix.get(take["id"], {}).get("solo", False)]
     chosen = [take for take in takes if take["id"] == layer["take"]]
-    found: list[dict[str, Any]] = solo or chosen or takes[-1:]
-    return found[0] if found else None
+    candidates: list[dict[str, Any]] = solo or chosen or takes[-1:]
+    return candidates[0] if candidates else None

@@ -1,4 +1,4 @@
-"""What has happened, told to every page that listens (server-sent events)."""
+"""Events for every page that listens (server-sent events)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-WAITING = 1000  # events kept for a page that reads slowly; then it is told to load anew
-QUIET = 15.0  # seconds after which a word is said so that nobody takes the connection for dead
+WAITING = 1000  # events that wait for a slow page; then it is disconnected and loads anew
+QUIET = 15.0  # seconds without events after which a comment keeps the connection open
 
 
 class Events:
-    """May be told anything from any thread; pages listen on the server's loop."""
+    """`tell` may be called from any thread; pages listen on the server's loop."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -29,17 +29,17 @@ class Events:
         self._loop.call_soon_threadsafe(self._hand_out, text, project)
 
     def end(self) -> None:
-        """Let every listener go."""
+        """Disconnects every listener."""
         for listener in list(self._listeners):
             _put(listener, None)
 
     def _hand_out(self, text: str, project: str | None) -> None:
-        for listener, wanted in list(self._listeners.items()):
-            if wanted is None or project is None or wanted == project:
+        for listener, chosen in list(self._listeners.items()):
+            if chosen is None or project is None or chosen == project:
                 _put(listener, text)
 
     async def listen(self, project: str | None, first: str) -> AsyncIterator[str]:
-        """Events of one project, or of all; `first` comes before them."""
+        """Events of one project, or of all (None); `first` comes before them."""
         listener: asyncio.Queue[str | None] = asyncio.Queue(WAITING)
         self._listeners[listener] = project
         try:
@@ -57,7 +57,7 @@ class Events:
 
 
 def _put(listener: asyncio.Queue[str | None], text: str | None) -> None:
-    """Where a page is too slow it is let go: it connects again, and loads what there is."""
+    """A page that is too slow is disconnected: it reconnects and loads the present state."""
     try:
         listener.put_nowait(text)
     except asyncio.QueueFull:

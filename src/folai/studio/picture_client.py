@@ -15,11 +15,11 @@ from folai.studio.media_client import child_command
 
 PATIENCE = 20.0  # seconds for one answer
 MOST = 3  # processes at once; the one that was asked longest ago ends
-KEPT = 24 << 20  # bytes of pictures kept in memory
+CACHE_BYTES = 24 << 20  # of pictures kept in memory
 
 
 class Decoder:
-    """Pictures of one clip."""
+    """One clip's process, and what it is asked."""
 
     def __init__(self, path: Path, start: float) -> None:
         self._path, self._start = path, start
@@ -27,8 +27,11 @@ class Decoder:
         self._lock = threading.Lock()
         self.last = time.monotonic()
 
-    def ask(self, asked: dict[str, Any]) -> bytes:
-        """JPEG. Raises ValueError where nothing decodes, Overloaded where it takes too long."""
+    def ask(self, query: dict[str, Any]) -> bytes:
+        """JPEG. Raises ValueError where nothing decodes, Overloaded where it takes too long.
+
+        query: `time` and `height`, or `start`, `end`, `count`, `height` and `width` of a strip.
+        """
         with self._lock:
             self.last = time.monotonic()
             if self._child is None or self._child.poll() is not None:
@@ -37,7 +40,7 @@ class Decoder:
             watch = threading.Timer(PATIENCE, child.kill)
             watch.start()
             try:
-                return _exchange(child, asked)
+                return _exchange(child, query)
             except (OSError, EOFError, json.JSONDecodeError) as error:
                 child.kill()
                 child.wait()
@@ -63,47 +66,48 @@ class Decoder:
         )
 
 
-def _exchange(child: subprocess.Popen[bytes], asked: dict[str, Any]) -> bytes:
+def _exchange(child: subprocess.Popen[bytes], query: dict[str, Any]) -> bytes:
     assert child.stdin is not None and child.stdout is not None
-    child.stdin.write(json.dumps(asked).encode() + b"\n")
+    child.stdin.write(json.dumps(query).encode() + b"\n")
     child.stdin.flush()
     line = child.stdout.readline()
     if not line:
         raise EOFError
-    said = json.loads(line)
-    if "error" in said:
-        raise ValueError(said["error"])
-    if "length" not in said:
+    answer = json.loads(line)
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    if "length" not in answer:
         raise EOFError
-    content = child.stdout.read(said["length"])
-    if len(content) != said["length"]:
+    content = child.stdout.read(answer["length"])
+    if len(content) != answer["length"]:
         raise EOFError
     return content
 
 
 class Decoders:
-    """Those of all projects, and the pictures that were made last."""
+    """The decoders of all projects, and the latest pictures."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: dict[str, Decoder] = {}
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
 
-    def known(self, project: str, asked: dict[str, Any]) -> bytes | None:
+    def cached(self, project: str, query: dict[str, Any]) -> bytes | None:
         with self._lock:
-            return self._kept.get((project, json.dumps(asked)))
+            return self._cache.get((project, json.dumps(query)))
 
-    def ask(self, project: str, path: Path, start: float, asked: dict[str, Any]) -> bytes:
-        known = self.known(project, asked)
-        if known is not None:
-            return known
-        content = self._decoder(project, path, start).ask(asked)
+    def ask(self, project: str, path: Path, start: float, query: dict[str, Any]) -> bytes:
+        """A picture as `Decoder.ask` gives it. start: container time of the first frame."""
+        cached = self.cached(project, query)
+        if cached is not None:
+            return cached
+        content = self._decoder(project, path, start).ask(query)
         with self._lock:
-            self._kept[project, json.dumps(asked)] = content
+            self._cache[project, json.dumps(query)] = content
             self._size += len(content)
-            while self._size > KEPT:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            while self._size > CACHE_BYTES:
+                self._size -= len(self._cache.popitem(last=False)[1])
         return content
 
     def _decoder(self, project: str, path: Path, start: float) -> Decoder:

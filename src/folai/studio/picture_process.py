@@ -1,4 +1,4 @@
-"""Pictures of a clip on demand, in a process of their own: one picture, or a strip of small ones.
+"""Pictures of a clip on demand, in a separate process: one picture, or a strip of small ones.
 
 `serve_pictures` is what that process does: for each line of JSON it reads, it writes a line of JSON
 with a length, and so many bytes of JPEG.
@@ -25,7 +25,7 @@ from folai.writing import one_line
 
 # Containers round timestamps, Matroska to 1 ms: times closer than this (seconds) are the same.
 ROUNDING = 0.001
-SPARSE = 2.0  # seconds between the pictures of a strip from which on keyframes will do
+SPARSE = 2.0  # seconds between the pictures of a strip above which keyframes are enough
 NEAR = 8.0  # seconds that are decoded through rather than jumped over
 
 Image = NDArray[np.uint8]
@@ -34,24 +34,24 @@ Image = NDArray[np.uint8]
 def serve_pictures(path: str, start: float) -> None:
     """Answer until standard input ends. start: container time of the first picture, seconds."""
     with ExitStack() as stack:
-        shelf = _Shelf(stack.enter_context(open_media(path)), path, start)
+        reader = _Reader(stack.enter_context(open_media(path)), path, start)
         for line in sys.stdin:
             try:
-                image = _answer(shelf, json.loads(line))
+                image = _answer(reader, json.loads(line))
                 _reply(_to_jpeg(image))
             except (ValueError, OSError, av.FFmpegError) as error:
                 _reply(b"", error=one_line(error))
 
 
-def _answer(shelf: _Shelf, asked: dict[str, Any]) -> Image:
-    if "time" in asked:
-        return shelf.picture(asked["time"], asked["height"])
-    start, end, count = asked["start"], asked["end"], asked["count"]
+def _answer(reader: _Reader, query: dict[str, Any]) -> Image:
+    if "time" in query:
+        return reader.picture(query["time"], query["height"])
+    start, end, count = query["start"], query["end"], query["count"]
     interval = (end - start) / count
-    height, width = asked["height"], asked["width"]
+    height, width = query["height"], query["width"]
     strip = np.zeros((height, width * count, 3), np.uint8)
     times = [start + (index + 0.5) * interval for index in range(count)]
-    pictures = shelf.keys(times, height) if interval > SPARSE else shelf.exact(times, height)
+    pictures = reader.keys(times, height) if interval > SPARSE else reader.exact(times, height)
     for index, picture in enumerate(pictures):
         part = picture[:height, :width]
         strip[: part.shape[0], index * width : index * width + part.shape[1]] = part
@@ -73,7 +73,7 @@ def _to_jpeg(image: Image) -> bytes:
     return coded.tobytes()
 
 
-class _Shelf:
+class _Reader:
     """The clip, opened, and the picture at which the decoder stands."""
 
     def __init__(self, container: InputContainer, path: str, start: float) -> None:

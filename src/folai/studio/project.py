@@ -1,7 +1,7 @@
-"""A project: a folder with `project.json`, which says all, and `media/`, which it speaks of.
+"""A project: a folder with `project.json`, its whole state, and `media/`, the files it refers to.
 
-Every change is written whole, to the disk itself, before it counts: a process that is killed, or a
-disk that is full, leaves the state before it. Files of media are written first, then spoken of.
+Every change is on the disk, complete, before it counts: a process that is killed, or a full disk,
+leaves the state before it. Media files are written first, then referred to.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from folai.studio.shapes import EDIT, made_edit
 
 FORMAT = "folai-project"
 VERSION = 1
-LEASE = 30.0  # seconds for which a tab keeps the say without asking again
+LEASE = 30.0  # seconds for which a tab may edit without asking again
 VIEW_BYTES = 64 << 10
 
 Document = dict[str, Any]
@@ -40,8 +40,8 @@ class Project:
         self.media = folder / "media"
         self._document = document
         self._lock = threading.RLock()
-        self._editor: tuple[str, float] | None = None  # tab, when it asked last
-        self._read: dict[str, Envelope] = {}  # the envelopes that were used last
+        self._editor: tuple[str, float] | None = None  # tab, monotonic seconds of its last request
+        self._read: dict[str, Envelope] = {}  # the envelopes used last
 
     @classmethod
     def make(cls, folder: Path, name: str, clip: dict[str, Any], facts: Document) -> Project:
@@ -70,10 +70,10 @@ class Project:
 
     @classmethod
     def open(cls, folder: Path) -> Project:
-        """Raises ValueError for what is no project, is damaged, or is of a newer version."""
+        """Raises ValueError for a folder without a project, a damaged or a newer one."""
         return cls(folder, read_document(folder))
 
-    # What it is
+    # Its state
 
     @property
     def id(self) -> str:
@@ -81,7 +81,7 @@ class Project:
 
     @property
     def document(self) -> Document:
-        """A copy of all that is saved."""
+        """A copy of the saved state."""
         with self._lock:
             return copy.deepcopy(self._document)
 
@@ -98,20 +98,20 @@ class Project:
         """Seconds of the clip."""
         return float(self._document["clip"]["duration"])
 
-    def find(self, kind: str, wanted: str) -> dict[str, Any]:
-        """The take, reference or layer of this id; raises Missing."""
+    def find(self, kind: str, name: str) -> dict[str, Any]:
+        """The entry of `kind` (takes, references, layers) with this id. Raises Missing."""
         with self._lock:
             entries = self._document["edit"]["layers"] if kind == "layers" else self._document[kind]
             for entry in entries:
-                if entry["id"] == wanted:
+                if entry["id"] == name:
                     return copy.deepcopy(entry)
-        raise Missing(f"there is no {kind[:-1]} {wanted[:64]!r} in this project")
+        raise Missing(f"there is no {kind[:-1]} {name[:64]!r} in this project")
 
     # Changing it
 
     @contextmanager
     def change(self) -> Iterator[Document]:
-        """A copy of the state to alter; it is written and then counts, or nothing has changed."""
+        """A copy of the state to change. It is written at the end, or nothing has changed."""
         with self._lock:
             document = copy.deepcopy(self._document)
             yield document
@@ -119,15 +119,18 @@ class Project:
             self._write(document)
 
     def save_edit(self, revision: int, tab: str, edit: dict[str, Any]) -> int:
-        """The next revision. Raises Conflict where `revision` is not the present one, or another
-        tab has the say, and ValueError for a state that refers to what is not there."""
+        """Saves an edit state and returns its revision.
+
+        Raises Conflict where `revision` is not the present one or another tab edits, and ValueError
+        for a state that refers to an envelope that is not there.
+        """
         with self._lock:
             self._require_lease(tab)
             present = self._document["revision"]
             if revision != present:
                 raise Conflict(
                     "this project was changed elsewhere since it was loaded here; nothing was "
-                    "overwritten: load it again to go on from what is saved",
+                    "overwritten: load it again to continue from the saved state",
                     revision=present,
                     reason="stale",
                 )
@@ -164,7 +167,7 @@ class Project:
     # Who edits it
 
     def ask_lease(self, tab: str, take: bool = False) -> tuple[bool, str, bool]:
-        """(does this tab have the say, who has it, has that changed)."""
+        """(whether this tab edits, the tab that edits, whether that has changed)."""
         with self._lock:
             now = time.monotonic()
             holder = self._editor
@@ -186,7 +189,7 @@ class Project:
         if not editor:
             raise Conflict(
                 "another tab edits this project; nothing was overwritten: "
-                "go on there, or take over here",
+                "continue there, or take over here",
                 revision=self._document["revision"],
                 reason="other_tab",
                 tab=who,
@@ -222,7 +225,7 @@ class Project:
         return self.media / "envelopes" / f"{name}.npz"
 
     def drop_unused(self) -> None:
-        """Remove files that nothing refers to: of what was undone (a week ago) or deleted."""
+        """Remove files that nothing refers to; envelopes after a week, since undo may need them."""
         with self._lock:
             text = json.dumps(self._document)
         for folder, days in (("envelopes", 7), ("takes", 0), ("references", 0)):
@@ -230,7 +233,7 @@ class Project:
                 unused = path.stem not in text or path.name.startswith(".")
                 if unused and time.time() - path.stat().st_mtime >= 86400 * days:
                     path.unlink(missing_ok=True)
-        for pattern in (".*.part*", "media/.*", "media/exports/.*"):  # what a killed server left
+        for pattern in (".*.part*", "media/.*", "media/exports/.*"):  # left by a killed server
             for path in self.folder.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
@@ -244,22 +247,27 @@ def read_document(folder: Path) -> Document:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{folder.name}: has no project.json; it is no project") from None
+        raise ValueError(
+            f"{folder.name}: has no project.json; open a folder that folai studio made"
+        ) from None
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder.name}: project.json cannot be read ({error}); restore it from a backup"
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"{folder.name}: project.json is not one of folai's; it is no project")
+        raise ValueError(
+            f"{folder.name}: project.json is not folai's; open a folder that folai studio made"
+        )
     version = document.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise ValueError(
             f"{folder.name}: was made by a newer folai (version {version} of the format, this one "
-            f"reads {VERSION}); update folai to open it. Nothing in it was changed"
+            f"reads {VERSION}); update folai to open it. It was not changed"
         )
     missing = {"name", "revision", "clip", "edit", "takes", "references"} - document.keys()
     if missing:
-        raise ValueError(f"{folder.name}: project.json lacks {', '.join(sorted(missing))}")
+        names = ", ".join(sorted(missing))
+        raise ValueError(f"{folder.name}: project.json lacks {names}; restore it from a backup")
     return document
 
 

@@ -20,7 +20,7 @@ LOUDEST = 8.0  # RMS, +18 dB re full scale: beyond it something is broken
 
 
 def envelope_id(envelope: Envelope) -> str:
-    """The same curve has the same name, so nothing that is saved is ever changed."""
+    """A hash of the curve: the same curve has the same name, so a saved file never changes."""
     digest = hashlib.sha256(np.float64(envelope.frame_rate).tobytes())
     digest.update(np.int64(len(envelope.onsets)).tobytes())
     digest.update(np.ascontiguousarray(envelope.onsets, "<f8").tobytes())
@@ -29,23 +29,24 @@ def envelope_id(envelope: Envelope) -> str:
 
 
 def write_npz(path: Path, envelope: Envelope) -> None:
-    """To a file that is there whole or not at all, also after a power cut."""
-    held = io.BytesIO()
-    np.savez(held, values=envelope.values, onsets=envelope.onsets, frame_rate=[envelope.frame_rate])
-    write_durably(path, held.getvalue())
+    """Writes a file that exists whole or not at all, also after a power cut."""
+    buffer = io.BytesIO()
+    rate = [envelope.frame_rate]
+    np.savez(buffer, values=envelope.values, onsets=envelope.onsets, frame_rate=rate)
+    write_durably(path, buffer.getvalue())
 
 
 def read_npz(path: Path) -> Envelope:
     """Raises ValueError for a file that `write_npz` did not write."""
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return Envelope(held["values"], float(held["frame_rate"][0]), held["onsets"])
+        with np.load(path, allow_pickle=False) as arrays:
+            return Envelope(arrays["values"], float(arrays["frame_rate"][0]), arrays["onsets"])
     except (OSError, KeyError, ValueError, EOFError) as error:
-        raise ValueError(f"{path}: is no envelope that can be read ({error})") from error
+        raise ValueError(f"{path}: cannot be read as an envelope ({error})") from error
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Whole or not at all, and on the disk itself before it takes the place of what was there."""
+    """Replaces a file by one that is complete and on the disk itself."""
     with written_whole(path) as partial:
         with open(partial, "wb") as file:
             file.write(content)
@@ -54,7 +55,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def to_json(envelope: Envelope) -> dict[str, Any]:
-    """As it travels: `values` is base64 of little-endian float32."""
+    """The Envelope of API.md: `values` is base64 of little-endian float32."""
     values = np.ascontiguousarray(envelope.values, "<f4").tobytes()
     return {
         "frame_rate": envelope.frame_rate,
@@ -63,20 +64,22 @@ def to_json(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def from_json(given: dict[str, Any], *, base: Envelope | None = None) -> Envelope:
-    """Reads what `to_json` gives; with `base`, frames from `first` on replace those of it.
+def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Envelope:
+    """Reads what `to_json` writes. With `base` it holds the frames to replace there, from `first`.
 
-    Raises ValueError for what is no envelope.
+    Raises ValueError for an invalid envelope.
     """
-    values = decode_values(given["values"])
-    onsets = np.sort(np.array(given["onsets"], np.float64))
+    values = decode_values(document["values"])
+    onsets = np.sort(np.array(document["onsets"], np.float64))
     if base is None:
-        envelope = Envelope(values, given["frame_rate"], onsets)
+        envelope = Envelope(values, document["frame_rate"], onsets)
     else:
-        first = given["first"]
-        if first + len(values) > base.num_frames:
-            end = f"{first} to {first + len(values)} of {base.num_frames}"
-            raise ValueError(f"frames {end} are replaced: give those that are there")
+        first = document["first"]
+        last = first + len(values)
+        if last > base.num_frames:
+            raise ValueError(
+                f"frames {first} to {last} are to be replaced: give those below {base.num_frames}"
+            )
         whole = base.values.copy()
         whole[first : first + len(values)] = values
         envelope = Envelope(whole, base.frame_rate, onsets)
@@ -89,25 +92,27 @@ def from_json(given: dict[str, Any], *, base: Envelope | None = None) -> Envelop
 def decode_values(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     """base64 of little-endian float32 -> [T]."""
     try:
-        held = base64.b64decode(text, validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ValueError(f"values are no base64 ({error}): send float32 as base64") from error
-    if len(held) % 4:
-        raise ValueError(f"values hold {len(held)} bytes, not a whole number of float32")
-    return np.frombuffer(held, "<f4").astype(np.float32)
+        raise ValueError(f"values are not base64 ({error}): send float32 as base64") from error
+    if len(content) % 4:
+        raise ValueError(f"values have {len(content)} bytes: send whole float32, 4 bytes each")
+    return np.frombuffer(content, "<f4").astype(np.float32)
 
 
 def fitted(envelope: Envelope, duration: float) -> Envelope:
-    """At FRAME_RATE and as long as the clip; one frame more or less is made good.
+    """The envelope as long as the clip, where it differs by one frame at most.
 
-    Raises ValueError for a curve of another rate or length.
+    Raises ValueError for another rate than FRAME_RATE, or another length.
     """
     if abs(envelope.frame_rate - FRAME_RATE) > 1e-6:
         raise ValueError(f"frame_rate is {envelope.frame_rate:g} Hz: send {FRAME_RATE:g}")
-    wanted = count_frames(duration, FRAME_RATE)
-    missing = wanted - envelope.num_frames
+    num_frames = count_frames(duration, FRAME_RATE)
+    missing = num_frames - envelope.num_frames
     if missing == 0:
         return envelope
     if abs(missing) > 1:
-        raise ValueError(f"the envelope has {envelope.num_frames} frames, the clip {wanted}")
+        raise ValueError(
+            f"the envelope has {envelope.num_frames} frames, the clip {num_frames}: send as many"
+        )
     return envelope.resample(FRAME_RATE, duration)

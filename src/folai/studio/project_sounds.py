@@ -87,7 +87,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Resampled:
-    """A sound at another rate, worked out where it is read: as if it were done at once."""
+    """A sound at another rate. Each part is resampled when it is read, as if all were at once."""
 
     source: Sound
     sample_rate: int
@@ -115,7 +115,7 @@ class Resampled:
 
 @dataclass(frozen=True)
 class Patched:
-    """A sound of which the part from sample `first` on is `wav` [C, n] instead."""
+    """A sound whose part from sample `first` on is replaced by `wav` [C, n]."""
 
     source: Sound
     first: int
@@ -158,10 +158,10 @@ def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
     """A WAV file of 16 bits of [C, T]."""
     import soundfile
 
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     samples = np.clip(wav.T, -1.0, 1.0)
-    soundfile.write(held, samples, sample_rate, subtype="PCM_16", format="WAV")
-    return held.getvalue()
+    soundfile.write(buffer, samples, sample_rate, subtype="PCM_16", format="WAV")
+    return buffer.getvalue()
 
 
 def write_sound(path: Path, sound: Sound, num_samples: int) -> None:
@@ -183,9 +183,9 @@ def write_sound(path: Path, sound: Sound, num_samples: int) -> None:
 
 
 def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
-    """`new` [C, n] in place of `old` [C, n]: comes over `rise` samples and goes over `fall`.
+    """`new` [C, n] in place of `old` [C, n], faded in over `rise` samples and out over `fall`.
 
-    Both are of equal power: two takes of the same hit are different sounds. 0: no fade there.
+    Fades are of equal power, since two takes of the same hit are uncorrelated. 0: no fade there.
     """
     channels, count = max(old.shape[0], new.shape[0]), new.shape[1]
     old = np.repeat(old, channels // old.shape[0], axis=0)
@@ -194,5 +194,5 @@ def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
     rise, fall = min(rise, count // 2), min(fall, count // 2)
     angle[:rise] = 0.5 * np.pi * (np.arange(rise) + 0.5) / max(1, rise)
     angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
-    kept, shown = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    return np.asarray(old * kept + new * shown, np.float32)
+    old_gain, new_gain = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    return np.asarray(old * old_gain + new * new_gain, np.float32)

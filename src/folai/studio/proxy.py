@@ -1,4 +1,5 @@
-"""A clip as every browser plays it: H.264 in MP4 (or VP9), 720 lines at most, many keyframes.
+"""The version of a clip that every browser plays: H.264 in MP4 (or VP9), 720 lines at most, many
+keyframes.
 
 It runs on the clock of `folai.media`: the first picture is shown at 0, whatever the container says.
 """

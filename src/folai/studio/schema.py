@@ -1,6 +1,6 @@
-"""JSON schemas, once for what requests must look like and for the description of the interface.
+"""JSON schemas: for the checks of requests, and for the description of the interface.
 
-The part of JSON Schema that is used here, no more: a few lines rather than a dependency.
+Only the part of JSON Schema that is used here: a few lines rather than a dependency.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ def check(value: Any, schema: Schema, where: str = "the request") -> None:
         names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         if not any(_is_a(value, name) for name in names):
             raise ValueError(f"{where} is {_shown(value)}: give {' or '.join(names)}")
-    if "enum" in schema and not any(value is known or value == known for known in schema["enum"]):
-        known = ", ".join(str(known) for known in schema["enum"])
-        raise ValueError(f"{where} is {_shown(value)}: use one of {known}")
+    if "enum" in schema and not any(
+        value is allowed or value == allowed for allowed in schema["enum"]
+    ):
+        allowed = ", ".join(str(allowed) for allowed in schema["enum"])
+        raise ValueError(f"{where} is {_shown(value)}: use one of {allowed}")
     if isinstance(value, str):
         _check_text(value, schema, where)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -45,14 +47,14 @@ def check(value: Any, schema: Schema, where: str = "the request") -> None:
 
 
 def _check_any(value: Any, schemas: list[Schema], where: str) -> None:
-    complaints = []
+    errors = []
     for schema in schemas:
         try:
             check(value, schema, where)
             return
         except ValueError as error:
-            complaints.append(str(error))
-    raise ValueError(max(complaints, key=len))  # the one that got furthest
+            errors.append(str(error))
+    raise ValueError(max(errors, key=len))  # the one that got furthest
 
 
 def _check_text(value: str, schema: Schema, where: str) -> None:
@@ -62,7 +64,7 @@ def _check_text(value: str, schema: Schema, where: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{where} holds half a character: send UTF-8") from error
+        raise ValueError(f"{where} holds an unpaired surrogate: send UTF-8") from error
     if "pattern" in schema and not re.search(schema["pattern"], value):
         raise ValueError(f"{where} is {_shown(value)}: it must match {schema['pattern']}")
 
@@ -88,15 +90,15 @@ def _check_object(value: dict[str, Any], schema: Schema, where: str) -> None:
         raise ValueError(f"{where} lacks {', '.join(missing)}")
     if len(value) > schema.get("maxProperties", math.inf):
         raise ValueError(f"{where} has {len(value)} entries: at most {schema['maxProperties']}")
-    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name, item in value.items():
         place = f"{where}.{name[:64]}"
         if "propertyNames" in schema:
             check(name, schema["propertyNames"], f"the name {place}")
-        if name in known:
-            check(item, known[name], place)
+        if name in properties:
+            check(item, properties[name], place)
         elif others is False:
-            raise ValueError(f"{place} is unknown: use {', '.join(known)}")
+            raise ValueError(f"{place} is unknown: use {', '.join(properties)}")
         elif isinstance(others, dict):
             check(item, others, place)
 
@@ -150,8 +152,8 @@ def integer(lowest: int | None = None, highest: int | None = None) -> Schema:
     return _bounded("integer", lowest, highest)
 
 
-def one_of(*known: str) -> Schema:
-    return {"type": "string", "enum": list(known)}
+def one_of(*allowed: str) -> Schema:
+    return {"type": "string", "enum": list(allowed)}
 
 
 def _bounded(kind: str, lowest: float | None, highest: float | None) -> Schema:

@@ -32,7 +32,7 @@ from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.shapes import ENGINES, ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 
-AFTER = 1.5  # seconds after the start until the rest is loaded: the page comes first
+LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 STATIC = Path(__file__).parent / "static"
 APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi)
 
@@ -69,7 +69,7 @@ async def _index(request: Request) -> Response:
 
 
 async def _explain(request: Request, error: Exception) -> Response:
-    """What the routes themselves refuse, in the same shape as all else."""
+    """Errors of the routes, in the same shape as all others."""
     status = getattr(error, "status_code", 500)
     texts = {404: "there is nothing at this address", 405: "this cannot be done at this address"}
     headers = getattr(error, "headers", None)
@@ -77,7 +77,7 @@ async def _explain(request: Request, error: Exception) -> Response:
 
 
 class _General:
-    """What is of no project."""
+    """Endpoints that belong to no project."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -86,14 +86,16 @@ class _General:
     def endpoints(self) -> list[Endpoint]:
         anything = {"type": "object"}
         return [
-            Endpoint("GET", "/api/status", self.status, "How it stands", reply=STATUS),
-            Endpoint("GET", "/api/vocabulary", self.words, "What may be said", reply=anything),
-            Endpoint("GET", "/api/openapi.json", self.describe, "This", reply=anything),
+            Endpoint("GET", "/api/status", self.status, "Status", reply=STATUS),
+            Endpoint(
+                "GET", "/api/vocabulary", self.words, "Vocabulary and options", reply=anything
+            ),
+            Endpoint("GET", "/api/openapi.json", self.describe, "This description", reply=anything),
             Endpoint(
                 "GET",
                 "/api/events",
                 self.listen,
-                "What happens, as it happens",
+                "Events as they happen",
                 query={"project": ID},
                 reply="text/event-stream",
                 waits=True,
@@ -137,9 +139,9 @@ def serve(
     password: str | None = None,
     ready: Callable[[str], None] = lambda link: None,
 ) -> None:
-    """Serve until interrupted. `ready` is told the link to open once it listens.
+    """Serve until interrupted. `ready` is called with the link once the server listens.
 
-    Raises ValueError where others are let in without a password, or the port is taken.
+    Raises ValueError where others are admitted without a password, or the port is in use.
     """
     check_host(host, password)
     import uvicorn
@@ -165,7 +167,7 @@ def serve(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             threading.Thread(target=ready, args=(link,), daemon=True).start()
-            later = threading.Timer(AFTER, _load, args=(studio,))
+            later = threading.Timer(LOAD_AFTER, _load, args=(studio,))
             later.daemon = True
             later.start()
 
@@ -177,13 +179,13 @@ def serve(
 
 
 def _load(studio: Studio) -> None:
-    """What takes seconds: the engine with PyTorch, and what the first preview needs."""
+    """Loads what takes seconds: the engine with PyTorch, and what the first preview needs."""
     warm_up()
     studio.generator.begin()
 
 
 def check_host(host: str, password: str | None) -> None:
-    """Raise ValueError where others would be let in without a password."""
+    """Raise ValueError where others would be admitted without a password."""
     if host not in (LOCAL, "localhost", "::1") and not password:
         raise ValueError(
             f"--host {host} lets others on the network in: give --password too. Everyone who knows "

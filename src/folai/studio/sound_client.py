@@ -1,4 +1,4 @@
-"""The server's side of `sound_process.py`: one process, begun again if it ends."""
+"""The server's side of `sound_process.py`: one process, restarted where it has ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Generator:
-    """Makes takes, one job at a time (`Jobs` sees to that)."""
+    """Makes takes in the sound process, one job at a time, as the queue in `Jobs` ensures."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.state = "loading"  # or "ready", "failed"
@@ -45,7 +45,7 @@ class Generator:
         made: Callable[[int, dict[str, Any], list[str]], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Writes the takes to `out`; `made` is told the number, facts and warnings of each.
+        """Writes the takes to `out`; `made` gets the number, facts and warnings of each.
 
         Raises ValueError as the pipeline does, Cancelled within a step of `cancelled()`.
         """
@@ -61,7 +61,7 @@ class Generator:
         )
         try:
             self._follow(job, progress, made, cancelled)
-        except BaseException:  # whatever it was, the process need not go on with it
+        except BaseException:  # nobody waits for the result any more
             self._send(cancel=job)
             raise
 
@@ -72,7 +72,7 @@ class Generator:
         made: Callable[[int, dict[str, Any], list[str]], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Until the process says that it is done."""
+        """Hands on the process's answers until the job is done."""
         asked_to_stop = 0.0
         while True:
             if cancelled() and not asked_to_stop:
@@ -86,11 +86,11 @@ class Generator:
                     self._end()
                     raise Cancelled from None
                 continue
-            if source is not self._process:  # the last words of one that was ended
+            if source is not self._process:  # of a process that was ended
                 continue
             if answer.get("ended"):
                 raise Overloaded(
-                    "the process that makes sound has ended, perhaps for want of memory"
+                    "the process that makes sound has ended, perhaps out of memory: try again"
                 )
             if answer.get("job") != job:
                 continue
@@ -107,7 +107,7 @@ class Generator:
                 return
 
     def close(self) -> None:
-        """For good."""
+        """Ends the process and starts no other."""
         with self._beginning:
             self._closed = True
         self._end()
@@ -118,7 +118,7 @@ class Generator:
             self._process.wait()
 
     def begin(self) -> None:
-        """Start the process, which loads PyTorch, unless it runs."""
+        """Starts the process, which loads PyTorch, unless it runs."""
         with self._beginning:
             running = self._process is not None and self._process.poll() is None
             if running or self._closed:
@@ -166,5 +166,5 @@ class Generator:
         self.message = message.get("error", "")
         try:
             self._changed()
-        except Exception:  # whoever is told has failed; the process has not
+        except Exception:  # the listener has failed, not the process
             _log.exception("what follows a change of the engine's state failed")

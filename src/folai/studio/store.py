@@ -1,4 +1,4 @@
-"""The folder of all projects. One studio has it at a time."""
+"""The folder of all projects. One studio opens it at a time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COPIED_MOST = 1 << 30  # bytes of a clip on another disk that is copied; a large
 
 
 class Store:
-    """Raises ValueError where the folder cannot be used, or another studio has it."""
+    """Raises ValueError where the folder cannot be used, or another studio has it open."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
             root.mkdir(parents=True, exist_ok=True)
-            self._held = _hold(root)
+            self._lock_file = _lock_folder(root)
         except OSError as error:
             raise ValueError(
                 f"{root}: cannot hold projects ({one_line(error)}); choose another --projects"
@@ -39,8 +39,8 @@ class Store:
             shutil.rmtree(left, ignore_errors=True)
 
     def close(self) -> None:
-        if self._held is not None:
-            self._held.close()
+        if self._lock_file is not None:
+            self._lock_file.close()
 
     # Finding projects
 
@@ -57,8 +57,8 @@ class Store:
             return project
 
     def summaries(self) -> list[dict[str, Any]]:
-        """What there is, the latest first; what cannot be opened says why."""
-        found = []
+        """All projects, the latest first; those that cannot be opened with their error."""
+        summaries = []
         for name in self._names():
             summary = {"id": name, "name": name, "duration": None, "modified": "", "error": None}
             try:
@@ -69,11 +69,11 @@ class Store:
                 summary["modified"] = document["modified"]
             except (ValueError, KeyError, TypeError) as error:
                 summary["error"] = str(error)
-            found.append(summary)
-        return sorted(found, key=lambda summary: str(summary["modified"]), reverse=True)
+            summaries.append(summary)
+        return sorted(summaries, key=lambda summary: str(summary["modified"]), reverse=True)
 
     def find_source(self, source: str) -> str | None:
-        """The project that was made of this file on the disk."""
+        """The id of the project of this source (see `_source`), if there is one."""
         for name in self._names():
             with contextlib.suppress(ValueError):
                 if read_document(self.root / name).get("source") == source:
@@ -92,7 +92,7 @@ class Store:
 
     @contextlib.contextmanager
     def new_folder(self) -> Iterator[Path]:
-        """A folder to fill; it is gone unless it was made a project."""
+        """A folder to fill; it is removed unless `make` turns it into a project."""
         folder = self.root / f".new-{new_id()}"
         (folder / "media").mkdir(parents=True)
         try:
@@ -101,23 +101,23 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def make(self, folder: Path, clip: Path, name: str, source: str | None = None) -> Project:
-        """A project of a filled folder. Raises ValueError for a clip that will not do."""
+        """A project of a filled folder. Raises ValueError for an unusable clip."""
         facts = look_at(clip, name, folder / "media" / "frame-times.f64")
         playable = facts.pop("playable")
-        held = {"file": name, "media": clip.name, "media_type": playable, **facts}
+        described = {"file": name, "media": clip.name, "media_type": playable, **facts}
         title = Path(name).stem[:100] or "clip"
         with self._lock:
             final = self.root / new_id(lambda name: (self.root / name).exists())
-            project = Project.make(folder, title, held, {"id": final.name, "source": source})
+            project = Project.make(folder, title, described, {"id": final.name, "source": source})
             os.rename(folder, final)
             project = Project(final, project.document)
             self._opened[final.name] = project
         return project
 
     def make_of_file(self, path: Path) -> Project:
-        """The project of a file of the user's: the one there is, or a new one.
+        """The project of a file of the user's: the existing one, or a new one.
 
-        The file is not copied where it can be linked to.
+        The file is linked to, and copied only where that is not possible.
         """
         source = _source(path)
         known = self.find_source(source)
@@ -130,7 +130,7 @@ class Store:
 
 
 def look_at(clip: Path, name: str, times: Path) -> dict[str, Any]:
-    """What a clip is, asked of a process of its own."""
+    """The facts of a clip, read in a separate process. Raises ValueError for an unusable one."""
     result, _ = run_child(
         "probe",
         {"path": str(clip), "times": str(times)},
@@ -155,9 +155,9 @@ def safe_name(name: str, otherwise: str) -> str:
 
 
 def _source(path: Path) -> str:
-    """Names a file as it is now: another file of that name is another source."""
-    found = path.stat()
-    return f"{path.resolve()} {found.st_size} {found.st_mtime_ns}"
+    """Names a file in its present state: a changed file is another source."""
+    status = path.stat()
+    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
 def _link(path: Path, clip: Path) -> None:
@@ -174,19 +174,19 @@ def _link(path: Path, clip: Path) -> None:
         clip.symlink_to(path)
 
 
-def _hold(root: Path) -> IO[str] | None:
+def _lock_folder(root: Path) -> IO[str] | None:
     """Lock the folder as long as this process lives."""
     try:
         import fcntl
     except ImportError:  # Windows
         return None
-    held = open(root / ".lock", "w")
+    file = open(root / ".lock", "w")
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        held.close()
+        file.close()
         raise ValueError(
             f"{root}: another studio has these projects open; use that one, stop it, or choose "
             "another folder with --projects"
         ) from None
-    return held
+    return file

@@ -1,4 +1,4 @@
-"""What the studio does, whoever asks: projects, sounds and jobs. `server.py` lets a browser ask."""
+"""What the studio does: projects, sounds and jobs. `server.py` offers it to a browser."""
 
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ class Studio:
         self._few = asyncio.Semaphore(3)
 
     async def one_of_few(self, work: Callable[..., Any], *given: Any) -> Any:
-        """Do what starts a process, on a thread; not more than a few at once, or the threads that
-        answer all else would be used up by them."""
+        """Run on a thread what starts a process: few at once, so that threads remain for others."""
         async with self._few:
             return await run_in_threadpool(work, *given)
 
@@ -81,7 +80,7 @@ class Studio:
     # Projects
 
     def open_file(self, path: Path) -> Project:
-        """The project of a clip on the disk. Raises ValueError for one that will not do."""
+        """The project of a clip on the disk. Raises ValueError for an unusable clip."""
         with self._making:
             project = self.store.make_of_file(path)
         self.opened = project.id
@@ -99,7 +98,7 @@ class Studio:
         return self.store.get(name)
 
     def prepare_once(self, project: Project) -> None:
-        """`prepare`, when a project is first looked at in this run: failures are not repeated."""
+        """`prepare`, once a run of the server: failures are not repeated."""
         with self._making:
             if project.id in self._prepared:
                 return
@@ -107,7 +106,7 @@ class Studio:
         self.prepare(project)
 
     def prepare(self, project: Project) -> None:
-        """Begin what a clip needs and does not have: its prediction, a version to play."""
+        """Start the jobs whose results a clip lacks: its prediction, a version to play."""
         if project["prediction"] is None and not self.jobs.is_at_work(project.id, "predict"):
             self.clip_jobs.predict(project)
         needed = project["clip"]["media_type"] is None and project["proxy"] is None
@@ -117,18 +116,18 @@ class Studio:
     def described(self, project: Project) -> dict[str, Any]:
         """The Project of API.md."""
         document = project.document
-        kept = "id name revision created modified prediction edit takes references"
-        names = "file duration fps num_frames width height video_codec audio_codec timecode"
+        names = "id name revision created modified prediction edit takes references"
+        facts = "file duration fps num_frames width height video_codec audio_codec timecode"
         clip = document["clip"]
         return {
-            **{name: document[name] for name in kept.split()},
-            "clip": {name: clip[name] for name in names.split()},
+            **{name: document[name] for name in names.split()},
+            "clip": {name: clip[name] for name in facts.split()},
             "video": self._video(document),
             "jobs": [job.as_json() for job in self.jobs.of_project(project.id)],
         }
 
     def _video(self, document: dict[str, Any]) -> dict[str, Any]:
-        held = document["proxy"] or (
+        file = document["proxy"] or (
             document["clip"]["media"] if document["clip"]["media_type"] is not None else None
         )
         jobs = [job for job in self.jobs.of_project(document["id"]) if job.kind == "proxy"]
@@ -136,9 +135,9 @@ class Studio:
         state, message = "ready", ""
         if last is not None and not last.is_over:
             state = "converting"
-        elif held is None:
+        elif file is None:
             state, message = "failed", (last.message if last else "") or "it was not converted"
-        url = None if held is None else f"/api/projects/{document['id']}/video?v={held}"
+        url = None if file is None else f"/api/projects/{document['id']}/video?v={file}"
         return {"url": url, "state": state, "message": message}
 
     def tell(self, project: Project, what: str, tab: str | None = None) -> None:
@@ -148,24 +147,30 @@ class Studio:
     # Envelopes
 
     def envelope(self, project: Project, given: str | dict[str, Any] | None) -> Envelope:
-        """By its id, as it is, or the prediction. Raises ValueError, Missing."""
+        """The envelope in a request: an id, an envelope as JSON, or None for the prediction.
+
+        Raises ValueError and Missing.
+        """
         if isinstance(given, dict):
             return project_envelopes.fitted(project_envelopes.from_json(given), project.duration)
         name = given if given is not None else project["prediction"]
         if name is None:
-            raise ValueError("the prediction is not there yet: wait for it, or draw an envelope")
+            raise ValueError("there is no prediction yet: wait for it, or draw an envelope")
         return project.envelope(name)
 
     def frame_times(self, project: Project) -> NDArray[np.float64]:
-        held = (project.media / "frame-times.f64").read_bytes()
-        return np.frombuffer(held, "<f8")
+        """When each frame appears, seconds [N]."""
+        content = (project.media / "frame-times.f64").read_bytes()
+        return np.frombuffer(content, "<f8")
 
     # References
 
     def add_reference(self, project: Project, upload: Path, name: str) -> dict[str, Any]:
-        """Decode an uploaded sound. Raises ValueError for one that will not do."""
+        """Decode an uploaded sound. Raises ValueError for an unusable one."""
         if len(project["references"]) >= MOST_REFERENCES:
-            raise ValueError(f"{MOST_REFERENCES} references are there already: delete some first")
+            raise ValueError(
+                f"{MOST_REFERENCES} references are the most of a project: delete some first"
+            )
         reference = new_id()
         path = project.media / "references" / f"{reference}.wav"
         path.parent.mkdir(exist_ok=True)
@@ -197,7 +202,7 @@ class Studio:
         upload.rename(path)
         try:
             run_child(
-                "curve",
+                "envelope",
                 {"path": str(path), "out": str(out)},
                 names={path: name},
                 patience=60.0,
@@ -247,4 +252,4 @@ def options_of(sound: dict[str, Any]) -> dict[str, Any]:
 
 def require_room(project: Project, more: int) -> None:
     if len(project["takes"]) + more > MOST_TAKES:
-        raise Overloaded(f"{MOST_TAKES} takes are there already: delete some first")
+        raise Overloaded(f"{MOST_TAKES} takes are the most of a project: delete some first")

@@ -27,7 +27,7 @@ def timeline_json(
     start: float,
     stems: list[Stem],
 ) -> str:
-    """`video` and the stems' files are relative to the timeline.
+    """The timeline as text; the paths of `video` and the stems are relative to it.
 
     start: where the timeline and the stems begin, video_start: where the video file says that it
     does; both in seconds since midnight.

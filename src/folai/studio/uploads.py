@@ -1,4 +1,4 @@
-"""Files that are sent: written as they come, and gone again where they are cut off or too large."""
+"""Uploaded files: written as they arrive, and refused where they are cut off or too large."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ async def receive_file(request: Request, path: Path, most: int) -> None:
     """Write the body of a request to `path`.
 
     Raises TooLarge beyond `most` bytes, DiskFull where it would not fit, BadRequest where it is cut
-    off; `path` is then the caller's to remove.
+    off; the caller then removes `path`.
     """
-    said = request.headers.get("content-length", "")
-    expected = int(said) if said.isascii() and said.isdigit() and len(said) < 18 else None
+    length = request.headers.get("content-length", "")
+    is_number = length.isascii() and length.isdigit() and len(length) < 18
+    expected = int(length) if is_number else None
     if expected is not None:
         if expected > most:
             raise TooLarge(_too_large(most))
         free = shutil.disk_usage(path.parent).free
         if expected + SPARE > free:
-            has, needs = free >> 20, expected >> 20
-            raise DiskFull(f"the disk has {has} MB left, the file {needs} MB: free some space")
+            left, needed = free >> 20, expected >> 20
+            raise DiskFull(f"the disk has {left} MB left, the file {needed} MB: free some space")
     size = 0
     with open(path, "wb") as file:
         async for chunk in request.stream():
@@ -40,4 +41,4 @@ async def receive_file(request: Request, path: Path, most: int) -> None:
 
 
 def _too_large(most: int) -> str:
-    return f"the file is larger than the {most >> 20} MB that are allowed: cut or shrink it"
+    return f"the file is larger than the {most >> 20} MB that are allowed: shorten or compress it"
