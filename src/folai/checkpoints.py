@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from folai.writing import written_whole
+from folai.writing import one_line, written_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,7 +48,7 @@ class Weights:
             raise self.misfit(error) from error
 
     def misfit(self, error: Exception) -> ValueError:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         return ValueError(f"{self.path}: config and weights do not fit each other ({reason})")
 
 

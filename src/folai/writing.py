@@ -57,7 +57,18 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}.part{path.suffix}")
 
 
-def one_line(error: BaseException) -> str:
-    """Return what the library below said, in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+def one_line(error: object, longest: int | None = None) -> str:
+    """What an error or a warning says, in one line of at most `longest` characters.
+
+    Of an OSError what went wrong alone, without its number and the file's name; of an error that
+    says nothing its type.
+    """
+    text = getattr(error, "strerror", None) or error
+    return (" ".join(str(text).split()) or type(error).__name__)[:longest]
+
+
+def line_with_file(error: object) -> str:
+    """`one_line`, after the name of the file where an OSError has one."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {one_line(error)}"
+    return one_line(error)

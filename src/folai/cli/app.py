@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from folai import __version__
 from folai.cli import adapt, data, demo, edit, envelope, evaluate, generate, models, studio, train
-from folai.cli.output import in_one_line, warn_in_one_line
+from folai.cli.output import warn_in_one_line
+from folai.writing import line_with_file
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (ValueError, OSError, ImportError) as error:
-        print(f"folai: {in_one_line(error)}", file=sys.stderr)
+        print(f"folai: {line_with_file(error)}", file=sys.stderr)
         return 2
     return code or 0
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from folai.writing import line_with_file
+
 if TYPE_CHECKING:
     from folai.envelope import Envelope
 
@@ -59,7 +61,7 @@ def warn_in_one_line() -> None:
     printed: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        text = in_one_line(message)
+        text = line_with_file(message)
         if text not in printed:
             printed.add(text)
             print(f"folai: warning: {text}", file=sys.stderr)
@@ -67,12 +69,6 @@ def warn_in_one_line() -> None:
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", UserWarning)
     warnings.showwarning = show
-
-
-def in_one_line(error: object) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 # Envelopes, which two commands write

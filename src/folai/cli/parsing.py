@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -78,8 +77,3 @@ def _fold(text: str) -> Any:
         return Fold.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def own_cores() -> int:
-    """Cores this process may use; more threads than that only wait for one another."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,8 +16,8 @@ from folai.cli.parsing import (
     add_group,
     add_seed,
     fields_from,
-    own_cores,
 )
+from folai.data.processes import cores
 
 
 def add_to(commands: Commands) -> None:
@@ -50,7 +50,7 @@ def _add_run(command: Any, model: str, *, steps: int | None, cached: str) -> Non
         "--threads",
         type=int,
         metavar="N",
-        default=own_cores(),
+        default=cores(),
         help="threads of PyTorch (default: one a core)",
     )
     command.add_argument(

@@ -15,10 +15,8 @@ import csv
 import io
 import json
 import math
-import multiprocessing
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,12 +26,13 @@ from folai.data.cutting import write_piece
 from folai.data.layouts import LAYOUTS, Contact, Layout, Recording, stick_prompt
 from folai.data.pieces import Piece, envelope_file
 from folai.data.prepare_report import PrepareReport
+from folai.data.processes import spread
 from folai.data.shards import write_shards
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import peak_normalise, read_audio, to_mono
 from folai.media.clip import probe
 from folai.progress import Progress, Steps
-from folai.writing import written_whole
+from folai.writing import line_with_file, written_whole
 
 VERSION = 1  # raise when the same recording and options would give other files
 
@@ -109,15 +108,9 @@ def _each(
     layout: Layout, options: PrepareOptions
 ) -> Iterator[tuple[Recording, list[Piece], str | None]]:
     run = partial(_prepare_one, dataset=layout.dataset, options=options)
-    if options.workers == 1:
-        for recording in layout.recordings:
-            yield (recording, *run(recording))
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
-        results = pool.map(run, layout.recordings)
-        for recording, (pieces, reason) in zip(layout.recordings, results, strict=True):
-            yield recording, pieces, reason
+    results = spread(run, layout.recordings, options.workers)
+    for recording, (pieces, reason) in zip(layout.recordings, results, strict=True):
+        yield recording, pieces, reason
 
 
 def _prepare_one(
@@ -134,7 +127,7 @@ def _prepare_one(
             return known, None
         pieces = list(_make(recording, dataset, options))
     except (ValueError, OSError) as error:
-        return [], " ".join(str(error).split())
+        return [], line_with_file(error)
     with written_whole(record) as partial_path:
         partial_path.write_text(
             json.dumps({"stamp": stamp, "pieces": [asdict(piece) for piece in pieces]})

@@ -21,8 +21,8 @@ from folai.models.conditioner import Conditioner, Conditioning
 from folai.preview.events import check_reference
 
 LEVEL = 0.2  # highest RMS over 32 ms to which references and training targets are brought
-LONGEST = 10.0  # seconds of a reference that are used
-SHORTEST = 0.4  # seconds; a shorter one is followed by silence
+LONGEST_REFERENCE = 10.0  # seconds of a reference that are used
+SHORTEST_REFERENCE = 0.4  # seconds; a shorter one is followed by silence
 LEAD, PAUSE = 0.05, 0.35  # seconds kept of silence before a sound begins and after it has ended
 
 
@@ -73,9 +73,9 @@ def reference_latents(autoencoder: Autoencoder, reference: NDArray[np.floating])
     """A reference [C, T] at the training level and without long silences, as latents [1, C, T]."""
     rate = autoencoder.config.sample_rate
     wav = to_mono(check_reference(reference, rate))
-    wav = _sounding(wav, rate)[:, : round(LONGEST * rate)]
+    wav = _sounding(wav, rate)[:, : round(LONGEST_REFERENCE * rate)]
     wav = wav * np.float32(LEVEL / centred_rms(wav, rate, 250.0).max())
-    missing = round(SHORTEST * rate) - wav.shape[1]
+    missing = round(SHORTEST_REFERENCE * rate) - wav.shape[1]
     wav = np.pad(wav, ((0, 0), (0, max(0, missing))))
     with torch.inference_mode():
         return autoencoder.encode(torch.from_numpy(wav)[None], chunk=2048)

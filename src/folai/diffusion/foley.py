@@ -36,7 +36,7 @@ from folai.models.dit import DiT, DiTConfig
 from folai.progress import Progress, Steps, part_of
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
-SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
+SHORTEST_SAMPLED = 2.0  # seconds; a shorter clip is sampled at this length and cut
 DECODED_AT_ONCE = 1024  # latent frames: bounds the decoder's memory
 
 
@@ -237,7 +237,7 @@ class Run:
         foley = self.foley
         samples = 1 if self.controlnet is None else self.controlnet.config.samples
         rate = foley.autoencoder.config.frame_rate * samples
-        length = max(num_frames, foley._frames(SHORTEST))
+        length = max(num_frames, foley._frames(SHORTEST_SAMPLED))
         rms = envelope.at(np.arange(length * samples) / rate) / envelope.values.max()
         control = torch.from_numpy(rms.astype(np.float32))[None]
         return self.follow(control, length, seed, progress)[..., :num_frames]

@@ -49,7 +49,7 @@ from folai.stable.model_config import StableConfig
 from folai.stable.precision import check_dtype
 from folai.stable.prompt_models import T5, Clap, load_clap, load_t5
 
-SHORTEST = 2.0  # seconds; a shorter clip is sampled at this length and cut
+SHORTEST_SAMPLED = 2.0  # seconds; a shorter clip is sampled at this length and cut
 OVERLAP = 2.0  # seconds that neighbouring windows share
 DECODED_AT_ONCE = 256  # latent frames, 12 s: bounds the decoder's memory to about 1 GB
 
@@ -159,7 +159,7 @@ class StableAudio:
 
     def _num_frames(self, num_samples: int) -> int:
         """Latent frames to sample for so many samples; warns where that takes several windows."""
-        shortest = math.ceil(SHORTEST * self.frame_rate)
+        shortest = math.ceil(SHORTEST_SAMPLED * self.frame_rate)
         num_frames = max(-(-num_samples // self.autoencoder.hop_length), shortest)
         if num_frames > self.config.window:
             duration, trained = num_samples / self.sample_rate, self.config.window / self.frame_rate

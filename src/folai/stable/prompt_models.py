@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.media.audio import resample, to_mono
+from folai.writing import one_line
 
 CLAP_RATE = 48_000  # Hz
 
@@ -96,7 +97,7 @@ def load_t5(folder: Path, length: int) -> T5:
             length,
         )
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error, 160)
         raise ValueError(f"{folder}: no T5 text model ({reason}); copy its whole folder") from None
 
 
@@ -110,7 +111,7 @@ def load_clap(folder: Path) -> Clap:
             transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True),
         )
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error, 160)
         raise ValueError(f"{folder}: no CLAP model ({reason}); copy its whole folder") from None
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from folai.stable.tensor_names import Shape
+from folai.writing import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,7 +106,7 @@ def _unpickled(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # a damaged pickle may raise anything
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise ValueError(f"{path}: cannot be read ({reason}); download it again") from None
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}

@@ -167,7 +167,7 @@ def refused(error: Exception) -> Response:
         (ValueError, 422),
     ]
     facts = error.facts if isinstance(error, Conflict) else {}
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = one_line(error)
     if isinstance(error, OSError):
         full = error.errno in DISK_FULL
         fix = "free some space, then try again" if full else "check that the disk can be written"

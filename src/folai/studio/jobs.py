@@ -12,7 +12,7 @@ from typing import Any
 
 from folai.studio.failures import Cancelled, Missing, Overloaded
 from folai.studio.project import new_id, timestamp
-from folai.writing import one_line
+from folai.writing import line_with_file
 
 MOST_WAITING = 200  # jobs in a queue
 REMEMBERED = 500  # finished jobs
@@ -204,7 +204,7 @@ def _finish(job: Job) -> None:
 
 def _reason(error: BaseException) -> str:
     try:
-        return " ".join(str(error).split()) or one_line(error)
+        return line_with_file(error)
     except Exception:  # an error that cannot even be printed
         return "no reason is known"
 

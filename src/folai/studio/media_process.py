@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from folai.studio.limits import MEGABYTE, give_way, restrict
+from folai.writing import line_with_file
 
 if TYPE_CHECKING:
     from folai.media.clip import VideoInfo
@@ -45,7 +46,7 @@ def main() -> None:
         try:
             result = COMMANDS[what](**given)
         except (ValueError, OSError, ImportError) as error:
-            say(error=_named(_text(error), names))
+            say(error=_named(line_with_file(error), names))
         except MemoryError:
             name = next(iter(names.values()), "this file")
             say(error=f"{name}: needs too much memory; give a smaller one")
@@ -59,12 +60,6 @@ def say(**message: Any) -> None:
 
 def progress(share: float) -> None:
     say(progress=round(share, 4))
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _named(text: str, names: dict[str, str]) -> str:

@@ -36,7 +36,7 @@ from folai.train import loop
 from folai.train.envelope_loss import loss_terms
 from folai.writing import check_writable
 
-SHORTEST, LONGEST = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
+SHORTEST_LESSON, LONGEST_LESSON = 2.0, 180.0  # seconds of a lesson; it is in memory, 13 MB a minute
 _BEYOND = 20.0  # seconds that are read past a lesson: dropped frames show in the long run
 
 
@@ -99,8 +99,9 @@ def read_lesson(
 ) -> Example:
     """What `video` shows from `start` to `end` seconds (None: to its end), and how it sounds.
 
-    Raises ValueError for a part that lies outside the clip, lasts less than SHORTEST or more than
-    LONGEST, or is silent, for an envelope that is not as long as the clip, and for a bad clip.
+    Raises ValueError for a part that lies outside the clip, lasts less than SHORTEST_LESSON or
+    more than LONGEST_LESSON, or is silent, for an envelope that is not as long as the clip, and for
+    a bad clip.
     """
     duration = probe(video).duration
     corrected = _envelope(corrected, duration)
@@ -109,8 +110,8 @@ def read_lesson(
         raise ValueError(
             f"{video}: lasts {duration:.2f} s; {start:g} to {end:g} s is no part of it"
         )
-    if not SHORTEST <= end - start <= LONGEST:
-        fix = f"give {SHORTEST:g} to {LONGEST:g} s to learn from"
+    if not SHORTEST_LESSON <= end - start <= LONGEST_LESSON:
+        fix = f"give {SHORTEST_LESSON:g} to {LONGEST_LESSON:g} s to learn from"
         raise ValueError(f"{start:g} to {end:g} s are {end - start:g} s; {fix}")
     fine = corrected.resample(TRUTH_RATE)
     if not fine.values[(fine.times >= start) & (fine.times <= end)].any():

@@ -15,7 +15,7 @@ from folai.evaluate.report.sections import Chart, Section, Table, cells
 from folai.metrics import cosine
 
 LABELS, EACH = 14, 6  # labels in the map, and sounds of each
-LONGEST = 4.0  # seconds of a sound that are embedded
+LONGEST_EMBEDDED = 4.0  # seconds of a sound that are embedded
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def distances(setting: Setting) -> Section:
     sounds = _chosen(setting)
     vectors = []
     for sound in setting.each(sounds):
-        vectors.append(setting.embedder.mean(sound.wav[: round(LONGEST * SAMPLE_RATE)]))
+        vectors.append(setting.embedder.mean(sound.wav[: round(LONGEST_EMBEDDED * SAMPLE_RATE)]))
     apart = 1 - cosine(np.array(vectors)[:, None], np.array(vectors)[None])
     labels = [sound.label for sound in sounds]
     names = list(dict.fromkeys(labels))

@@ -36,7 +36,7 @@ Wav = NDArray[np.float32]
 Codec = Callable[[Wav], Wav]  # sound [T] at 44.1 kHz -> the same, encoded and decoded
 
 PIECE = 5.0  # seconds
-SHORTEST = 0.05  # seconds of a sound that says something
+SHORTEST_PART = 0.05  # seconds of a sound that says something
 OPUS_RATE, OPUS_BITS = 48_000, 32_000  # Hz, bit/s
 DECODED_AT_ONCE = 1024  # latent frames
 NUM_IMPULSES = 24
@@ -135,7 +135,7 @@ def cut(sounds: Sequence[Sound]) -> list[tuple[str, Wav]]:
         wav = sound.wav
         for first in range(0, len(wav), length):
             part = wav[first : first + length]
-            if len(part) >= SHORTEST * SAMPLE_RATE and part.any():
+            if len(part) >= SHORTEST_PART * SAMPLE_RATE and part.any():
                 pieces.append((group, part))
     return pieces
 

@@ -22,7 +22,7 @@ from folai.media.audio import peak_normalise
 Wav = NDArray[np.float32]
 
 PIECE = 5.0  # seconds
-SHORTEST = 1.0  # seconds; recordings that give two pieces of less are left out
+SHORTEST_PIECE = 1.0  # seconds; recordings that give two pieces of less are left out
 AUDIBLE_DB = 26.0  # a piece has sound if its loudest moment is within this of the recording's
 
 
@@ -112,7 +112,7 @@ def _of_recording(sound: Sound, sounds: Sequence[Sound], seed: int) -> list[Task
 def _audible_pieces(sound: Sound, sounds: Sequence[Sound]) -> list[_Piece]:
     number = max(2, round(sound.seconds / PIECE))
     length = len(sound.samples) // number
-    if length < SHORTEST * SAMPLE_RATE:
+    if length < SHORTEST_PIECE * SAMPLE_RATE:
         return []
     wav = peak_normalise(sound.wav)
     runs = labelled_runs(sound, sounds)

@@ -47,6 +47,7 @@ from folai.metrics import (
 )
 from folai.progress import Progress, Steps
 from folai.reporting import folder_or_temporary, jsonable, mean_of_known
+from folai.writing import one_line
 
 Floats = NDArray[np.float64]
 
@@ -247,7 +248,7 @@ def _readable(
         try:
             (clip,) = load_clips([listing], cache)
         except ValueError as error:
-            unread[listing.name] = " ".join(str(error).split())
+            unread[listing.name] = one_line(error)
         except FileNotFoundError:
             unread[listing.name] = f"{listing.path}: no such file"
         else:

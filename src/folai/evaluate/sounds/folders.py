@@ -9,14 +9,11 @@ system as a set by each embedding (`sets`). The figures are those of `metrics`.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Collection, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
+from folai.data.processes import cores, spread
 from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.embeddings import load_embedder
 from folai.evaluate.sounds.measure import PairScore, measure
@@ -81,23 +78,11 @@ def _measure_all(
     """In the order of the pairs, whichever worker was first."""
     pairs = [pair for pairing in pairings for pair in pairing.pairs]
     run = partial(measure, options=options.measure, cache=options.cache)
-    workers = options.workers or cores()
+    workers = 1 if len(pairs) <= INLINE else options.workers or cores()
     scores = []
-    if workers == 1 or len(pairs) <= INLINE:
-        for pair in pairs:
-            scores.append(run(pair))
-            steps.step()
-    else:
-        # Fresh processes: one that holds PyTorch's threads must not be forked.
-        context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                for score in pool.map(run, pairs, chunksize=AT_ONCE):
-                    scores.append(score)
-                    steps.step()
-        except BrokenProcessPool as error:
-            reason = "a worker was ended from outside, perhaps for lack of memory"
-            raise ValueError(f"{reason}; use fewer than {workers} workers") from error
+    for score in spread(run, pairs, workers, at_once=AT_ONCE):
+        scores.append(score)
+        steps.step()
     each = iter(scores)
     return [tuple(next(each) for _ in pairing.pairs) for pairing in pairings]
 
@@ -125,9 +110,3 @@ def _sets(
         )
         found.append(score_set(embedder.name, clips))
     return tuple(found)
-
-
-def cores() -> int:
-    """That this process may use."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    return own or os.cpu_count() or 1

@@ -19,20 +19,21 @@ from folai.envelope import Envelope
 from folai.evaluate.sounds.mel_blocks import describe
 from folai.evaluate.sounds.pairs import Pair
 from folai.media.audio import read_audio, resample, to_mono
+from folai.writing import line_with_file
 
 Wav = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 WIDE, NARROW = 44_100, metrics.SAMPLE_RATE  # Hz
 SILENT = 1e-5  # peak: 100 dB below full scale
-SHORTEST = 0.1  # seconds of a piece that says something
+SHORTEST_SCORED = 0.1  # seconds of a piece that says something
 NEAR, FAR = 0.05, 0.1  # seconds within which an onset is right
 
 VERSION = 2
 """Raise when the same two sounds would give other figures or vectors: when this file, `metrics`,
 `mel_blocks`, `envelope` or `media.audio` compute other numbers, or when a figure is added."""
 
-_PARAMETERS = (WIDE, NARROW, SILENT, SHORTEST, NEAR, FAR)
+_PARAMETERS = (WIDE, NARROW, SILENT, SHORTEST_SCORED, NEAR, FAR)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def measure(pair: Pair, options: MeasureOptions, cache: Path | None = None) -> P
             return known
         score = compare(*read_audio(pair.generated), *read_audio(pair.truth), pair.name, options)
     except (ValueError, OSError) as error:
-        return PairScore(pair.name, error=" ".join(str(error).split()))
+        return PairScore(pair.name, error=line_with_file(error))
     if stored is not None:
         _store(score, stored)
     return score
@@ -145,7 +146,7 @@ def compare(
 def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
     """(start, stop) in samples at WIDE; a last piece of less than half is left out."""
     if piece is None:
-        return [(0, length)] if length >= SHORTEST * WIDE else []
+        return [(0, length)] if length >= SHORTEST_SCORED * WIDE else []
     size = round(piece * WIDE)
     cuts = [(start, min(start + size, length)) for start in range(0, length, size)]
     return [(a, b) for a, b in cuts if b - a >= min(size / 2, length)]

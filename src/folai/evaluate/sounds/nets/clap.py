@@ -17,6 +17,7 @@ from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.nets.frontend import windows
 from folai.media.audio import resample
 from folai.metrics.log_mel import SAMPLE_RATE
+from folai.writing import one_line
 
 SECONDS = 10.0  # of a window: a longer one would be cropped at random
 Floats = NDArray[np.float64]
@@ -34,7 +35,7 @@ def load_clap(path: Path) -> Embedder:
         model.eval()
         extractor = ClapFeatureExtractor.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ValueError(f"{path}: holds no CLAP as transformers saves it ({reason})") from error
     rate = extractor.sampling_rate
 

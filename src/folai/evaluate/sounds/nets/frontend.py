@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from folai.writing import one_line
+
 QUIETEST = 1e-10  # power below which everything is -100 dB
 
 
@@ -87,7 +89,7 @@ def read_checkpoint(path: Path, part: str = "model") -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for a damaged file
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error, 160)
         raise ValueError(f"{path}: cannot be read as weights ({reason})") from error
     content = content.get(part, content) if isinstance(content, dict) else content
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
@@ -100,5 +102,5 @@ def fill(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise ValueError(f"{path}: the weights are of another network ({reason})") from error

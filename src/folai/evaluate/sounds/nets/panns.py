@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 RATES = {1024: 32_000, 512: 16_000, 256: 8_000}  # n_fft: Hz, as published
 CHANNELS = (64, 128, 256, 512, 1024, 2048)
 SECONDS = 10.0  # of a window, as in training
-SHORTEST = 1.0  # seconds; five poolings need half of it
+SHORTEST_WINDOW = 1.0  # seconds; five poolings need half of it
 
 
 class ConvBlock(nn.Module):
@@ -100,7 +100,7 @@ def load_panns(path: Path) -> Embedder:
 
     def look(wav: NDArray[Any]) -> tuple[Tensor, Tensor]:
         at_rate = resample(wav[None], SAMPLE_RATE, rate)[0]
-        parts = windows(at_rate, round(SECONDS * rate), round(SHORTEST * rate))
+        parts = windows(at_rate, round(SECONDS * rate), round(SHORTEST_WINDOW * rate))
         with torch.inference_mode():
             found = [model(torch.from_numpy(part[None])) for part in parts]
         return torch.cat([v for v, _ in found]), torch.cat([t for _, t in found])
