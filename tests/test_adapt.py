@@ -17,10 +17,11 @@ from folai.data.examples import lesson_of, part_between
 from folai.envelope import Envelope
 from folai.evaluate.mapper import adapted
 from folai.evaluate.mapper.clip_scores import score_clip
-from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.predict import predict_envelope
 from folai.media.audio import write_wav
 from folai.media.mux import mux
+from folai.models.cells import CHANNELS, GRID
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.train.adapt import AdaptOptions, adapt_mapper, read_lesson, taught
 

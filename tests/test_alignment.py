@@ -6,8 +6,9 @@ import pytest
 from folai.data.alignment import MAX_OFFSET, estimate_offsets, refine_onsets, stopping
 from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope.rms import centred_rms
-from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures
+from folai.mapper.features import Pictures, iter_pictures
 from folai.media.frames import Frame
+from folai.models.cells import CHANNELS, GRID
 from folai.render import random_scene, render_frames
 
 

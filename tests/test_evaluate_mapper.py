@@ -18,9 +18,10 @@ from folai.evaluate.mapper.rendered import (
     frame_times,
     sounding_scenes,
 )
-from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.media.clip import probe
 from folai.media.mux import mux
+from folai.models.cells import CHANNELS, GRID
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 from folai.render import random_scene, write_clip
 

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.mapper.features import CHANNELS, GRID, Pictures, iter_pictures, read_pictures
+from folai.mapper.features import Pictures, iter_pictures, read_pictures
 from folai.media.frames import Frame
+from folai.models.cells import CHANNELS, GRID
 from folai.render import random_scene, write_clip
 
 SPEED = 0.6  # picture heights per second

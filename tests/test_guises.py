@@ -8,9 +8,10 @@ import pytest
 
 from folai.data.guises import random_guise
 from folai.data.views import SHOWN, Action, View, placed, random_view
-from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.frames import Frame
+from folai.models.cells import CHANNELS, GRID
 
 WHOLE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 

@@ -8,7 +8,7 @@ import torch
 
 from folai.envelope import FRAME_RATE
 from folai.envelope.rms import from_bins, gaussian_smooth
-from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.predict import (
     FAINTEST,
     MARGIN,
@@ -23,6 +23,7 @@ from folai.mapper.predict import (
     predict_frames,
     usual_speed,
 )
+from folai.models.cells import CHANNELS, FLOW_CHANNELS, GRID
 from folai.models.rms_mapper import MapperConfig, RMSMapper
 
 TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)

@@ -15,8 +15,9 @@ from folai.checkpoints import MAPPER, join_mappers, load_mapper
 from folai.data.dataset import Batch, augmented, batches
 from folai.data.examples import Example, truth_at, without_floor
 from folai.envelope.rms import soft_targets
-from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.predict import frame_times
+from folai.models.cells import CHANNELS, GRID
 from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
 from folai.train import mapper as training
 from folai.train import realign as realigning

@@ -22,9 +22,10 @@ from folai.data.examples import Example
 from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import save_base
 from folai.diffusion.vocabulary import ALL
-from folai.mapper.features import CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
+from folai.models.cells import CHANNELS, GRID
 from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
 from folai.models.rms_mapper import MapperConfig, RMSMapper

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from folai.data.clips import TRUTH_RATE, Clip
 from folai.data.examples import EVERYWHERE
 from folai.envelope.rms import gaussian_smooth
-from folai.mapper.features import FLOW_CHANNELS, Pictures
+from folai.mapper.features import Pictures
+from folai.models.cells import FLOW_CHANNELS
 
 Floats = NDArray[np.float64]
 

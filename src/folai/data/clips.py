@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from folai.data.cache import Arrays, cache_key, cached_arrays, file_stamp
 from folai.data.listing import Listing
 from folai.envelope.rms import centred_rms
-from folai.mapper.features import CHANNELS, GRID, MAX_FPS, Pictures, read_pictures
+from folai.mapper.features import MAX_FPS, Pictures, read_pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.audio import peak_normalise, read_audio, resample, to_mono
 from folai.media.clip import probe
+from folai.models.cells import CHANNELS, GRID
 
 TRUTH_RATE = 480.0  # Hz at which the true envelope is kept
 AUDIO_RATE = 16_000  # Hz at which it is measured, as the papers do

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.data.examples import Example, truth_at
-from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS
 from folai.mapper.predict import frame_times
+from folai.models.cells import CHANNELS, FLOW_CHANNELS, GRID, RGB_CHANNELS
 
 Array = NDArray[np.float64]
 _AT_START = 0.08  # how often a window is a clip's first: nothing tells there what came before

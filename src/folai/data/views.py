@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.mapper.features import FLOW_CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.mapper.predict import FASTEST, mean_of_fastest
+from folai.models.cells import FLOW_CHANNELS, GRID
 from folai.render.scene import REACH, hand_shake, shaken
 
 Image = NDArray[np.uint8]

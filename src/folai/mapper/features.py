@@ -22,20 +22,8 @@ from numpy.typing import NDArray
 from folai.mapper.flow import FLOW_SIZE, FlowEstimator, camera_motion, follow_camera, remove_camera
 from folai.media.cadence import taken_times
 from folai.media.frames import Frame, iter_frames
+from folai.models.cells import FLOW_CHANNELS, GRID
 
-GRID = (12, 16)  # rows and columns of cells
-FLOW_CHANNELS = (
-    "mean_x", "mean_y",  # of the velocity, heights per second; x to the right, y down
-    "moving_x", "moving_y",  # the same weighted by speed: of what moves, however small
-    "speed", "top_speed",  # mean and maximum of its size
-    "right", "left", "down", "up",  # the fastest to each side
-    "change", "lost",  # mean size of its change since the step before; most speed lost
-)  # fmt: skip
-RGB_CHANNELS = (
-    "difference", "top_difference", "brighter",  # of grey since the last frame: size, most, signed
-    "red", "green", "blue", "contrast",  # 0 to 1; contrast: mean distance of grey from its blur
-)  # fmt: skip
-CHANNELS = FLOW_CHANNELS + RGB_CHANNELS
 STEP = 1 / 30  # seconds; frames further apart are given several steps
 MAX_FPS = 31.0  # faster video is thinned to this: 60 fps becomes 30
 BLOCK = 1800  # frames examined and handed over together, at least: a minute

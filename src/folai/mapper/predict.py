@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.rms import from_bins, gaussian_smooth
-from folai.mapper.features import FLOW_CHANNELS, Pictures
+from folai.mapper.features import Pictures
+from folai.models.cells import FLOW_CHANNELS
 from folai.models.rms_mapper import RMSMapper
 
 MARGIN = 150  # steps of each neighbour that a block is seen with: 5 s

@@ -3,7 +3,7 @@
 After stage one of Stable-V2A (arXiv 2412.15023, section III-A) and Video-Foley (arXiv 2408.11915):
 features of both appearance and flow, convolutions, bidirectional recurrence, up-sampling, then
 classification into companded bins. In place of the papers' frozen CLIP features stands a small
-encoder, trained with the rest, over the grid of cells of `folai.mapper.features`.
+encoder, trained with the rest, over the grid of cells of `folai.models.cells`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from folai.mapper.features import CHANNELS, FLOW_CHANNELS
+from folai.models.cells import CHANNELS, FLOW_CHANNELS
 
 Inputs = Literal["rgb", "flow", "both"]
 _FLOW = len(FLOW_CHANNELS)
@@ -72,7 +72,7 @@ class RMSMapper(nn.Module):
     def forward(self, cells: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
         """Cells -> (bin logits [B, T * upsample, bins], onset logits [B, T * upsample]).
 
-        cells: [B, T, C, rows, columns] as `folai.mapper.features` says, flow in units of the
+        cells: [B, T, C, rows, columns] as `folai.models.cells` names them, flow in units of the
         clip's usual speed, since the loudest sound of a clip, at peak 1, goes with what is fast in
         that clip. spans: [B, T] seconds that each step lasts.
         """

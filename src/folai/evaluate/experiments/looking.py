@@ -20,9 +20,10 @@ from folai.evaluate.mapper.clip_scores import ClipScore, score_clip
 from folai.evaluate.report import charts
 from folai.evaluate.report.page import picture_uri
 from folai.evaluate.report.sections import Chart, Gallery, Section, Table, cells
-from folai.mapper.features import CHANNELS, FLOW_CHANNELS, GRID, Pictures
+from folai.mapper.features import Pictures
 from folai.mapper.predict import predict_envelope
 from folai.media.frames import iter_frames
+from folai.models.cells import CHANNELS, FLOW_CHANNELS, GRID
 
 if TYPE_CHECKING:
     from folai.models.rms_mapper import RMSMapper
