@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from folai.envelope.files import read_envelope, write_envelope
 from folai.envelope.rms import (
     FRAME_RATE,
     MU,
     NUM_BINS,
-    ONSET_RATE,
     WINDOW,
     bin_positions,
     centred_rms,
@@ -32,6 +32,7 @@ from folai.envelope.rms import (
     from_bins,
     gaussian_smooth,
     hit_power,
+    measure,
     soft_targets,
     to_bins,
 )
@@ -108,11 +109,10 @@ class Envelope:
 
         onsets: seconds; None finds them, on a finer curve than detect_onsets() has; () for none.
         """
-        values = centred_rms(wav, sample_rate, frame_rate, window)
         if onsets is None:
-            fine = max(frame_rate, ONSET_RATE)
-            onsets = find_onsets(centred_rms(wav, sample_rate, fine, window), fine, window=window)
-            onsets = np.minimum(onsets, len(values) / frame_rate)
+            values, onsets = measure(wav, sample_rate, frame_rate, window)
+        else:
+            values = centred_rms(wav, sample_rate, frame_rate, window)
         return cls(values, frame_rate, np.asarray(onsets, dtype=np.float64))
 
     @classmethod
@@ -150,11 +150,9 @@ class Envelope:
         frame_rate (Hz) and duration (seconds) are what the file must match, to within one frame;
         sound has no frame rate of its own and is measured at the one asked for. ValueError else.
         """
-        from folai.envelope.files import read_envelope
-
         try:
             with np.errstate(over="ignore"):  # a value beyond float32 is reported as infinite
-                envelope = read_envelope(Path(path), frame_rate)
+                envelope = cls._of_curve(*read_envelope(Path(path), frame_rate))
             envelope.require_match(frame_rate, duration)
         except ValueError as error:
             named = str(error).startswith(str(path))
@@ -163,9 +161,16 @@ class Envelope:
 
     def save(self, path: str | Path) -> None:
         """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
-        from folai.envelope.files import write_envelope
+        write_envelope(self.values, self.frame_rate, self.onsets, Path(path))
 
-        write_envelope(self, Path(path))
+    @classmethod
+    def _of_curve(
+        cls, values: NDArray[np.float32], frame_rate: float, onsets: Floats | None
+    ) -> Envelope:
+        """What a file held; onsets are found where it had none."""
+        if onsets is None:
+            return cls(values, frame_rate).detect_onsets()
+        return cls(values, frame_rate, onsets)
 
     # Reading it
 

@@ -1,16 +1,19 @@
-"""Envelopes as files: JSON, CSV for spreadsheets and other programs, and sound to measure."""
+"""Envelopes as files: JSON, CSV for spreadsheets and other programs, and sound to measure.
+
+Everything here works on plain arrays; `Envelope.load` and `Envelope.save` are what to call.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from folai.envelope import Envelope
-from folai.envelope.rms import FRAME_RATE
+from folai.envelope.rms import FRAME_RATE, measure
 from folai.writing import check_writable, written_whole
 
 Floats = NDArray[np.float64]
@@ -20,7 +23,15 @@ VERSION = 1
 MAX_CONTROL_RATE = 1000  # Hz: sound this slow is no sound but a control signal
 
 
-def read_envelope(path: Path, frame_rate: float | None) -> Envelope:
+class Curve(NamedTuple):
+    """What a file of an envelope holds, unchecked."""
+
+    values: NDArray[np.float32]  # [T] linear RMS
+    frame_rate: float  # Hz
+    onsets: Floats | None  # [N] seconds, sorted; None: the file knows of none, they are to be found
+
+
+def read_envelope(path: Path, frame_rate: float | None) -> Curve:
     """Reads by suffix; sound is measured at frame_rate Hz. The ValueErrors leave the name out."""
     if not path.is_file():
         raise ValueError("is a directory: name a file" if path.is_dir() else "no such file")
@@ -42,10 +53,13 @@ def check_envelope_name(path: str | Path) -> None:
     check_writable(path)
 
 
-def write_envelope(envelope: Envelope, path: Path) -> None:
+def write_envelope(
+    values: NDArray[np.float32], frame_rate: float, onsets: Floats, path: Path
+) -> None:
     """By suffix, .json or .csv: to a temporary name beside path, then renamed."""
     check_envelope_name(path)
-    text = _to_json(envelope) if path.suffix.lower() == ".json" else _to_csv(envelope)
+    to_text = _to_json if path.suffix.lower() == ".json" else _to_csv
+    text = to_text(values, frame_rate, onsets)
     try:
         with written_whole(path) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -53,29 +67,30 @@ def write_envelope(envelope: Envelope, path: Path) -> None:
         raise ValueError(f"{path}: cannot write here ({error.strerror}): choose another") from error
 
 
-def _from_sound(path: Path, frame_rate: float) -> Envelope:
+def _from_sound(path: Path, frame_rate: float) -> Curve:
     """Measures sound; a control signal's first channel is taken as the values."""
     from folai.media.audio import read_audio
 
     wav, sample_rate = read_audio(path)
     if sample_rate > MAX_CONTROL_RATE:
-        return Envelope.from_audio(wav, sample_rate, frame_rate=frame_rate)
-    return Envelope(wav[0], sample_rate).detect_onsets()
+        values, onsets = measure(wav, sample_rate, frame_rate)
+        return Curve(values, frame_rate, onsets)
+    return Curve(wav[0], sample_rate, None)
 
 
-def _to_json(envelope: Envelope) -> str:
+def _to_json(values: NDArray[np.float32], frame_rate: float, onsets: Floats) -> str:
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "frame_rate": envelope.frame_rate,
-        "onsets": envelope.onsets.tolist(),
+        "frame_rate": frame_rate,
+        "onsets": onsets.tolist(),
         # The shortest decimals that read back as the same float32.
-        "values": [float(str(value)) for value in envelope.values],
+        "values": [float(str(value)) for value in values],
     }
     return json.dumps(document) + "\n"
 
 
-def _from_json(text: str) -> Envelope:
+def _from_json(text: str) -> Curve:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -96,25 +111,24 @@ def _from_json(text: str) -> Envelope:
         onsets = np.array(document["onsets"], dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"holds something that is no number ({error}): repair it") from error
-    return Envelope(values, rate, onsets)
+    return Curve(values, rate, onsets)
 
 
-def _to_csv(envelope: Envelope) -> str:
+def _to_csv(values: NDArray[np.float32], frame_rate: float, onsets: Floats) -> str:
     """Columns time, rms, onset: the last holds the seconds of the onsets nearest to that frame."""
-    frames = np.rint(envelope.onsets * envelope.frame_rate).astype(int)
+    frames = np.rint(onsets * frame_rate).astype(int)
     notes: dict[int, list[str]] = {}
-    for frame, onset in zip(frames, envelope.onsets.tolist(), strict=True):
-        notes.setdefault(min(int(frame), envelope.num_frames - 1), []).append(repr(onset))
+    for frame, onset in zip(frames, onsets.tolist(), strict=True):
+        notes.setdefault(min(int(frame), len(values) - 1), []).append(repr(onset))
+    times = (np.arange(len(values)) / frame_rate).tolist()
     rows = [
         f"{time!r},{value},{' '.join(notes.get(frame, []))}"
-        for frame, (time, value) in enumerate(
-            zip(envelope.times.tolist(), envelope.values, strict=True)
-        )
+        for frame, (time, value) in enumerate(zip(times, values, strict=True))
     ]
     return "\n".join(["time,rms,onset", *rows]) + "\n"
 
 
-def _from_csv(text: str) -> Envelope:
+def _from_csv(text: str) -> Curve:
     """Rows of time,value at an even step; a header is optional, an onset column needs one."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = next((s for s in ",;\t" if lines and s in lines[0]), ",")
@@ -135,7 +149,7 @@ def _from_csv(text: str) -> Envelope:
             fix = "each row is time,rms[,onset] in numbers"
             raise ValueError(f"malformed CSV, data row {number} is {found!r}: {fix}") from None
     values, frame_rate = _evenly_spaced(np.array(points).reshape(-1, 2))
-    return Envelope(values.astype(np.float32), frame_rate, np.sort(np.array(onsets)))
+    return Curve(values.astype(np.float32), frame_rate, np.sort(np.array(onsets)))
 
 
 def _evenly_spaced(points: Floats) -> tuple[Floats, float]:

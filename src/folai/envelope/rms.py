@@ -60,6 +60,19 @@ def centred_rms(
     return np.sqrt(np.maximum(power, 0.0)).astype(np.float32)
 
 
+def measure(
+    wav: ArrayLike, sample_rate: float, frame_rate: float = FRAME_RATE, window: float = WINDOW
+) -> tuple[NDArray[np.float32], Floats]:
+    """(RMS [T], onsets [N] in seconds) of wav, [N] or [C, N].
+
+    The onsets are found on a finer curve than the one returned.
+    """
+    values = centred_rms(wav, sample_rate, frame_rate, window)
+    fine = max(frame_rate, ONSET_RATE)
+    onsets = find_onsets(centred_rms(wav, sample_rate, fine, window), fine, window=window)
+    return values, np.minimum(onsets, len(values) / frame_rate)
+
+
 def hit_power(times: Floats, onset: float, level: float, attack: float, decay: float) -> Floats:
     """Squared RMS [T] that a hit would measure: amplitude rising for attack s, then e^(-t / decay).
 
