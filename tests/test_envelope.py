@@ -14,14 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from folai.envelope import (
-    WINDOW,
-    Envelope,
-    find_onsets,
-    from_bins,
-    soft_targets,
-    to_bins,
-)
+from folai.envelope import Envelope
+from folai.envelope.rms import WINDOW, find_onsets, from_bins, soft_targets, to_bins
 
 quick = settings(max_examples=25, deadline=None)
 

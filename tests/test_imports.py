@@ -29,6 +29,27 @@ def test_nothing_heavy_is_imported(code):
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
 
 
+@pytest.mark.parametrize(
+    ("modules", "foreign"),
+    [
+        ("folai.models.*", {"cv2", "av"}),
+        ("folai.models.cells", {"torch", "numpy"}),
+    ],
+)
+def test_a_room_imports_only_what_it_needs(modules, foreign):
+    import importlib
+    import pkgutil
+
+    room = modules.removesuffix(".*")
+    names = [room]
+    if room != modules:
+        package = importlib.import_module(room)
+        names = [f"{room}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+    program = f"import sys, {', '.join(names)}\nprint(sorted({foreign!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
 def test_every_public_name_is_there():
     assert all(getattr(folai, name) is not None for name in folai.__all__)
     assert set(folai.__all__) <= set(dir(folai))

@@ -22,25 +22,14 @@ from numpy.typing import ArrayLike, NDArray
 from folai.envelope.files import read_envelope, write_envelope
 from folai.envelope.rms import (
     FRAME_RATE,
-    MU,
-    NUM_BINS,
     WINDOW,
-    bin_positions,
     centred_rms,
     count_frames,
     find_onsets,
-    from_bins,
     gaussian_smooth,
     hit_power,
     measure,
-    soft_targets,
-    to_bins,
 )
-
-__all__ = [
-    "FRAME_RATE", "MU", "NUM_BINS", "WINDOW", "Envelope", "bin_positions",
-    "centred_rms", "find_onsets", "from_bins", "gaussian_smooth", "soft_targets", "to_bins",
-]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
