@@ -154,3 +154,10 @@ def test_a_full_queue_is_said(jobs, monkeypatch):
     finally:
         go_on.set()
         queues.close()
+
+
+@pytest.mark.parametrize("orders", ["", "no JSON\n", '{"cancel": "a"}\n'])
+def test_the_process_that_makes_sound_ends_with_its_orders(orders):
+    command = [sys.executable, "-m", "folai.studio.sound_process"]
+    done = subprocess.run(command, input=orders, text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0

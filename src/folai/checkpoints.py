@@ -1,4 +1,4 @@
-"""Trained weights: which files they are, whether they are whole, and how they become models.
+"""Trained weights: their files, their checks, and the models they become.
 
 A set of weights is a `.safetensors` file with a `.json` beside it that holds the model's config
 and the file's sha256. Those that ship with the package are in `weights/`.
@@ -32,7 +32,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Weights:
-    """A set of weights as read: tensors in float32, and what stands beside them."""
+    """A set of weights as read: tensors in float32, config and notes."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -40,7 +40,10 @@ class Weights:
     notes: dict[str, Any]
 
     def fill(self, model: nn.Module, prefix: str = "") -> None:
-        """Puts those called `prefix`... into the model, which must want exactly these."""
+        """Loads the tensors whose names start with `prefix` into the model, strictly.
+
+        Raises ValueError where names or shapes are not exactly those of the model.
+        """
         own = {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
         try:
             model.load_state_dict(own)
@@ -48,8 +51,11 @@ class Weights:
             raise self.misfit(error) from error
 
     def misfit(self, error: Exception) -> ValueError:
+        """The error to raise where config and weights contradict each other."""
         reason = one_line(error, 200)
-        return ValueError(f"{self.path}: config and weights do not fit each other ({reason})")
+        return ValueError(
+            f"{self.path}: config and weights do not fit each other ({reason}); copy both again"
+        )
 
 
 def save_weights(
@@ -136,16 +142,18 @@ def join_mappers(paths: Sequence[Path], out: Path) -> None:
     models = [model for weights in sets for model in _mappers_of(weights)]
     for name in ("upsample", "num_bins", "mu"):
         if len({getattr(model.config, name) for model in models}) > 1:
-            raise ValueError(f"{out}: the mappers to join differ in {name}; train them alike")
+            raise ValueError(
+                f"{out}: the mappers to join differ in {name}; train them with the same"
+            )
     save_mapper(models, out, {"joined": [weights.notes for weights in sets]})
 
 
 def average_mappers(paths: Sequence[Path], out: Path) -> None:
     """Writes the mean of several sets of weights, which costs no more to run than one of them.
 
-    For models trained on from the same weights alone (Wortsman et al., "Model soups", arXiv
-    2203.05482): others have nothing in common. Raises ValueError where one cannot be read, or
-    differs from the first in size.
+    Only for models fine-tuned from the same weights (Wortsman et al., "Model soups", arXiv
+    2203.05482): the weights of others have nothing in common. Raises ValueError where one cannot be
+    read, or differs from the first in size.
     """
     import torch
 
@@ -174,9 +182,9 @@ def _mappers_of(weights: Weights) -> list[RMSMapper]:
     from folai.models.rms_mapper import MapperConfig, RMSMapper
 
     count = len({name.split(".")[0] for name in weights.tensors})
-    told = weights.config.get("models", [weights.config] * count)  # one for all, in older files
+    per_model = weights.config.get("models", [weights.config] * count)  # older files: one for all
     try:
-        configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in told]
+        configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in per_model]
     except (KeyError, TypeError) as error:
         raise weights.misfit(error) from error
     if len(configs) != count:

@@ -24,7 +24,7 @@ from folai.stable.tensor_files import TensorFile, open_tensors
 from folai.stable.tensor_names import check, control_entries, joined
 
 PROMPTS = ("audio", "text")  # conditioners that hold a layer for CLAP's embedding
-UNUSED = "transformer.project_out.weight"  # copied from the base with the rest, and never asked
+UNUSED = "transformer.project_out.weight"  # copied from the base with the rest, never used
 
 
 def save_control(path: Path, controlnet: StableControlNet, notes: Mapping[str, Any]) -> None:

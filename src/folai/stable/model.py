@@ -282,7 +282,7 @@ class Run:
         memory = trunk.remember(tokens)
         rotary = trunk.rotary(stop - start, device)
         if net is not None and self.control is not None:
-            seen = net.look(self.control[..., start:stop].to(device, dtype)).expand(count, -1, -1)
+            hint = net.look(self.control[..., start:stop].to(device, dtype)).expand(count, -1, -1)
             control_memory = net.trunk.remember(tokens)
 
         def denoise(noisy: Tensor, t: float) -> Tensor:
@@ -290,7 +290,7 @@ class Run:
             time = torch.full((count,), t, device=device)
             control = None
             if net is not None and self.control is not None:
-                parts = net(latents, time, seconds, seen, control_memory, rotary)
+                parts = net(latents, time, seconds, hint, control_memory, rotary)
                 control = [self.control_scale * part for part in parts]
             before = net is not None and net.config.before
             out = stable.dit(latents, time, seconds, memory, rotary, control, before).float()

@@ -37,10 +37,10 @@ def edited(
         missing = [name for name in needed if name not in edit]
         if missing:
             raise ValueError(f"{edit['op']} needs {', '.join(missing)}")
-        given = {name: edit[name] for name in (*needed, *possible) if name in edit}
-        if isinstance(given.get("grid"), str):
-            given["grid"] = grids[given["grid"]]
-        changed = getattr(envelope, edit["op"])(**given)
+        arguments = {name: edit[name] for name in (*needed, *possible) if name in edit}
+        if isinstance(arguments.get("grid"), str):
+            arguments["grid"] = grids[arguments["grid"]]
+        changed = getattr(envelope, edit["op"])(**arguments)
         if "region" in edit:
             changed = _within(envelope, changed, **edit["region"])
         envelope = changed

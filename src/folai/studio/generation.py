@@ -25,31 +25,34 @@ from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
 FADE = 0.05  # seconds of the cross-fades around a region
-BEFORE, AFTER = 0.5, 1.5  # seconds that are made and thrown away beside a region: what rings in
+BEFORE, AFTER = (
+    0.5,
+    1.5,
+)  # seconds beside a region that are made and cut off, for sounds that ring into it
 
 
 class Previewer:
-    """The preview engine with what it plays kept in memory."""
+    """The preview engine; the kits of sounds that it lays are kept in memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kits: dict[tuple[str, str | None, int], Kit] = {}
 
-    def preview(self, studio: Studio, project: Project, given: dict[str, Any]) -> bytes:
-        """A WAV file. Raises ValueError for what cannot be played."""
-        start, end, envelope = self._part(studio, project, given)
-        kit = self._kit(studio, project, given.get("sound", {}))
+    def preview(self, studio: Studio, project: Project, request: dict[str, Any]) -> bytes:
+        """A WAV file. Raises ValueError for a request that cannot be played."""
+        start, end, envelope = self._part(studio, project, request)
+        kit = self._kit(studio, project, request.get("sound", {}))
         wav = lay_kit(envelope, kit)
-        if end - start < envelope.duration - 1e-6:  # the whole was laid, a part is wanted
+        if end - start < envelope.duration - 1e-6:  # the whole was laid, a part was asked for
             wav = wav[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         return wav_bytes(fit_length(wav, round((end - start) * SAMPLE_RATE)), SAMPLE_RATE)
 
     def _part(
-        self, studio: Studio, project: Project, given: dict[str, Any]
+        self, studio: Studio, project: Project, request: dict[str, Any]
     ) -> tuple[float, float, Envelope]:
         """(start, end, envelope): of the whole clip where that is short, else of that part."""
-        start = given.get("start") or 0.0
-        end = given.get("end")
+        start = request.get("start") or 0.0
+        end = request.get("end")
         end = project.duration if end is None else min(end, project.duration)
         if end - start < 0.02:
             raise ValueError(f"the part from {start:g} to {end:g} s is too short to be heard")
@@ -57,14 +60,14 @@ class Previewer:
             raise ValueError(
                 f"a preview of {end - start:.0f} s is too long: ask for {LONGEST_PREVIEW:g} s"
             )
-        if given.get("part"):
-            if not isinstance(given.get("envelope"), dict):
+        if request.get("part"):
+            if not isinstance(request.get("envelope"), dict):
                 raise ValueError("part needs an Envelope: send the part itself")
-            part = project_envelopes.from_json(given["envelope"])
+            part = project_envelopes.from_json(request["envelope"])
             if abs(part.duration - (end - start)) > 2 / part.frame_rate:
                 raise ValueError(f"the part lasts {part.duration:g} s, not {end - start:g}")
             return start, end, part
-        envelope = studio.envelope(project, given.get("envelope"))
+        envelope = studio.envelope(project, request.get("envelope"))
         if project.duration <= WHOLE:
             return start, end, envelope
         return start, end, cut(envelope, start, end)
@@ -129,12 +132,12 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
 # Takes
 
 
-def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
+def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     """A job that makes takes. Raises ValueError at once for invalid settings."""
-    layer = project.find("layers", given["layer"])
-    sound = given.get("sound", layer["sound"])
-    region = _region(project, given.get("region"), layer["id"])
-    name = given["envelope"] if given.get("envelope") is not None else layer["envelope"]
+    layer = project.find("layers", request["layer"])
+    sound = request.get("sound", layer["sound"])
+    region = _region(project, request.get("region"), layer["id"])
+    name = layer["envelope"] if request.get("envelope") is None else request["envelope"]
     whole = studio.envelope(project, name)
     saved = project.add_envelope(whole)
     options = options_of(sound)
@@ -142,15 +145,15 @@ def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
     require_room(project, variations)
     reference = sound.get("reference")
     path = studio.reference_path(project, reference) if reference else None
-    asked, begin = whole, 0.0
+    part, begin = whole, 0.0
     if region is not None:
         begin = max(0.0, region["start"] - region["fade"] - BEFORE)
         begin = round(begin * FRAME_RATE) / FRAME_RATE
-        asked = cut(whole, begin, region["end"] + region["fade"] + AFTER)
+        part = cut(whole, begin, region["end"] + region["fade"] + AFTER)
 
     entry = {
         "layer": layer["id"],
-        "name": given.get("name"),
+        "name": request.get("name"),
         "envelope": saved,
         "sound": {**sound, "variations": 1},
         "region": region,
@@ -158,32 +161,32 @@ def generate(studio: Studio, project: Project, given: dict[str, Any]) -> Job:
 
     def work(job: Job) -> None:
         outs = [_fresh(project, job.id, take) for take in range(variations)]
-        held = project.media / "takes" / f".{job.id}.npz"
+        followed = project.media / "takes" / f".{job.id}.npz"
 
-        def made(number: int, facts: dict[str, Any], said: list[str]) -> None:
+        def keep(number: int, facts: dict[str, Any], messages: list[str]) -> None:
             if region is not None:
                 _lay_into(project, region, outs[number], begin)
-            take = {**entry, **facts, "warnings": said}
+            take = {**entry, **facts, "warnings": messages}
             take["sound"] = {**entry["sound"], "seed": sound.get("seed", 0) + number}
             job.takes.append(keep_take(project, outs[number], take))
             studio.tell(project, "takes")
 
         try:
-            if not asked.values.any():
-                raise ValueError("the envelope is silent here: draw what is to sound")
-            project_envelopes.write_npz(held, asked)
+            if not part.values.any():
+                raise ValueError("the envelope is silent here: draw what should sound")
+            project_envelopes.write_npz(followed, part)
             studio.generator.make(
                 job.id,
-                envelope=held,
+                envelope=followed,
                 options=options,
                 reference=path,
                 out=outs,
                 progress=lambda share: job.advance_quietly(0.99 * share, _told(share, variations)),
-                made=made,
+                made=keep,
                 cancelled=job.cancelled.is_set,
             )
         finally:
-            for left in (*outs, held):
+            for left in (*outs, followed):
                 left.unlink(missing_ok=True)
 
     return studio.jobs.add("generate", project.id, work, layer=layer["id"])
@@ -201,21 +204,21 @@ def _fresh(project: Project, job: str, take: int) -> Path:
     return folder / f".{job}-{take}.wav"
 
 
-def _region(project: Project, given: dict[str, Any] | None, layer: str) -> dict[str, Any] | None:
-    """With its fade and its end inside the clip; raises ValueError, Missing."""
-    if given is None:
+def _region(project: Project, request: dict[str, Any] | None, layer: str) -> dict[str, Any] | None:
+    """The region in a request, its end inside the clip. Raises ValueError and Missing."""
+    if request is None:
         return None
-    take = project.find("takes", given["take"])
+    take = project.find("takes", request["take"])
     if take["layer"] != layer:
         raise ValueError(f"take {take['name']!r} belongs to another layer: choose one of this")
-    start, end = given["start"], min(given["end"], project.duration)
+    start, end = request["start"], min(request["end"], project.duration)
     if end - start < 0.02:
         raise ValueError(f"the region from {start:g} to {end:g} s is too short: make it longer")
-    return {"take": take["id"], "start": start, "end": end, "fade": given.get("fade", FADE)}
+    return {"take": take["id"], "start": start, "end": end, "fade": request.get("fade", FADE)}
 
 
 def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float) -> None:
-    """Make `out`, sound of the region that begins at `begin`, the old take with that part anew."""
+    """Put `out`, sound from `begin` seconds on, into the region of a copy of the old take."""
     try:
         old = SoundFile(project.media / "takes" / f"{region['take']}.wav")
     except ValueError:
@@ -223,32 +226,32 @@ def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float)
     rate = old.sample_rate
     first = max(0, round((region["start"] - region["fade"]) * rate))
     last = min(old.num_samples, round((region["end"] + region["fade"]) * rate))
-    made = SoundFile(out).read(first - round(begin * rate), last - first)
+    new = SoundFile(out).read(first - round(begin * rate), last - first)
     fade = round(2 * region["fade"] * rate)
     rise, fall = fade if first > 0 else 0, fade if last < old.num_samples else 0
-    part = crossfaded(old.read(first, last - first), made, rise, fall)
+    part = crossfaded(old.read(first, last - first), new, rise, fall)
     write_sound(out, Patched(old, first, part), old.num_samples)
 
 
-def keep_take(project: Project, out: Path, given: dict[str, Any]) -> str:
-    """Make the WAV file `out` a take of the project, as long as the clip; its id."""
-    take = new_id()
-    held = SoundFile(out)
-    wanted = round(project.duration * held.sample_rate)
-    if held.num_samples != wanted:
-        write_sound(out, held, wanted)
-    out.rename(out.with_name(f"{take}.wav"))
+def keep_take(project: Project, out: Path, entry: dict[str, Any]) -> str:
+    """Make the WAV file `out` a take of the project, as long as the clip. Returns its id."""
+    name = new_id()
+    sound = SoundFile(out)
+    num_samples = round(project.duration * sound.sample_rate)
+    if sound.num_samples != num_samples:
+        write_sound(out, sound, num_samples)
+    out.rename(out.with_name(f"{name}.wav"))
     with project.change() as document:
-        count = sum(entry["layer"] == given["layer"] for entry in document["takes"])
+        count = sum(take["layer"] == entry["layer"] for take in document["takes"])
         document["takes"].append(
             {
-                **given,
-                "id": take,
-                "name": given["name"] or f"Take {count + 1}",
+                **entry,
+                "id": name,
+                "name": entry["name"] or f"Take {count + 1}",
                 "created": timestamp(),
-                "duration": wanted / held.sample_rate,
-                "sample_rate": held.sample_rate,
-                "channels": held.channels,
+                "duration": num_samples / sound.sample_rate,
+                "sample_rate": sound.sample_rate,
+                "channels": sound.channels,
             }
         )
-    return take
+    return name

@@ -19,13 +19,13 @@ POLL = 0.05  # seconds between looks at whether to go on
 FILE_BYTES = 64 << 30  # of a file that a child may write, unless set otherwise
 
 
-def child_command(what: str, given: dict[str, Any]) -> list[str]:
-    return [sys.executable, "-m", "folai.studio.media_process", what, json.dumps(given)]
+def child_command(command: str, arguments: dict[str, Any]) -> list[str]:
+    return [sys.executable, "-m", "folai.studio.media_process", command, json.dumps(arguments)]
 
 
 def run_child(
-    what: str,
-    given: dict[str, Any],
+    command: str,
+    arguments: dict[str, Any],
     *,
     names: dict[Path, str],
     patience: float,
@@ -39,10 +39,13 @@ def run_child(
     is ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long
     or too much memory, Cancelled as soon as `cancelled()`.
     """
-    called = {str(path): name for path, name in names.items()}
-    command = child_command(what, {**given, "names": called, "file_size": file_size})
+    shown = {str(path): name for path, name in names.items()}
+    arguments = {**arguments, "names": shown, "file_size": file_size}
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        child_command(command, arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     listener = _Listener(child, progress)
     try:

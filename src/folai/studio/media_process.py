@@ -29,14 +29,14 @@ FORMATS = (
 
 
 def main() -> None:
-    what, given = sys.argv[1], json.loads(sys.argv[2])
+    command, arguments = sys.argv[1], json.loads(sys.argv[2])
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread's memory counts as used
-    limits = LIMITS[what]
-    restrict(memory=limits[0] * MEGABYTE, seconds=limits[1], file_size=given.get("file_size"))
-    if what in IN_THE_BACKGROUND:
+    limits = LIMITS[command]
+    restrict(memory=limits[0] * MEGABYTE, seconds=limits[1], file_size=arguments.get("file_size"))
+    if command in IN_THE_BACKGROUND:
         give_way()
-    names = given.pop("names", {})
-    given.pop("file_size", None)
+    names = arguments.pop("names", {})
+    arguments.pop("file_size", None)
     messages: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -44,7 +44,7 @@ def main() -> None:
             _named(str(message), names)
         )
         try:
-            result = COMMANDS[what](**given)
+            result = COMMANDS[command](**arguments)
         except (ValueError, OSError, ImportError) as error:
             say(error=_named(line_with_file(error), names))
         except MemoryError:

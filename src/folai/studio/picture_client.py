@@ -14,7 +14,7 @@ from folai.studio.failures import Overloaded
 from folai.studio.media_client import child_command
 
 PATIENCE = 20.0  # seconds for one answer
-MOST = 3  # processes at once; the one that was asked longest ago ends
+MOST_PROCESSES = 3  # at once; the one used longest ago ends
 CACHE_BYTES = 24 << 20  # of pictures kept in memory
 
 
@@ -57,9 +57,9 @@ class Decoder:
                 self._child = None
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        given = {"path": str(self._path), "start": self._start}
+        arguments = {"path": str(self._path), "start": self._start}
         return subprocess.Popen(
-            child_command("pictures", given),
+            child_command("pictures", arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -115,7 +115,7 @@ class Decoders:
             decoder = self._of.setdefault(project, Decoder(path, start))
             rest = [name for name in self._of if name != project]
             ended = []
-            if len(rest) >= MOST:
+            if len(rest) >= MOST_PROCESSES:
                 oldest = min(rest, key=lambda name: self._of[name].last)
                 ended.append(self._of.pop(oldest))
         for other in ended:

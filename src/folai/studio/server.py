@@ -124,8 +124,8 @@ class _General:
 
     async def listen(self, call: Call) -> Reply:
         first = f"event: status\ndata: {json.dumps(self.studio.status())}\n\n"
-        told = self.studio.events.listen(call.query.get("project"), first)
-        return StreamingResponse(told, media_type="text/event-stream")
+        events = self.studio.events.listen(call.query.get("project"), first)
+        return StreamingResponse(events, media_type="text/event-stream")
 
 
 # Running it

@@ -48,17 +48,19 @@ class _Orders:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for line in sys.stdin:
-            message = json.loads(line)
+        try:
+            for line in sys.stdin:
+                message = json.loads(line)
+                with self._changed:
+                    if "cancel" in message:
+                        self._cancelled.add(message["cancel"])
+                    else:
+                        self._waiting.append(message)
+                    self._changed.notify()
+        finally:  # else the process would wait for orders that nobody reads
             with self._changed:
-                if "cancel" in message:
-                    self._cancelled.add(message["cancel"])
-                else:
-                    self._waiting.append(message)
+                self._waiting.append(None)
                 self._changed.notify()
-        with self._changed:
-            self._waiting.append(None)
-            self._changed.notify()
 
     def next(self) -> dict[str, Any] | None:
         with self._changed:
@@ -83,7 +85,7 @@ def _load() -> None:
 
 def _obey(order: dict[str, Any], orders: _Orders) -> None:
     job = order["job"]
-    said: list[str] = []
+    messages: list[str] = []
 
     def progress(share: float) -> None:
         if orders.is_cancelled(job):
@@ -93,10 +95,10 @@ def _obey(order: dict[str, Any], orders: _Orders) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: said.append(str(message))
+        warnings.showwarning = lambda message, *_, **__: messages.append(str(message))
         try:
             for take, facts in _make(order, progress):
-                say(job=job, made=take, facts=facts, warnings=list(dict.fromkeys(said)))
+                say(job=job, made=take, facts=facts, warnings=list(dict.fromkeys(messages)))
             say(job=job, done=True)
         except Cancelled:
             say(job=job, cancelled=True)

@@ -51,10 +51,10 @@ class Studio:
         self._prepared: set[str] = set()
         self._few = asyncio.Semaphore(3)
 
-    async def one_of_few(self, work: Callable[..., Any], *given: Any) -> Any:
+    async def one_of_few(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Run on a thread what starts a process: few at once, so that threads remain for others."""
         async with self._few:
-            return await run_in_threadpool(work, *given)
+            return await run_in_threadpool(work, *arguments)
 
     def close(self) -> None:
         self.jobs.close()
@@ -146,14 +146,15 @@ class Studio:
 
     # Envelopes
 
-    def envelope(self, project: Project, given: str | dict[str, Any] | None) -> Envelope:
+    def envelope(self, project: Project, source: str | dict[str, Any] | None) -> Envelope:
         """The envelope in a request: an id, an envelope as JSON, or None for the prediction.
 
         Raises ValueError and Missing.
         """
-        if isinstance(given, dict):
-            return project_envelopes.fitted(project_envelopes.from_json(given), project.duration)
-        name = given if given is not None else project["prediction"]
+        if isinstance(source, dict):
+            envelope = project_envelopes.from_json(source)
+            return project_envelopes.fitted(envelope, project.duration)
+        name = project["prediction"] if source is None else source
         if name is None:
             raise ValueError("there is no prediction yet: wait for it, or draw an envelope")
         return project.envelope(name)
