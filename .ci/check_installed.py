@@ -33,6 +33,14 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+def refusal(*arguments: str) -> str:
+    """What `folai` says where it refuses these arguments, in one line."""
+    print("$ folai", *arguments, flush=True)
+    done = subprocess.run([COMMAND, *arguments], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
 def main() -> None:
     if CHECKOUT in INSTALLED.parents and "site-packages" not in INSTALLED.parts:
         sys.exit(f"{INSTALLED} is the checkout, not an installed wheel")
@@ -50,6 +58,9 @@ def main() -> None:
     run("generate", "clip.mp4", "-o", "diffusion.mp4", "--prompt", "hit wood")
     for name in ("preview.mp4", "diffusion.mp4"):
         assert probe(name).has_audio, name
+    # Optional packages are not installed here: the error says which extra has them.
+    assert "folai[studio]" in refusal("studio", "--no-browser")
+    assert "folai[plot]" in refusal("envelope", "clip.mp4", "-o", "e.json", "--plot", "e.png")
     print(f"folai {folai.__version__} works from a wheel")
 
 
