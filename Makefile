@@ -16,7 +16,7 @@ export OMP_WAIT_POLICY = passive
 
 .PHONY: demo test test-browser screenshots docs wheel lint check clean
 
-demo: .venv/installed
+demo: .venv/folai
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
 
 test: lint
@@ -38,10 +38,15 @@ lint: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict src
 
-# PyTorch first and alone, so that nothing else decides which one is installed.
-.venv/installed: pyproject.toml
+# folai as users have it. PyTorch first and alone, so that nothing else decides which one is installed.
+.venv/folai: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e '.[plot,studio]'
+	touch $@
+
+# What its developers need beside it.
+.venv/installed: .venv/folai
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	$(BIN)/python -m pip install --quiet --no-deps stable-audio-tools==0.0.19
 	touch $@
