@@ -293,7 +293,7 @@ def test_resample_accepts_other_rates_and_lengths(at_work, capsys, changed):
         ("edit env.json -o no/env.json", "no does not exist"),
         ("edit env.json -o new.json --remove-hit 2.2", "no onset within"),
         ("edit env.json -o new.json --rate 0", "frame_rate is 0.0 Hz"),
-        ("demo -o hit.wav", "hit.wav: cannot be made"),
+        ("demo -o hit.wav", "hit.wav: cannot be created"),
         ("demo -o demo --video missing.mp4", "missing.mp4: does not exist"),
         ("demo -o . --sound missing.wav", "missing.wav: does not exist"),
         ("evaluate mapper", "give --data DIR"),

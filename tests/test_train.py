@@ -14,7 +14,7 @@ import torch
 from folai.checkpoints import MAPPER, join_mappers, load_mapper
 from folai.data.dataset import Batch, augmented, batches
 from folai.data.examples import Example, truth_at, without_floor
-from folai.envelope.rms import soft_targets
+from folai.envelope.rms import bin_positions
 from folai.mapper.features import Pictures
 from folai.mapper.predict import frame_times
 from folai.models.cells import CHANNELS, GRID
@@ -77,10 +77,15 @@ def test_steady_noise_is_no_part_of_the_truth():
     assert quiet[:500].max() == 0 and quiet[505] == pytest.approx(0.3, abs=0.002)
 
 
-def test_soft_bins_equal_the_numpy_ones():
+def test_soft_bins_are_gaussians_about_the_exact_position():
     rms = np.linspace(0, 1, 50)
+    distance = np.arange(64) - bin_positions(rms)[:, None]
+    weights = np.exp(-0.5 * (distance / 1.5) ** 2)
+    expected = weights / weights.sum(axis=1, keepdims=True)
     ours = soft_bins(torch.from_numpy(rms)[None], 1.5, MapperConfig())[0]
-    assert np.allclose(ours.numpy(), soft_targets(rms, sigma=1.5), atol=1e-5)
+    assert np.allclose(ours.numpy(), expected, atol=1e-5)
+    mean, inside = ours.numpy() @ np.arange(64), np.abs(bin_positions(rms) - 31.5) < 24
+    assert np.allclose(mean[inside], bin_positions(rms)[inside], atol=1e-3)
 
 
 def test_an_interrupted_run_goes_on_and_gives_weights(tmp_path: Path):

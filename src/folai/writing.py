@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and whether they can be written, asked before the work."""
+"""Files that appear whole or not at all, checks before the work, and what an error says."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def check_writable(path: str | Path, *, inputs: tuple[str | Path, ...] = ()) -> 
     if path.is_dir():
         raise ValueError(f"{path}: is a directory; give a file name")
     if path.exists() and any(
-        os.path.exists(given) and os.path.samefile(path, given) for given in inputs
+        os.path.exists(source) and os.path.samefile(path, source) for source in inputs
     ):
         raise ValueError(f"{path}: is the input itself; choose another output name")
     if not path.parent.is_dir():
         raise ValueError(f"{path}: the directory {path.parent} does not exist; create it first")
-    try:  # permissions do not tell of a read-only disk
+    try:  # permissions do not show that a disk is read-only
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
         partial = _partial(path)
@@ -33,12 +33,12 @@ def check_writable(path: str | Path, *, inputs: tuple[str | Path, ...] = ()) -> 
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for what will be written. Raises ValueError where that is not possible."""
+    """Create a folder for what will be written. Raises ValueError where that is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror
-        raise ValueError(f"{folder}: cannot be made ({reason}); give another folder") from error
+        raise ValueError(f"{folder}: cannot be created ({reason}); give another folder") from error
 
 
 @contextmanager

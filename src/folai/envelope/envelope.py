@@ -1,7 +1,7 @@
-"""The envelope: how loud the sound is at each moment, as an object that a person can edit.
+"""The envelope: how loud the sound is at each moment, as an object that can be edited.
 
 `Envelope.values[i]` is the RMS of a window centred at `i / frame_rate` seconds, on the clock that
-starts at the first video frame. It is centred however it came about: measured, predicted or drawn.
+starts at the first video frame. It is centred whether it was measured, predicted or drawn.
 
     envelope = Envelope.load("clip.json").gain(3.0).remove_hit(1.24).add_hit(2.0, level=0.5)
     envelope.save("edited.json")
@@ -82,7 +82,7 @@ class Envelope:
         """[T] seconds at which each value's window is centred."""
         return np.arange(self.num_frames) / self.frame_rate
 
-    # Where envelopes come from
+    # Making one
 
     @classmethod
     def from_audio(
@@ -137,7 +137,8 @@ class Envelope:
         """Reads .json, .csv, or a file with sound (sampled at 1000 Hz or less: a control signal).
 
         frame_rate (Hz) and duration (seconds) are what the file must match, to within one frame;
-        sound has no frame rate of its own and is measured at the one asked for. ValueError else.
+        sound has no frame rate of its own and is measured at frame_rate. Raises ValueError where
+        the file does not match.
         """
         try:
             with np.errstate(over="ignore"):  # a value beyond float32 is reported as infinite
@@ -156,7 +157,7 @@ class Envelope:
     def _of_curve(
         cls, values: NDArray[np.float32], frame_rate: float, onsets: Floats | None
     ) -> Envelope:
-        """What a file held; onsets are found where it had none."""
+        """From what a file holds; onsets are detected where it has none."""
         if onsets is None:
             return cls(values, frame_rate).detect_onsets()
         return cls(values, frame_rate, onsets)
@@ -173,11 +174,11 @@ class Envelope:
         """The same curve at another rate in Hz; cut or filled with silence to duration seconds."""
         num_frames = count_frames(self.duration if duration is None else duration, frame_rate)
         values = self.at(np.arange(num_frames) / frame_rate)
-        kept = self.onsets[self.onsets <= num_frames / frame_rate]
-        return Envelope(values.astype(np.float32), frame_rate, kept)
+        onsets = self.onsets[self.onsets <= num_frames / frame_rate]
+        return Envelope(values.astype(np.float32), frame_rate, onsets)
 
     def require_match(self, frame_rate: float | None, duration: float | None) -> None:
-        """Raises ValueError unless rate in Hz and length in seconds, where given, are these."""
+        """Raises ValueError unless rate (Hz) and duration (s) are these; None matches any."""
         fix = "pass --resample, or call Envelope.resample"
         if frame_rate is not None and abs(frame_rate - self.frame_rate) > 1e-6 * frame_rate:
             raise ValueError(f"frame rate is {self.frame_rate:g} Hz, not {frame_rate:g}: {fix}")
@@ -191,7 +192,7 @@ class Envelope:
         return self._with(onsets=np.sort(np.asarray(onsets, dtype=np.float64)))
 
     def detect_onsets(self) -> Envelope:
-        """The same curve with its onsets found anew."""
+        """The same curve with the onsets that are detected on it."""
         return self.with_onsets(find_onsets(self.values, self.frame_rate))
 
     def gain(self, db: float) -> Envelope:
@@ -280,7 +281,7 @@ class Envelope:
                 moves[index] = float(nearest)
         return self._moved(moves)
 
-    # How the edits work
+    # Parts of the edits
 
     def _with(self, values: ArrayLike | None = None, onsets: Floats | None = None) -> Envelope:
         return Envelope(
@@ -292,7 +293,7 @@ class Envelope:
     def _moved(self, moves: dict[int, float]) -> Envelope:
         """Lifts the bumps of these onsets off the curve, then lays each down at its new time."""
         values, onsets = self.values.astype(np.float64), self.onsets.copy()
-        laid = np.zeros(self.num_frames)
+        moved = np.zeros(self.num_frames)
         for index, time in moves.items():
             under, base = self._under_bump(values, index)
             bump = values[under] ** 2 - base**2
@@ -302,8 +303,8 @@ class Envelope:
             frames = whole + np.arange(len(bump) + 1)  # each value shared between two frames
             shared = np.append((1 - part) * bump, 0.0) + np.append(0.0, part * bump)
             inside = (frames >= 0) & (frames < self.num_frames)
-            laid[frames[inside]] += shared[inside]
-        return self._with(np.sqrt(values**2 + laid), np.sort(onsets))
+            moved[frames[inside]] += shared[inside]
+        return self._with(np.sqrt(values**2 + moved), np.sort(onsets))
 
     def _under_bump(self, values: Floats, index: int) -> tuple[slice, Floats]:
         """The frames of one onset's bump, and the line between its two feet to put there.

@@ -84,7 +84,7 @@ def _strip(
 ) -> list[tuple[float, float, Picture]]:
     """(start, end, picture): the axis tiled, each tile with the frame on view at its middle.
 
-    Frames pass one by one and only those shown are kept, so a long clip needs little memory.
+    Only the frames that are shown are stored, so that a long clip needs little memory.
     """
     edges, shown = np.zeros(1), list[Picture]()
     current: Picture | None = None

@@ -170,11 +170,6 @@ def _start_of_rise(energy: Floats, index: int, reach: int) -> float:
     return float(2 * quarter - half)
 
 
-def to_bins(rms: ArrayLike, num_bins: int = NUM_BINS, mu: float = MU) -> NDArray[np.int64]:
-    """Nearest mu-law bin of linear RMS: 0 is silence, num_bins - 1 full scale and above."""
-    return np.rint(bin_positions(rms, num_bins, mu)).astype(np.int64)
-
-
 def bin_positions(rms: ArrayLike, num_bins: int = NUM_BINS, mu: float = MU) -> Floats:
     """Where between the bins RMS falls: (num_bins - 1) ln(1 + mu x) / ln(1 + mu)."""
     x = np.clip(np.asarray(rms, dtype=np.float64), 0.0, 1.0)
@@ -185,15 +180,3 @@ def from_bins(bins: ArrayLike, num_bins: int = NUM_BINS, mu: float = MU) -> Floa
     """Linear RMS in [0, 1] of bins, or of positions between them."""
     position = np.clip(np.asarray(bins, dtype=np.float64) / (num_bins - 1), 0.0, 1.0)
     return np.asarray(np.expm1(position * np.log1p(mu)) / mu)
-
-
-def soft_targets(
-    rms: ArrayLike, num_bins: int = NUM_BINS, mu: float = MU, sigma: float = 1.0
-) -> Floats:
-    """Gaussian label smoothing: [T] RMS -> [T, num_bins], each row summing to 1.
-
-    The Gaussian, sigma bins wide, is centred on the exact position between the bins.
-    """
-    distance = np.arange(num_bins) - bin_positions(rms, num_bins, mu)[..., None]
-    weights = np.exp(-0.5 * (distance / sigma) ** 2)
-    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))

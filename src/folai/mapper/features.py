@@ -1,4 +1,4 @@
-"""Frames -> what the mapper looks at: a coarse grid of cells that describe motion and look.
+"""Frames -> the mapper's input: a coarse grid of cells that describe motion and appearance.
 
 A step is the time between two neighbouring frames, about 1/30 s. In each of 12 x 16 cells stand
 the mean of the flow, how fast the fastest of it goes to each side, how it changed since the step
@@ -6,7 +6,7 @@ before, how much the picture changed, and its colour. All is measured at a size 
 is two pixels thick, so that it shows in the maxima of a cell of ten pixels. Flow is a velocity in
 picture heights per second, so neither resolution nor frame rate shows in it. The timeline is that
 of the frames themselves, never resampled: putting 25 fps on a 30 Hz grid would smear or repeat
-motion just where a contact has to be seen. `edges` says when each step begins and ends.
+motion just where a contact has to be detected. `edges` says when each step begins and ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TIMED = len(FLOW_CHANNELS)  # these channels are displacements until the steps'
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the mapper sees of `T` steps."""
+    """The mapper's input of `T` steps."""
 
     edges: NDArray[np.float64]  # [T + 1] seconds; step i runs from edges[i] to edges[i + 1]
     cells: NDArray[np.float16]  # [T, len(CHANNELS), rows, columns], camera motion removed
@@ -95,7 +95,7 @@ class _Pair:
 
 
 class _Describer:
-    """Turns frames, one after the other, into cells; the first only sets out."""
+    """Turns frames, one after the other, into cells; the first frame yields none."""
 
     def __init__(self) -> None:
         self._estimate = FlowEstimator()
@@ -136,7 +136,10 @@ def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> ND
 def _look_cells(
     image: NDArray[np.uint8], grey: NDArray[np.uint8], before: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """RGB_CHANNELS of a frame [H, W, 3], its grey, and the grey before it seen from its camera."""
+    """RGB_CHANNELS of a frame [H, W, 3], from its grey and the grey before it, both [H, W].
+
+    before: warped as the camera moved, so that only what moves by itself differs.
+    """
     now = grey.astype(np.float32) / np.float32(255)
     signed = now - before.astype(np.float32) / np.float32(255)
     size = np.abs(signed)

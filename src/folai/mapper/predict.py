@@ -1,7 +1,7 @@
-"""Runs RMS-Mapper: pictures, a block at a time, -> the envelope of the sound they ask for.
+"""Runs RMS-Mapper: pictures, a block at a time, -> the envelope of the sound that goes with them.
 
-The models see each block with some seconds of its neighbours, so the cuts between blocks do not
-show, and memory does not grow with the length of the video.
+The models see each block with some seconds of its neighbours, so that no seam shows between
+blocks, and memory does not grow with the length of the video.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from folai.mapper.features import Pictures
 from folai.models.cells import FLOW_CHANNELS
 from folai.models.rms_mapper import RMSMapper
 
-MARGIN = 150  # steps of each neighbour that a block is seen with: 5 s
+MARGIN = 150  # steps of each neighbour that the models see beside a block: 5 s
 FASTEST = 6  # cells of the grid, of 192, whose mean speed is a moment's strength
 ENCODED_AT_ONCE = 240  # steps; bounds the encoder's memory
 ENCODER_REACH = 4  # steps to either side that the encoder's shifts in time can see
@@ -44,10 +44,10 @@ def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) ->
         bins, onset = predict_frames(window, models, usual_speed(np.concatenate(strengths)))
         upsample = len(onset) // window.num_steps
         first = before.num_steps * upsample if before is not None else 0
-        kept = slice(first, first + block.num_steps * upsample)
+        inner = slice(first, first + block.num_steps * upsample)
         times.append(frame_times(block.edges, upsample))
-        levels.append(decode_bins(over_a_step(bins, upsample)[kept], models[0].config.mu))
-        onsets.append(onset[kept])
+        levels.append(decode_bins(over_a_step(bins, upsample)[inner], models[0].config.mu))
+        onsets.append(onset[inner])
     at = np.concatenate(times)
     grid = np.arange(max(1, round(block.duration * FRAME_RATE))) / FRAME_RATE
     values = np.interp(grid, at, np.concatenate(levels)).astype(np.float32)
@@ -62,7 +62,7 @@ def predict_frames(
 
     `speed` is the clip's usual one, in picture heights per second.
     """
-    device = models[0].bins.weight.device  # a GPU's, where a model in training is asked
+    device = models[0].bins.weight.device  # a GPU's during training
     spans = torch.from_numpy(np.diff(pictures.edges)).float()[None].to(device)
     with torch.inference_mode():
         outputs = [model.decode(_encode(model, pictures, speed), spans) for model in models]
@@ -84,7 +84,7 @@ def mean_of_fastest(speed: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def usual_speed(strengths: NDArray[np.float32]) -> float:
-    """The unit in which a clip's flow is given to the models: what its livelier moments reach."""
+    """The speed in whose units the models see a clip's flow: that of its livelier moments."""
     return float(np.percentile(strengths, 90)) + 0.03  # a still picture's noise must stay small
 
 
@@ -122,14 +122,14 @@ def pick_onsets(times: Floats, probability: NDArray[np.float32]) -> Floats:
     smooth = np.pad(gaussian_smooth(probability, 1.0), 1)
     here = smooth[1:-1]
     peaks = np.flatnonzero((here >= smooth[:-2]) & (here > smooth[2:]) & (here > FAINTEST))
-    kept: list[int] = []  # sorted, so that only the two neighbours need be looked at
+    chosen: list[int] = []  # sorted, so that only the two neighbours have to be compared
     for peak in sorted(peaks.tolist(), key=lambda i: -here[i]):
-        place = bisect(kept, peak)
-        near = kept[max(0, place - 1) : place + 1]
+        place = bisect(chosen, peak)
+        near = chosen[max(0, place - 1) : place + 1]
         if all(abs(times[peak] - times[other]) > ONSET_GAP for other in near):
-            kept.insert(place, peak)
-    heights = here[kept].astype(np.float64)
-    return times[kept][heights >= f1_threshold(heights)]
+            chosen.insert(place, peak)
+    heights = here[chosen].astype(np.float64)
+    return times[chosen][heights >= f1_threshold(heights)]
 
 
 def f1_threshold(probabilities: Floats) -> float:
@@ -158,8 +158,8 @@ def _encode(model: RMSMapper, pictures: Pictures, speed: float) -> torch.Tensor:
     parts = []
     for start in range(0, pictures.num_steps, ENCODED_AT_ONCE):
         first = max(0, start - ENCODER_REACH)
-        seen = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
-        cells = in_unit(pictures.cells[seen], speed)[None].to(model.bins.weight.device)
+        around = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
+        cells = in_unit(pictures.cells[around], speed)[None].to(model.bins.weight.device)
         parts.append(model.encoder(cells)[:, start - first :][:, :ENCODED_AT_ONCE])
     return torch.cat(parts, dim=1)
 

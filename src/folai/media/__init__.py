@@ -1,1 +1,1 @@
-"""Media files: a clip's pictures on the clock, sound in and out, the finished file."""
+"""Media files: a clip opened once, its pictures on the clock, sound in and out, the result."""

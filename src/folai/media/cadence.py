@@ -1,8 +1,8 @@
 """Recovers when pictures were taken, where a frame-rate conversion dropped some of them.
 
-Footage of 29.97 Hz that was converted to 25 by dropping every sixth picture plays evenly and is
-not: at each gap everything moves twice as far. Left alone, that is a false burst of speed five
-times a second and a timing error of up to 17 ms.
+Footage of 29.97 Hz that was converted to 25 by dropping every sixth picture plays evenly, but its
+pictures were not taken evenly: at each gap everything moves twice as far. Uncorrected, that is a
+false burst of speed five times a second and a timing error of up to 17 ms.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from folai.media.frames import Frame, iter_frames
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a clip is: size as shown, seconds, and what it is made of."""
+    """What a clip is: its size as shown, its times, and how it is encoded."""
 
     path: Path
     container: str  # FFmpeg's name of the format, such as "mov,mp4,m4a,3gp,3g2,mj2"
@@ -49,7 +49,7 @@ class VideoInfo:
 
 
 class Clip:
-    """A clip that is open: everything that wants to know something of it asks here.
+    """A clip, open for reading: what it is, its pictures and its sound.
 
     Opening reads the headers, decodes the first picture and passes over all packets once, to know
     when each picture is shown. All that is remembered. `frames`, `audio` and a `mux` read the file

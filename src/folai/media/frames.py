@@ -37,7 +37,7 @@ def iter_frames(
     max_fps: pictures that follow the last one yielded by less than 0.9 / max_fps seconds are left
     out (0.9, so that 31 frames a second are not halved for a limit of 30). Where the clip's average
     rate is not above max_fps but pictures come in bursts, the limit is 0.6 / max_fps seconds.
-    A clip that is damaged or cut short yields what decodes, and a warning tells how much that was.
+    A clip that is damaged or cut short yields what decodes, and a warning says how much that was.
 
     Raises ValueError for a file that is missing, unreadable or has no video, and at the end if the
     clip has fewer than two pictures.

@@ -70,8 +70,8 @@ def mux_takes(
 ) -> None:
     """Do what `mux` does for several takes of one clip, which is read once for all of them.
 
-    takes: a sound [C, T] for each file of `outs`. progress: is told what share is written, 0 to 1;
-    what it raises stops the work, and no file is left.
+    takes: a sound [C, T] for each file of `outs`. progress: receives the share that is written,
+    0 to 1; what it raises stops the work, and no file is left.
     """
     with opened(video) as clip:
         for wav, out in zip(takes, outs, strict=True):
@@ -122,9 +122,9 @@ def check_output(out: str | Path, *, source: str | Path | Clip, codec: str | Non
 
 def check_codec(codec: str | None) -> None:
     """Raise ValueError for a sound codec that no container is written with."""
-    known = sorted({name for _, codecs in OUTPUTS.values() for name in codecs})
-    if codec is not None and codec not in known:
-        raise ValueError(f"codec is {codec!r}; use one of {', '.join(known)}")
+    allowed = sorted({name for _, codecs in OUTPUTS.values() for name in codecs})
+    if codec is not None and codec not in allowed:
+        raise ValueError(f"codec is {codec!r}; use one of {', '.join(allowed)}")
 
 
 def _write_videos(

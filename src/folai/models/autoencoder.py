@@ -20,28 +20,28 @@ from torch import Tensor, nn
 
 KERNEL = 7  # frames
 NOISE_LENGTH = 2048  # short spectra after which the noise begins again: 12 s
-MOST_DB = 20.0  # that a band can have: no sound in [-1, 1] comes near
-CORRECTED_DB = 12.0  # by which a correction raises or lowers a band at most
-CORRECTION_CONTEXT = 3  # frames on either side that a correction looks at
+MOST_DB = 20.0  # highest level of a band: no sound in [-1, 1] comes near it
+CORRECTED_DB = 12.0  # the most by which a correction raises or lowers a band
+CORRECTION_CONTEXT = 3  # frames on either side that a correction depends on
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
     sample_rate: int = 44_100  # Hz
     hop_length: int = 512  # samples a latent frame
-    window_length: int = 1024  # samples that a latent frame looks at
+    window_length: int = 1024  # samples that a latent frame is computed from
     n_fft: int = 2048  # of the analysis: more points than samples, for the narrow low bands
     latent_channels: int = 96  # mel bands from 0 Hz to half the sample rate
     floor_db: float = -90.0  # added to each band's power, re a full-scale sine: silence
     synthesis_length: int = 1024  # samples of the short spectra that the decoder adds up
     synthesis_hop: int = 256
-    noise_from: float = 3_000.0  # Hz above which phases begin to be those of noise,
-    noise_above: float = 7_000.0  # and above which they wholly are
+    noise_from: float = 3_000.0  # Hz above which phases become those of noise,
+    noise_above: float = 7_000.0  # and above which they are entirely
     gain_hop: int = 32  # samples between the gains that shape the sum in time
     dim: int = 384  # channels of the blocks
     hidden: int = 1152  # channels inside a block
     num_blocks: int = 8
-    corrections: int = 3  # of the decoded sound's levels, towards those asked for
+    corrections: int = 3  # of the decoded sound's levels, towards those of the latents
 
     def __post_init__(self) -> None:
         for name, divisor in (

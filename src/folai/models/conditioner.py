@@ -2,7 +2,7 @@
 
 The reference gives cross-attention tokens, each 46 ms of it, and statistics of its bands: what is
 loud in it, how much that varies, and what is left when it is quiet. A word gives a token of its
-own. What is not given is masked out or stands as a learned vector.
+own. What is missing is masked out, or a learned vector stands for it.
 """
 
 from __future__ import annotations

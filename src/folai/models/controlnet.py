@@ -1,4 +1,4 @@
-"""The part that makes the sound follow an envelope: a ControlNet (arXiv 2302.05543) on the DiT.
+"""Makes the sound follow an envelope: a ControlNet (arXiv 2302.05543) on the DiT.
 
 A copy of the first `depth_factor` of the DiT's blocks sees the envelope beside the noisy latents.
 What each copy gives passes through a linear layer that begins at zero and is added after the
@@ -64,16 +64,16 @@ class ControlNet(nn.Module):
         return x  # type: ignore[no-any-return]
 
     def forward(
-        self, x: Tensor, modulation: Tensor, looked: Tensor, memory: Memory, mask: Tensor
+        self, x: Tensor, modulation: Tensor, envelope: Tensor, memory: Memory, mask: Tensor
     ) -> list[Tensor]:
         """What to add after each of the DiT's first blocks, [B, N, D] each.
 
-        x, modulation: from `DiT.begin`. looked: from `look`. memory, mask: as for the DiT.
+        x, modulation: from `DiT.begin`. envelope: tokens from `look`. memory, mask: as for the DiT.
         """
         rotary = rotary_table(x.shape[1], self.head_dim, x.device)
-        x = x + math.sqrt(0.5) * looked
-        given = []
-        for block, outward, kept in zip(self.blocks, self.outward, memory, strict=True):
-            x = block(x, modulation, rotary, kept, mask)
-            given.append(outward(x))
-        return given
+        x = x + math.sqrt(0.5) * envelope
+        additions = []
+        for block, outward, pair in zip(self.blocks, self.outward, memory, strict=True):
+            x = block(x, modulation, rotary, pair, mask)
+            additions.append(outward(x))
+        return additions

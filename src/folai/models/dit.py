@@ -1,4 +1,4 @@
-"""The denoiser: a diffusion transformer over latents, told what to sound like by conditioning.
+"""The denoiser: a diffusion transformer over latents, steered by conditioning.
 
 Blocks as in Stable Audio Open's (arXiv 2407.14358): self-attention with rotary positions (arXiv
 2104.09864), cross-attention to conditioning tokens, a SwiGLU (arXiv 2002.05202). Time, duration and
@@ -31,8 +31,8 @@ class DiTConfig:
         if self.dim % (2 * self.num_heads):
             raise ValueError(f"dim is {self.dim}; give a multiple of 2 * {self.num_heads} heads")
         if self.num_heads % self.num_cross_heads:
-            given = f"num_cross_heads is {self.num_cross_heads}"
-            raise ValueError(f"{given}; give a divisor of {self.num_heads} heads")
+            value = f"num_cross_heads is {self.num_cross_heads}"
+            raise ValueError(f"{value}; give a divisor of {self.num_heads} heads")
         if min(self.patch, self.depth) < 1:
             raise ValueError(f"patch {self.patch} and depth {self.depth} must be 1 or more")
 
@@ -78,7 +78,7 @@ class DiT(nn.Module):
         mask: Tensor,
         control: list[Tensor] | None = None,
     ) -> Tensor:
-        """Noisy latents [B, C, T] -> the objective's output, alike.
+        """Noisy latents [B, C, T] -> the objective's output, of the same shape.
 
         mask: [B, L], true for conditioning tokens that are there. control: of the first blocks,
         [B, N, D] each, added to what they give.
@@ -133,7 +133,7 @@ class SelfAttention(nn.Module):
         self.outward = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x: Tensor, rotary: Tensor) -> Tensor:
-        """[B, N, D] -> [B, N, D]; every token sees every other."""
+        """[B, N, D] -> [B, N, D]; every token attends to every other."""
         parts = self.inward(x).unflatten(-1, (3, self.num_heads, -1))  # [B, N, 3, H, D / H]
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         query, key = rotate(unit(query), rotary), rotate(unit(key), rotary)
@@ -144,17 +144,17 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
-        self.num_heads, self.num_kept = config.num_heads, config.num_cross_heads
-        kept = config.dim // config.num_heads * config.num_cross_heads
+        self.num_heads, self.num_shared_heads = config.num_heads, config.num_cross_heads
+        width = config.dim // config.num_heads * config.num_cross_heads
         self.query = nn.Linear(config.dim, config.dim, bias=False)
-        self.memory = nn.Linear(config.cond_dim, 2 * kept, bias=False)
+        self.memory = nn.Linear(config.cond_dim, 2 * width, bias=False)
         self.outward = nn.Linear(config.dim, config.dim, bias=False)
 
     def remember(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Conditioning tokens [B, L, D] -> keys and values, [B, H, L, D / H] each."""
-        parts = self.memory(tokens).unflatten(-1, (2, self.num_kept, -1))
+        parts = self.memory(tokens).unflatten(-1, (2, self.num_shared_heads, -1))
         key, value = parts.permute(2, 0, 3, 1, 4)
-        shared = self.num_heads // self.num_kept
+        shared = self.num_heads // self.num_shared_heads
         return unit(key).repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
 
     def forward(self, x: Tensor, memory: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ class Moment(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Attention [B, H, N, D]; mask is true where a key may be seen.
+    """Attention [B, H, N, D]; mask is true where a key may be attended to.
 
     Written out on the CPU, where the fused one takes over three times as long to train.
     """

@@ -24,7 +24,7 @@ class LoRA(nn.Module):
 
 
 def add_lora(model: nn.Module, rank: int) -> None:
-    """Puts additions of `rank` beside all layers of attention, in place; they begin as nothing."""
+    """Adds additions of `rank` to all layers of attention, in place; they are 0 at first."""
     if rank < 1:
         raise ValueError(f"rank is {rank}; give 1 or more, such as 16")
     for module in list(model.modules()):

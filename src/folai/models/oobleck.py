@@ -30,8 +30,8 @@ class OobleckConfig:
 
     def __post_init__(self) -> None:
         if len(self.strides) != len(self.widths) or any(s % 2 for s in self.strides):
-            given = f"strides are {self.strides}"
-            raise ValueError(f"{given}; give even numbers, as many as widths {self.widths}")
+            value = f"strides are {self.strides}"
+            raise ValueError(f"{value}; give even numbers, as many as widths {self.widths}")
 
     @property
     def hop_length(self) -> int:
@@ -102,7 +102,7 @@ class Oobleck(nn.Module):
         return torch.cat(pieces, dim=-1)
 
     def _pieces(self, num_frames: int, chunk: int | None) -> list[tuple[int, int, int, int]]:
-        """(first, last) frames wanted, and (start, stop) of those to compute them from."""
+        """(first, last) frames to return, and (start, stop) of those to compute them from."""
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk is {chunk} frames; give 1 or more")
         step = chunk or num_frames
@@ -183,7 +183,7 @@ class Up(nn.Module):
 
 
 class Unit(nn.Module):
-    """Two convolutions beside what passes through."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, dim: int, dilation: int) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class Unit(nn.Module):
 
 
 class Snake(nn.Module):
-    """x + sin(a x)^2 / b, of learned a and b, kept as logarithms."""
+    """x + sin(a x)^2 / b, with learned a and b, stored as logarithms."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

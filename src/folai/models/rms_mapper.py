@@ -20,7 +20,7 @@ from folai.models.cells import CHANNELS, FLOW_CHANNELS
 
 Inputs = Literal["rgb", "flow", "both"]
 _FLOW = len(FLOW_CHANNELS)
-_MOVING = _FLOW + 3  # channels that speak of motion: flow, and the change of the picture
+_MOVING = _FLOW + 3  # the first channels describe motion: flow, and the change of the picture
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class SecondsConfig:
 
 
 class Seconds(nn.Module):
-    """The numbers that Stable Audio Open is told, and, where it has one, its layer for text."""
+    """The numbers that condition Stable Audio Open and, where it has one, its layer for text."""
 
     def __init__(self, config: SecondsConfig) -> None:
         super().__init__()
@@ -31,8 +31,9 @@ class Seconds(nn.Module):
 
     def forward(self, start: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
         """Seconds [B] each -> tokens [B, L, dim], and the same side by side, [B, L * dim]."""
-        told = {"seconds_start": start, "seconds_total": total}
-        tokens = torch.stack([self.numbers[name](told[name]) for name in self.config.names], dim=1)
+        numbers = {"seconds_start": start, "seconds_total": total}
+        vectors = [self.numbers[name](numbers[name]) for name in self.config.names]
+        tokens = torch.stack(vectors, dim=1)
         return tokens, tokens.flatten(1)
 
 

@@ -30,7 +30,7 @@ class StableControlConfig:
             raise ValueError(f"depth_factor is {self.depth_factor}; give above 0, at most 1")
 
     def count(self, depth: int) -> int:
-        """Blocks copied of so many."""
+        """The number of blocks that are copied from a denoiser of `depth` blocks."""
         return max(1, int(self.depth_factor * depth + 1e-9))
 
 
@@ -50,28 +50,27 @@ class StableControlNet(nn.Module):
         self.clap = nn.Linear(CLAP_DIM, base.cond_token_dim) if config.clap else None
 
     def copy_from(self, dit: StableDiT) -> None:
-        """Begins as a copy of the denoiser's way in and first blocks."""
-        own = self.trunk.state_dict()
-        given = dit.trunk.state_dict()
-        self.trunk.load_state_dict({name: given[name] for name in own})
+        """Begins as a copy of the denoiser's input layers and first blocks."""
+        source = dit.trunk.state_dict()
+        self.trunk.load_state_dict({name: source[name] for name in self.trunk.state_dict()})
 
     def forward(
         self,
         latents: Tensor,
         time: Tensor,
         seconds: Tensor,
-        looked: Tensor,
+        envelope: Tensor,
         memory: Memory,
         rotary: Tensor,
     ) -> list[Tensor]:
         """What to add at each of the denoiser's first blocks, [B, T + 1, D] each.
 
-        looked: the envelope's latents through `look`, [B, C, T], once a clip. memory: from this
+        envelope: its latents through `look`, [B, C, T], once a clip. memory: from this
         trunk. The others: as for the denoiser.
         """
-        x = self.trunk.begin(latents, time, seconds, looked)
-        given = []
-        for block, outward, kept in zip(self.trunk.blocks, self.outward, memory, strict=True):
-            x = self.trunk.through(block, x, rotary, kept)
-            given.append(outward(x))
-        return given
+        x = self.trunk.begin(latents, time, seconds, envelope)
+        additions = []
+        for block, outward, pair in zip(self.trunk.blocks, self.outward, memory, strict=True):
+            x = self.trunk.through(block, x, rotary, pair)
+            additions.append(outward(x))
+        return additions

@@ -68,7 +68,7 @@ class StableDiT(nn.Module):
         control: list[Tensor] | None = None,
         before: bool = False,
     ) -> Tensor:
-        """Noisy latents [B, C, T] -> the objective's output, alike.
+        """Noisy latents [B, C, T] -> the objective's output, of the same shape.
 
         time: [B] in [0, 1], fp32, 1 is noise. seconds: [B, global_dim]. memory, rotary: from the
         trunk, once per clip. control: [B, T + 1, D] each, added after the first blocks, or
@@ -87,7 +87,7 @@ class StableDiT(nn.Module):
 
 
 class Trunk(nn.Module):
-    """What the denoiser and its ControlNet have in common: the way in, and the blocks."""
+    """What the denoiser and its ControlNet have in common: the input layers and the blocks."""
 
     def __init__(self, config: StableDiTConfig) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Trunk(nn.Module):
         self.prepare = nn.Conv1d(config.latent_channels, config.latent_channels, 1, bias=False)
         self.embed = nn.Linear(config.latent_channels, dim, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        self.checkpointing = False  # recomputes blocks on the way back instead of keeping them
+        self.checkpointing = False  # recomputes blocks in the backward pass instead of storing them
 
     def remember(self, tokens: Tensor) -> Memory:
         """Keys and values of conditioning tokens [B, L, cond_token_dim]: once a clip."""
@@ -146,14 +146,15 @@ class Block(nn.Module):
         self.narrow = nn.Linear(4 * dim, dim)
 
     def forward(self, x: Tensor, rotary: Tensor, memory: tuple[Tensor, Tensor]) -> Tensor:
-        """[B, N, D] -> [B, N, D]. Rows after those of the memory are told nothing.
+        """[B, N, D] -> [B, N, D]. Rows of the batch beyond those of the memory are unconditional.
 
-        Nothing means tokens of 0, and what is attended to in them is 0: it need not be computed.
+        Their conditioning tokens would be 0, and so would be what is attended to in them: it is not
+        computed.
         """
         x = x + self.attention(self.norm(x), rotary)
-        told, rest = x[: len(memory[0])], x[len(memory[0]) :]
-        told = told + self.cross(self.cross_norm(told), memory)
-        x = torch.cat([told, rest]) if len(rest) else told
+        conditioned, rest = x[: len(memory[0])], x[len(memory[0]) :]
+        conditioned = conditioned + self.cross(self.cross_norm(conditioned), memory)
+        x = torch.cat([conditioned, rest]) if len(rest) else conditioned
         value, gate = self.widen(self.wide_norm(x)).chunk(2, dim=-1)
         return x + self.narrow(value * F.silu(gate))  # type: ignore[no-any-return]
 
@@ -167,7 +168,7 @@ class SelfAttention(nn.Module):
         self.query_norm, self.key_norm = head_norms(config)
 
     def forward(self, x: Tensor, rotary: Tensor) -> Tensor:
-        """[B, N, D] -> [B, N, D]; every token sees every other."""
+        """[B, N, D] -> [B, N, D]; every token attends to every other."""
         parts = self.inward(x).unflatten(-1, (3, self.num_heads, -1))  # [B, N, 3, H, D / H]
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         query = rotate_half(self.query_norm(query), rotary)
@@ -212,8 +213,8 @@ def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def rotate_half(x: Tensor, rotary: Tensor) -> Tensor:
     """Turns the first half of each head [B, H, N, D] by its position, in fp32."""
-    turned, kept = x.chunk(2, dim=-1)
-    return torch.cat([rotate(turned.float(), rotary).to(x.dtype), kept], dim=-1)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([rotate(first.float(), rotary).to(x.dtype), second], dim=-1)
 
 
 def head_norms(config: StableDiTConfig) -> tuple[nn.Module, nn.Module]:
