@@ -220,4 +220,4 @@ def test_nothing_to_prepare_is_named(tmp_path, capsys):
     assert "no videos" in capsys.readouterr().err
     (tmp_path / "a.mp4").write_bytes(b"broken")
     assert main(["data", "prepare", "folder", str(tmp_path), str(tmp_path / "out")]) == 2
-    assert "nothing can be made of it" in capsys.readouterr().err
+    assert "no clip can be prepared from it" in capsys.readouterr().err

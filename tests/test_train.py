@@ -202,7 +202,7 @@ def test_options_that_cannot_be_meant():
         TrainOptions(first_scene=99_999, rendered_minutes=1)
     with pytest.raises(ValueError, match="size is 'huge'; allowed: base, wide"):
         TrainOptions(size="huge")
-    with pytest.raises(ValueError, match=r"mapper\.safetensors: weights have their own size"):
+    with pytest.raises(ValueError, match=r"mapper\.safetensors: the weights decide the size"):
         TrainOptions(size="wide", init=MAPPER)
 
 

@@ -1,7 +1,8 @@
-"""The demonstration: a clip gets its sound, and each sound's distance to its contact is measured.
+"""The demonstration: a clip gets its sound, and the distance of each sound to its contact is
+measured.
 
-Without a clip, one is drawn whose contact times are known exactly. The sounds are then looked for
-in the finished file, decoded again: what is measured is what a player plays.
+Without a clip, one is rendered whose contact times are known exactly. Sounds are detected in the
+finished file, decoded again: what is measured is what a player plays.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Times = NDArray[np.float64]  # seconds
 
 @dataclass(frozen=True, eq=False)
 class DemoReport:
-    """What the demonstration wrote, and where the sounds are."""
+    """The files that the demonstration wrote, and when the sounds begin."""
 
     video: Path  # the finished one
     envelope: Path
@@ -82,7 +83,7 @@ def run_demo(
 
     Raises ValueError as `generate` does, and if the folder cannot be made.
     """
-    read_reference(options)  # refused, if it is, before anything is made
+    read_reference(options)  # a bad one is refused before anything is written
     if video is not None:
         probe(video)
     folder = Path(folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def jsonable(value: Any) -> Any:
-    """The same for JSON, which knows neither NaN nor infinity: None stands for them."""
+    """The value as JSON can hold it: None stands for NaN and infinity."""
     if isinstance(value, dict):
         return {str(key): jsonable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -22,14 +22,14 @@ def jsonable(value: Any) -> Any:
 
 
 def mean_of_known(values: Sequence[float]) -> float:
-    """Without those that are NaN; NaN where all are."""
+    """Mean of the values that are not NaN; NaN if all are."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
 @contextmanager
 def folder_or_temporary(folder: Path | None) -> Iterator[Path]:
-    """The folder given, or a temporary one."""
+    """`folder`, or a temporary one if it is None."""
     if folder is not None:
         yield folder
         return

@@ -77,11 +77,11 @@ def refine_onsets(annotated: Floats, rms: NDArray[np.float32]) -> Floats:
 
 
 def annotated_span(onsets: Floats | None) -> tuple[float, float]:
-    """From when to when annotated contacts [N] tell what sounds and what does not, seconds.
+    """(start, end) in seconds of the time in which annotated contacts [N] are complete.
 
     Annotators stop before a recording does (those of the Greatest Hits begin after 1 s and end at
-    34 s, or some seconds before the end): beyond the first and the last contact nothing is known.
-    Where there are none, there is no such end.
+    34 s, or some seconds before the end): before the first and after the last contact nothing is
+    known. Without contacts the whole recording counts.
     """
     if onsets is None or not len(onsets):
         return EVERYWHERE

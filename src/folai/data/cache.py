@@ -1,8 +1,8 @@
-"""What was computed once and kept on disk: how it is named, stored and read back.
+"""Results that are computed once and kept on disk: how they are named, stored and read back.
 
-The name of a cached file is a hash of a version number, of the parameters that went in, and of
-what identifies the input. So a cache outlives any change of the source that leaves its numbers
-alone, and whoever changes the numbers raises the version: beside each `VERSION` stands when.
+The name of a cached file is a hash of a version number, of the parameters that went in, and of what
+identifies the input. A cache therefore outlives any change of the source that leaves its numbers
+alone. Whoever changes the numbers raises the version; beside each `VERSION` stands when.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def content_key(path: Path) -> str:
 
 
 def cached_arrays(stored: Path, compute: Callable[[], Arrays]) -> Arrays:
-    """The arrays stored at `stored`; where none are, they are computed, and stored there."""
+    """The arrays stored at `stored`; if there are none, they are computed and stored there."""
     arrays = restore_arrays(stored)
     if arrays is None:
         arrays = compute()

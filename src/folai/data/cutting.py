@@ -1,4 +1,4 @@
-"""A piece of a video with its sound: pictures anew as H.264, the sound beside them."""
+"""Cuts a piece out of a video: pictures encoded again as H.264, with the sound beside them."""
 
 from __future__ import annotations
 

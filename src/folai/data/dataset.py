@@ -1,10 +1,10 @@
 """Clips -> augmented training windows of cells, envelope bins and onsets.
 
-Our clips are few, so each is shown in many guises: as other cameras would have filmed it
-(`folai.data.guises`), and each time it is drawn mirrored, shifted, sped up or slowed down, partly
-hidden, with one of its two inputs missing. The truth is read at the times of the picture's own
-steps, so no augmentation can move sound against picture. Windows are cut as they lie in memory;
-what is done to them is done to whole batches, on whatever device trains.
+There are few clips, so each is shown in many variants: as other cameras would have filmed it
+(`folai.data.guises`), and each time mirrored, shifted, sped up or slowed down, partly hidden, or
+with one of its two inputs missing. The truth is read at the times of the picture's own steps, so no
+augmentation can move sound against picture. Windows are cut on the CPU; augmentation works on whole
+batches, on the device that trains.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ class Batch:
 def batches(
     examples: list[Example], size: int, steps: int, upsample: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Batches of random windows as they were measured (`augmented` makes them ready), for ever;
-    heavily weighted clips come up more often."""
+    """Endless batches of random windows, not yet augmented (`augmented` does that). Clips are drawn
+    in proportion to their weight.
+    """
     mass = np.array([example.weight for example in examples])
     while True:
         chosen = rng.choice(len(examples), size, p=mass / mass.sum())
@@ -94,7 +95,9 @@ def _pad(x: Tensor, length: int) -> Tensor:
 
 
 def augmented(batch: Batch, rng: np.random.Generator) -> Batch:
-    """The same events otherwise, each window in its own way; cells in float32, flow in `speed`."""
+    """The same events, each window augmented in its own way; cells in float32, flow in units of
+    `speed`.
+    """
     cells, size = batch.cells.float(), len(batch.cells)
 
     def some(share: float) -> list[int]:

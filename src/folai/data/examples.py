@@ -1,4 +1,4 @@
-"""A clip with its truth, as a model of envelopes learns it: pictures, RMS, onsets, one clock."""
+"""A clip with its truth, as the mapper learns it: pictures, RMS and onsets on one clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Example:
     views: tuple[Pictures, ...]  # the clip itself first, then its guises
     speeds: tuple[float, ...]  # usual one of each, picture heights per second: its flow's unit
     rms: NDArray[np.float32]  # [N] at TRUTH_RATE
-    onsets: Array | None  # seconds, on the sound's clock as `rms` is; None where nobody knows
+    onsets: Array | None  # seconds, on the sound's clock as `rms` is; None: not annotated
     offset: float  # seconds by which the sound is late; it is read that much later
     annotated: tuple[float, float] = EVERYWHERE  # when onsets are known, on the sound's clock
     weight: float = 1.0  # how often it is drawn
@@ -55,10 +55,10 @@ def lesson_of(
     onsets: Array | None,
     offset: float = 0.0,
 ) -> Example:
-    """What a model is taught of a clip: its pictures, RMS at TRUTH_RATE and onsets in seconds.
+    """An example of one clip without guises: its pictures, RMS at TRUTH_RATE and onsets in seconds.
 
-    Sound and onsets may be those of the whole clip, and late by `offset` seconds. Without onsets
-    (None) none are taught; that there are none is not taught either.
+    Sound and onsets may be those of the whole clip, and late by `offset` seconds. With onsets None,
+    the onset output is not trained on it.
     """
     return Example(
         name=name,

@@ -28,11 +28,11 @@ class Fold:
 
     def __post_init__(self) -> None:
         if self.count < 2 or not 1 <= self.number <= self.count:
-            raise ValueError(f"fold is {self.number}/{self.count}; give 1/4, 2/4, 3/4 or 4/4, say")
+            raise ValueError(f"fold is {self.number}/{self.count}; give 1/4 to 4/4, say")
 
     @staticmethod
     def parse(text: str) -> Fold:
-        """Reads `1/4`. Raises ValueError for what is not of that form."""
+        """Reads `1/4`. Raises ValueError for text of another form."""
         found = re.fullmatch(r"(\d+)/(\d+)", text)
         if found is None:
             raise ValueError(f"fold is {text!r}; give a number of how many, such as 1/4")
@@ -49,7 +49,9 @@ class Fold:
 
 
 def sitting(name: str) -> str:
-    """What clips recorded at one go have in common: the date their names begin with, or all."""
+    """What clips of one recording session have in common: the date at the start of their names, or,
+    without one, the whole name.
+    """
     stem = PurePosixPath(name).stem
     found = _SITTING.match(stem)
     return found[0] if found else stem

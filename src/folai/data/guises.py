@@ -74,7 +74,7 @@ def random_guise(rng: np.random.Generator, rates: Sequence[float], action: Actio
 
 
 def seen_as(guise: Guise, frames: Iterable[Frame], rng: np.random.Generator) -> Pictures:
-    """What the mapper sees of frames in a guise, on the clock of the frames."""
+    """The mapper's input from frames in a guise, on the clock of the frames."""
     changed = guise.frames(frames, rng)
     first = next(changed)
     moved = (Frame(frame.time - first.time, frame.image) for frame in chain([first], changed))

@@ -43,8 +43,8 @@ class Recording:
     name: str
     video: Path
     split: str
-    contacts: tuple[Contact, ...] | None = None  # None: nobody annotated it
-    prompt: str | None = None  # None: made of the contacts of each piece
+    contacts: tuple[Contact, ...] | None = None  # None: not annotated
+    prompt: str | None = None  # None: from the contacts of each piece
     group: str = ""  # such as the game
 
 

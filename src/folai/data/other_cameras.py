@@ -34,14 +34,16 @@ _PARAMETERS = (_RATES, _SLOW, _GUISE_HEIGHT)
 def load_guises(
     listing: Listing, pictures: Pictures, numbers: range, cache: Path
 ) -> list[Pictures]:
-    """The clip, seen by its own camera in `pictures`, as other cameras would have filmed it
-    (`folai.data.guises`): the guises of these numbers, of which there are as many as one likes.
+    """The clip as other cameras would have filmed it (`folai.data.guises`): the guises of these
+    numbers, from `cache` where they were made before.
+
+    pictures: the clip itself, which decides what a camera must show.
     """
     cache.mkdir(parents=True, exist_ok=True)
 
     @functools.cache
     def shared_by_all() -> tuple[Times, Action, tuple[float, ...]]:
-        """Of the clip alone: computed for the first guise that is not in the cache."""
+        """What depends on the clip alone: computed for the first guise that is not in the cache."""
         rates = _RATES if probe(listing.path).fps > _SLOW else (1.0,)
         return _taken(listing.path), Action(pictures), rates
 

@@ -10,7 +10,7 @@ from folai.data.layouts import Contact
 
 @dataclass(frozen=True)
 class Piece:
-    """One clip that was made: a row of clips.csv."""
+    """One clip of the prepared data set: a row of clips.csv."""
 
     path: str  # inside the folder
     split: str

@@ -39,7 +39,7 @@ VERSION = 1  # raise when the same recording and options would give other files
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """What is made. Raises ValueError for what is out of range."""
+    """What to prepare, and how. Raises ValueError for what is out of range."""
 
     kind: str  # of LAYOUTS
     source: Path
@@ -66,8 +66,8 @@ class PrepareOptions:
 def prepare(options: PrepareOptions, progress: Progress | None = None) -> PrepareReport:
     """Make what is missing in `options.out`.
 
-    A recording that cannot be read is in `broken`, and the rest goes on. Raises ValueError for a
-    source that is not laid out as its kind says, and where nothing can be made of it.
+    A recording that cannot be read is listed in `broken`, and the others are prepared. Raises
+    ValueError for a source that is not laid out as its kind says, and if no recording is usable.
     """
     layout = LAYOUTS[options.kind](options.source, options.splits)
     for name in ("clips", "envelopes", "records"):
@@ -82,7 +82,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
         steps.step()
     if not pieces:
         reason = next(iter({**broken, **layout.skipped}.values()), "it is empty")
-        raise ValueError(f"{options.source}: nothing can be made of it: {reason}")
+        raise ValueError(f"{options.source}: no clip can be prepared from it: {reason}")
     _write_tables(options.out, pieces)
     shards: tuple[str, ...] = ()
     if options.shards is not None:
@@ -116,7 +116,7 @@ def _each(
 def _prepare_one(
     recording: Recording, dataset: str, options: PrepareOptions
 ) -> tuple[list[Piece], str | None]:
-    """(clips of a recording, why there are none): from its record where it is done."""
+    """(clips of a recording, why there are none), from its record if it is done."""
     record = options.out / "records" / f"{recording.name}.json"
     try:
         status = recording.video.stat()

@@ -1,4 +1,4 @@
-"""What preparing a data set came to: a table for people, counts for programs."""
+"""The result of preparing a data set: a table for people, counts for programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PrepareReport:
     out: Path
     pieces: tuple[Piece, ...]
     found: dict[str, int]  # recordings by split
-    expected: dict[str, int]  # as published; empty where nobody says
+    expected: dict[str, int]  # as published; empty if not known
     skipped: dict[str, str]
     broken: dict[str, str]  # recordings that could not be read
     shards: tuple[str, ...] = field(default=())

@@ -1,4 +1,4 @@
-"""Rendered scenes as training reads them: drawn by seed, filmed, and kept on disk."""
+"""Rendered scenes for training: drawn by seed, filmed, and cached on disk."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def _render(seed: int) -> Arrays:
 
 
 def _variable_times(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Times of the pictures of a clip whose frame rate varies, as telephones' and screens' does."""
+    """Times of the pictures of a clip whose frame rate varies, as in recordings of phones and
+    screens.
+    """
     usual, spread = 1 / rng.uniform(20, 32), rng.uniform(0.05, 0.45)
     intervals = usual * rng.uniform(1 - spread, 1 + spread, math.ceil(RENDERED_SECONDS * 60))
     times = np.concatenate([[0.0], np.cumsum(np.maximum(intervals, _SHORTEST_INTERVAL))])
@@ -105,8 +107,9 @@ def _variable_times(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
-    """RMS of the scene's sound, as loud as recordings at peak 1 are: their loudest RMS is 0.24 in
-    the median, and 0.15 to 0.42 in nine of ten."""
+    """RMS of the scene's sound, as loud as recordings at peak 1: their loudest RMS is 0.24 in the
+    median, and 0.15 to 0.42 for nine in ten.
+    """
     rms = scene.envelope(TRUTH_RATE)
     if not scene.contacts and not scene.strokes:
         return np.asarray(rms * 0.2, np.float32)

@@ -1,4 +1,4 @@
-"""When events come in a training example."""
+"""When the events of a training example begin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.random import Generator
 
 
 class Rhythm:
-    """When events come: evenly as steps do, at random, or in bursts."""
+    """Event times: evenly spaced as steps are, at random, or in bursts."""
 
     def __init__(self, rng: Generator) -> None:
         self.rng = rng

@@ -23,10 +23,10 @@ def roughened(envelopes: Tensor, rate: float, rng: Generator) -> Tensor:
 
 
 def rough(curve: Curve, rate: float, rng: Generator) -> Curve:
-    """[S] blurred, moved by some milliseconds, of another level here and there; hits lost, added.
+    """[S] blurred, shifted by some milliseconds, with a level that drifts; hits lost and added.
 
-    The errors are about those of our mapper on held-out recordings, or a little milder: what is
-    wrong altogether teaches to ignore the envelope.
+    The errors are about those of the mapper on held-out recordings, or a little smaller: larger
+    ones would teach the model to ignore the envelope.
     """
     peak, frames = curve.max(), np.arange(len(curve))
     result = gaussian_smooth(curve, rng.uniform(0, 0.02) * rate)

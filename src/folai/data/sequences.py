@@ -1,9 +1,9 @@
-"""Training examples of the sound model: what should sound, and another part of the same to go by.
+"""Training examples of the sound model: a target, and a reference that sounds like it.
 
 Recordings give windows of their own, whole or of the parts in which one thing sounds. Single events
-of one label and origin are laid in rhythms or at random, at levels that vary, with the reference
-made of others of them. Colour, pitch and room are then changed in target and reference alike, so
-that what they have in common is worth copying.
+of one label and origin are laid in rhythms or at random, at varying levels; the reference is made
+of other events of the same origin. Colour, pitch and room are then changed in target and reference
+alike, so that the model learns to copy them.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class Sequences:
     ) -> tuple[Part, Part, tuple[str, ...]]:
         """(target, reference, words), both at the level of training.
 
-        Only what has a reference to show it (`shown`) is given another colour, pitch and room:
-        words alone should mean what they mean.
+        Only an example with a reference (`shown`) is given another colour, pitch and room: words
+        alone should keep their meaning.
         """
         kind = rng.choice(self.kinds, p=self.shares)
         if kind == "clips":
@@ -233,7 +233,7 @@ def _some_of(words: tuple[str, ...], rng: Generator) -> tuple[str, ...]:
 
 
 def _evening(event: Material) -> float:
-    """dB that bring an event's loudest moment to an RMS of 0.2 or, if that is too much, nearer."""
+    """Gain in dB that brings an event's loudest moment to an RMS of LEVEL."""
     return -10 * float(np.log10(max(float(event.power.max()), 1e-6) / LEVEL**2))
 
 

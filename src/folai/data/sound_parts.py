@@ -1,4 +1,4 @@
-"""Some seconds of sound as band powers, to which others are added, and which are filtered."""
+"""Some seconds of sound as band powers, to which other sounds are added and filters applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 @dataclass
 class Part:
-    """Some seconds of sound in the making: power [C, F] above silence, curve [SAMPLES * F]."""
+    """Sound being assembled: power [C, F] above silence, curve [SAMPLES * F] of squared RMS."""
 
     power: Floats
     curve: Floats
@@ -38,7 +38,7 @@ class Part:
         )
 
     def filtered(self, gains: Floats) -> Part:
-        """Bands [C] amplified by `gains`, the curve by what that does to the whole."""
+        """Bands [C] amplified by `gains`; the curve changes as their sum does."""
         power = self.power * gains[:, None]
         change = (power.sum(0) + 1e-9) / (self.power.sum(0) + 1e-9)
         frames = np.arange(len(self.curve)) / SAMPLES
@@ -57,7 +57,7 @@ def power_of(levels: NDArray[np.float16]) -> Floats:
 
 
 def filled(part: Part, frames: int) -> Part:
-    """Repeated until it is as long."""
+    """The part repeated until it has `frames` frames."""
     times = -(-frames // max(1, part.power.shape[1]))
     power, curve = np.tile(part.power, (1, times)), np.tile(part.curve, times)
     return Part(power[:, :frames], curve[: SAMPLES * frames])

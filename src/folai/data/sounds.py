@@ -23,7 +23,7 @@ from folai.writing import written_whole
 
 SAMPLE_RATE = 44_100  # Hz
 BEFORE_ONSET = 0.1  # seconds kept before a labelled part: annotated times are rounded to 1/15 s
-AFTER_ONSET = 1.5  # seconds for which its last onset may ring
+AFTER_ONSET = 1.5  # seconds that the last onset may ring on
 
 VERSION = 1  # raise when the same file would be decoded to other samples, by `media.audio` say
 
@@ -79,8 +79,9 @@ def load_sounds(
 def pick_weights(sounds: Sequence[Sound]) -> NDArray[np.float64]:
     """How often to draw each sound, [N], sums to 1.
 
-    A label counts with the square root of its recordings, so that rare ones are heard and not
-    learned by heart, and is shared evenly among its origins, lest one room stand for a label.
+    A label counts with the square root of its recordings, so that rare labels are heard without
+    being overfitted. It is shared evenly among its origins, so that no single room stands for a
+    label.
     """
     labels = Counter(sound.label for sound in sounds)
     pairs = Counter((sound.label, sound.origin) for sound in sounds)

@@ -92,7 +92,7 @@ def _encode(
     seed: int,
     log: Callable[[str], None],
 ) -> None:
-    """Writes the arrays, the prompts last: they tell that all is there."""
+    """Writes the arrays; the prompts come last and mark the folder as complete."""
     stored.mkdir(parents=True, exist_ok=True)
     rate = codec.config.sample_rate
     num_samples = -(-num_frames * codec.hop_length * SAMPLE_RATE // rate)
@@ -143,7 +143,7 @@ def lay_window(
 
 
 def _fingerprint(codec: Codec) -> str:
-    """Of its weights: a cache of another autoencoder is of no use."""
+    """Of the codec's weights: windows encoded by another autoencoder are unusable."""
     tensors = codec.state_dict().values()
     sums = [f"{tuple(t.shape)}{float(t.float().sum()):.6g}" for t in tensors]
     return hashlib.sha256(" ".join(sums).encode()).hexdigest()[:12]

@@ -1,8 +1,8 @@
 """Where another camera would have stood: nearer, tilted, on any side, held by hand, or several
-cameras with cuts from one to the next.
+cameras with cuts between them.
 
-A camera that looks past the action teaches nothing but to ignore the picture, so of the placings
-drawn at random one is taken that still shows it (`Action`).
+A view without the action would only teach the model to ignore the picture. Of several random
+placings, one that shows the action is therefore taken (`Action`).
 """
 
 from __future__ import annotations

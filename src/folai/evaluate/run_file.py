@@ -57,9 +57,9 @@ class TruthConfig:
 
 @dataclass(frozen=True)
 class SystemConfig:
-    """One that folai plays, or, with `generated`, a folder that another filled.
+    """A system that folai plays, or, with `generated`, a folder of sounds from elsewhere.
 
-    options: of `GenerateOptions.of`, the engine's own among them; weights are the mapper's.
+    options: of `GenerateOptions.of`, the engine's own among them; `weights` are the mapper's.
     """
 
     name: str
@@ -89,7 +89,9 @@ class SystemConfig:
         self.generate_options()
 
     def generate_options(self, **more: Any) -> GenerateOptions:
-        """What its sounds are made with. Raises ValueError for an invalid combination."""
+        """The options that its sounds are generated with. Raises ValueError for an invalid
+        combination.
+        """
         played = {name: value for name, value in self.options.items() if name != "weights"}
         return GenerateOptions.of(**{"reference": self.reference, **played, **more})
 
@@ -126,7 +128,9 @@ class RunConfig:
 
 
 def read_run(path: Path) -> RunConfig:
-    """Raises ValueError for what is no such file, an unknown key, or what is out of range."""
+    """Reads and checks a file. Raises ValueError for another format, an unknown key, or a value out
+    of range.
+    """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -158,7 +162,7 @@ def _system(table: Any, folder: Path) -> SystemConfig:
     options = dict.fromkeys(SHARED, str) | _engine_options() | {"weights": Path}
     own = ("name", "generated", "reference", "envelope")
     if not isinstance(table, dict):
-        raise ValueError("[[system]] is no table")
+        raise ValueError("system is not a table; write [[system]] above its keys")
     _refuse(table, {*own, *options}, "[[system]]")
     if "name" not in table:
         raise ValueError("[[system]] has no name; give one that can be a folder's name")
@@ -185,7 +189,7 @@ def _engine_options() -> dict[str, type]:
 def _part(kind: type[Config], table: Any, folder: Path, where: str) -> Config:
     """A table as a dataclass: paths relative to the file, lists as tuples."""
     if not isinstance(table, dict):
-        raise ValueError(f"{where} is no table")
+        raise ValueError(f"{where} is not a table; write {where} above its keys")
     types = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]
     _refuse(table, types, where)
     values: dict[str, Any] = {}

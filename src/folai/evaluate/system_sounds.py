@@ -1,7 +1,7 @@
-"""The sounds of a system that folai plays: one WAV file for each clip, made once.
+"""The sounds of a system that folai plays: one WAV file for each clip, generated once.
 
-Beside each sound lies a stamp of what it was made of. A sound is made again where the stamp is
-another: other options, another clip, reference, envelope or weights.
+Beside each sound lies a stamp of everything it depends on. With another stamp the sound is
+generated again: for other options, another clip, reference, envelope or weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def system_sounds(
     cache: Path,
     progress: Progress | None = None,
 ) -> Path:
-    """Makes the sounds that are missing in `folder`, under the names of the clips; returns it.
+    """Generates the sounds that are missing in `folder`, under the names of the clips, and returns
+    `folder`.
 
     Raises ValueError as `generate` does.
     """
@@ -59,7 +60,7 @@ def _play(system: SystemConfig, video: Path, wav: Path, cache: Path, progress: P
 
 
 def _envelope(system: SystemConfig, video: Path, cache: Path) -> Envelope:
-    """What a system is to follow; a prediction is made once for all systems."""
+    """The envelope that a system follows; a prediction is made once for all systems."""
     from folai.envelope import Envelope
     from folai.pipeline import measure_envelope, predict_envelope
 

@@ -1,4 +1,4 @@
-"""An evaluation that a file asks for: make sounds, measure them, experiment."""
+"""An evaluation described by a file: generate sounds, measure them, run experiments."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ Result = tuple[SoundReport | None, list[Section]]
 def run_file(
     config: RunConfig, folder: Path, cache: Path | None = None, progress: Progress | None = None
 ) -> Result:
-    """Make what is missing, measure, experiment: the sections of the report.
+    """Generate what is missing, measure, run experiments; returns scores and the sections of the
+    report.
 
-    What is made goes to `folder`/generated, what is computed to `cache` (None: `folder`/cache).
-    Raises ValueError for clips, weights or recordings that are unusable.
+    Sounds are written to `folder`/generated, computed results to `cache` (None: `folder`/cache).
+    Raises ValueError for unusable clips, weights or recordings.
     """
     from folai.evaluate.experiments.chosen import run_experiments
 

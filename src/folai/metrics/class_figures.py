@@ -9,9 +9,12 @@ Floats = NDArray[np.float64]
 
 
 def kl(pred: ArrayLike, true: ArrayLike) -> float:
-    """Mean over N sounds of KL(true || pred), nats, of class probabilities [N, C]: >= 0, lower is
-    better; 0.0 for the same ones, NaN for no sounds. Rows are scaled to sum 1, as the outputs of a
-    tagger with a sigmoid a class do not; 1e-6 is added to each probability."""
+    """Mean over N sounds of KL(true || pred), nats, of class probabilities [N, C]. >= 0, lower is
+    better; 0.0 for equal ones, NaN for no sounds.
+
+    Rows are scaled to sum 1, since a tagger with one sigmoid per class does not give such; 1e-6 is
+    added to each probability.
+    """
     p, q = (_probabilities(x) for x in (pred, true))
     if p.shape != q.shape:
         raise ValueError(f"probabilities {p.shape} and {q.shape}: give pairs of one shape")

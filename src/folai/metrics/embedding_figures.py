@@ -46,7 +46,7 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class FrechetAtInfinity:
-    """Where the line through the distances of growing sets, over 1 / size, meets 1 / size = 0."""
+    """Frechet distance extrapolated to sets of infinite size: the line over 1 / size at 0."""
 
     value: float  # may fall below 0 by chance; lower is nearer
     r2: float  # of the line: near 1 where the extrapolation can be believed

@@ -27,9 +27,9 @@ def event_scores(
     """CondFoleyGen's onset scores (arXiv 2303.16897), of onsets with a confidence each, 0 to 1.
 
     In the order of time, each true onset takes the most confident of the free predictions nearer
-    than `window` seconds. Missed ones enter the average precision with confidence 0, so it is above
-    0 even for silence, as published; unlike there, every one does, also after the last prediction
-    is taken. No true onsets: accuracy and average precision 0.0.
+    than `window` seconds. Missed onsets enter the average precision with confidence 0, so it is
+    above 0 even for silence, as published. Unlike there, all missed onsets do, also those after the
+    last prediction. No true onsets: accuracy and average precision 0.0.
     """
     pred, confidence, true = (
         np.asarray(x, dtype=np.float64).reshape(-1) for x in (pred, confidence, true)

@@ -1,4 +1,4 @@
-"""Between what a figure would have come out, were other clips drawn or other listeners asked."""
+"""Confidence intervals: of a mean over clips, and of a share of answers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Floats = NDArray[np.float64]
 def bootstrap_interval(
     values: Sequence[float] | Floats, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """(low, high) within which the mean of the values [N] lies, were other clips drawn.
+    """(low, high) of the mean of the values [N]: an interval by bootstrap over clips.
 
-    Percentiles of the means of `resamples` samples with repetition; NaN twice below two values.
+    Percentiles of the means of `resamples` samples with repetition. NaN values are left out; NaN
+    twice for fewer than two values.
     """
     known = np.asarray(values, dtype=np.float64)
     known = known[~np.isnan(known)]
@@ -34,7 +35,7 @@ def bootstrap_interval(
 def wilson_interval(successes: float, count: int, *, z: float = 1.959964) -> tuple[float, float]:
     """(low, high) of a share of `count` answers, 0 to 1: Wilson's interval, 95 % by default.
 
-    Equals may count as half a success. No answers: 0.0 and 1.0, nothing is known.
+    Ties may count as half a success. 0.0 and 1.0 for no answers.
     """
     if count == 0:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""How far two sounds are apart by their log-mel bands, and those bands, numpy only.
+"""The distance of two sounds by their log-mel bands, and those bands; numpy only.
 
 Sound is [T] at 44.1 kHz. Frames are Hann windows, zero outside the sound; frame i is centred at
 sample i * hop_length.

@@ -1,12 +1,13 @@
-"""Teaches a trained mapper one clip: from a part whose envelope somebody has put right, it learns
-how the rest of the clip, and others of the same people and things, sound.
+"""Teaches a trained mapper one clip: from a part with a corrected envelope it learns the rest of
+the clip, and other clips of the same people and things.
 
     folai adapt clip.mp4 corrected.json --to 10 -o mine.safetensors
     folai envelope clip.mp4 -o env.json --weights mine.safetensors
 
-Clips differ by more than any one model can know: what is a contact there, how loud it is, how long
-it rings. A few seconds of a clip tell. All weights learn, for a few dozen steps, with the losses
-and the augmentation of the training (`folai.train.mapper`); batch norms keep its statistics.
+Clips differ in what a contact is, how loud it is and how long it rings, and no one model knows them
+all. A few seconds of a clip are enough to tell. All weights are trained for a few dozen steps, with
+the losses and the augmentation of the training (`folai.train.mapper`); batch norms keep its
+statistics.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ _BEYOND = 20.0  # seconds that are read past a lesson: dropped frames show in th
 
 @dataclass(frozen=True)
 class AdaptOptions:
-    """How to learn. Chosen on recordings held out of training. Raises ValueError out of range."""
+    """How to learn; the defaults were chosen on held-out recordings. Raises ValueError out of
+    range.
+    """
 
     steps: int = 30
     learning_rate: float = 3e-4  # at most: up over five steps, then down to 0
@@ -69,11 +72,12 @@ def adapt_mapper(
     weights: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> float:
-    """Teach the mapper what `video` sounds like from `start` to `end` seconds (None: to its end),
-    and write what it has become to `out`, as weights. Returns the seconds that were learned.
+    """Train the mapper on `video` from `start` to `end` seconds (None: to its end), and write the
+    trained weights to `out`. Returns the seconds that were learned.
 
     corrected: an envelope as long as the clip, right in that part, or a file of one; a file with
-    sound is measured at peak 1. weights: what learns; None: what ships with folai.
+    sound is measured at peak 1. weights: what to start from; None: those that ship with folai.
+
     Raises ValueError, before any work, as `read_lesson`, and for unusable weights and outputs.
     """
     out = Path(out)
@@ -97,7 +101,8 @@ def read_lesson(
     start: float = 0.0,
     end: float | None = None,
 ) -> Example:
-    """What `video` shows from `start` to `end` seconds (None: to its end), and how it sounds.
+    """The part of `video` from `start` to `end` seconds (None: to its end) with its envelope, as an
+    example.
 
     Raises ValueError for a part that lies outside the clip, lasts less than SHORTEST_LESSON or
     more than LONGEST_LESSON, or is silent, for an envelope that is not as long as the clip, and for
@@ -108,7 +113,7 @@ def read_lesson(
     end = duration if end is None else end
     if not 0 <= start < end <= duration + 1 / corrected.frame_rate:
         raise ValueError(
-            f"{video}: lasts {duration:.2f} s; {start:g} to {end:g} s is no part of it"
+            f"{video}: lasts {duration:.2f} s; {start:g} to {end:g} s is not within it"
         )
     if not SHORTEST_LESSON <= end - start <= LONGEST_LESSON:
         fix = f"give {SHORTEST_LESSON:g} to {LONGEST_LESSON:g} s to learn from"
@@ -146,10 +151,11 @@ def taught(
     options: AdaptOptions = AdaptOptions(),
     progress: Callable[[float], None] | None = None,
 ) -> list[RMSMapper]:
-    """Copies of the models that have learned the lessons, ready to predict with.
+    """Copies of the models that have learned the lessons, in eval mode.
 
-    They end between what they were and what learning makes of them, which knows the lessons nearly
-    as well and more of all else (Wortsman et al., arXiv 2109.01903).
+    The weights end between those before and after training, which keeps nearly all of what was
+    learned and loses less of the rest (Wortsman et al., arXiv 2109.01903).
+
     progress: is told what share is done; what it raises stops the work.
     """
     learned = [copy.deepcopy(model) for model in models]
@@ -165,7 +171,7 @@ def taught(
 
 
 def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
-    """Moves the weights of a model a share of the way to what they were."""
+    """Moves the weights of a model by `share` of the way back to those before."""
     with torch.no_grad():
         for now, was in zip(model.parameters(), before.parameters(), strict=True):
             now.lerp_(was, share)
@@ -174,7 +180,7 @@ def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
 def _steps_of_learning(
     model: RMSMapper, lessons: Sequence[Example], options: AdaptOptions
 ) -> Iterator[int]:
-    """Trains the model, and counts the steps; after the last it is ready to predict with."""
+    """Trains the model and yields each step's number; after the last it is in eval mode."""
     for part in model.eval().modules():
         if isinstance(part, nn.Dropout):
             part.train()
@@ -194,5 +200,5 @@ def _steps_of_learning(
 
 
 def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate: up over five steps, then evenly down to next to nothing."""
+    """Share of the learning rate: up over five steps, then linearly down towards 0."""
     return min(1.0, step / 5) * (1 - (step - 1) / steps)

@@ -1,10 +1,10 @@
-"""Trains the DiT and its conditioning. Read top to bottom: data, models, loss, loop.
+"""Trains the DiT and its conditioning. Read top to bottom: options, loop, model.
 
     folai train foley --data recordings clips --out runs/foley
 
-The base model learns what things sound like, from a reference, from words, or from neither; when
-they sound is the ControlNet's part (`small_control.py`). Stop the run whenever you like: the same
-command goes on from its files.
+The base model learns what things sound like, from a reference, from words, or from neither. When
+they sound is the ControlNet's part (`small_control.py`). An interrupted run is resumed by the same
+command.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
 
 
 class Base(nn.Module):
-    """What is trained together."""
+    """The models that are trained together."""
 
     def __init__(self, config: FoleyConfig) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Base(nn.Module):
         self.dit, self.conditioner = DiT(config.dit), Conditioner(config.conditioner)
 
     def forward(self, batch: Batch, t: Tensor, noise: Tensor) -> Tensor:
-        """What the model says of the batch's latents mixed with noise [B, C, T] at times t [B]."""
+        """The prediction for the batch's latents mixed with noise [B, C, T] at times t [B]."""
         cond = self.conditioner(batch.reference, batch.is_given, batch.words)
         noisy = small_model.mixed(batch, t, noise, self.objective)
         memory = self.dit.remember(cond.tokens)

@@ -71,7 +71,7 @@ def judge_loss(real: list[list[Tensor]], decoded: list[list[Tensor]]) -> Tensor:
 
 
 def deceive_loss(verdicts: list[list[Tensor]]) -> Tensor:
-    """What the decoder wants of the verdicts on its sounds."""
+    """The decoder's adversarial loss: minus the mean verdict on its sounds."""
     return torch.stack([-verdict[-1].float().mean() for verdict in verdicts]).mean()
 
 

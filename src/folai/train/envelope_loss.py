@@ -1,4 +1,4 @@
-"""How far the mapper's answer is from the truth: bins, onsets, and the shape of the envelope."""
+"""The mapper's losses: bins, onsets, and the shape of the envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches made ahead of the loop that uses them."""
+"""Batches prepared in a thread, ahead of the loop that uses them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AHEAD = 3  # batches that are ready before they are asked for
 
 @dataclass(frozen=True)
 class _End(Generic[Item]):
-    """The last thing in the queue: why no more will come; None: the feed has ended."""
+    """The last thing in the queue: the error that ended the feed, or None."""
 
     error: BaseException | None
 

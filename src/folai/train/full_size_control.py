@@ -152,7 +152,7 @@ class Loop:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def batch(self, step: int, part: int) -> Batch:
-        """What this process sees in a part of a step."""
+        """The windows that this process trains on in a part of a step."""
         options, material = self.options, self.material
         places, rows = [], []
         for place in range(options.batch_size):
@@ -183,7 +183,9 @@ class Loop:
         return torch.cat([self.text[self.material.prompts[i]] for i in places]).to(self.device)
 
     def write(self) -> Path:
-        """The averaged weights: of the ControlNet or the LoRA; and of a base that was trained."""
+        """Writes the averaged weights: of the ControlNet or the LoRA, and of a base that was
+        trained.
+        """
         options, path = self.options, _weights(self.options)
         averaged = copy.deepcopy(self.trained)
         with torch.no_grad():
@@ -221,7 +223,7 @@ def _load(options: StableOptions) -> StableAudio:
 def _material(
     options: StableOptions, stable: StableAudio, rank: int, log: Callable[[str], None]
 ) -> StableMaterial:
-    """The first process encodes; the others then find it done."""
+    """The encoded windows: the first process encodes, the others wait and read the cache."""
     if not options.data:
         raise ValueError("nothing to train on: give --data DIR")
     hears = options.clap is not None and not options.lora_rank
@@ -244,7 +246,7 @@ def _material(
 
 
 def _encode_prompts(stable: StableAudio, material: StableMaterial) -> dict[str, Tensor]:
-    """Tokens [1, L, D] of each label as a prompt; clips of many things go without."""
+    """Tokens [1, L, D] of each label as a prompt; clips without a label get zeros."""
     assert stable.text is not None
     dim, length = stable.config.seconds.dim, stable.config.text_length
     known = {prompt: stable._text(prompt) for prompt in set(material.prompts) if prompt}

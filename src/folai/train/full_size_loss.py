@@ -1,4 +1,4 @@
-"""The loss of what is trained at full size: a ControlNet beside a frozen base, or a LoRA in it."""
+"""The loss of a full-size training: of a ControlNet beside a frozen base, or of a LoRA in it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Batch:
 
 
 class Trained(nn.Module):
-    """The frozen base with what is trained; its forward pass is the loss."""
+    """The base with what is trained beside or in it; the forward pass is the loss."""
 
     def __init__(self, stable: StableAudio, options: StableOptions, duration: float) -> None:
         super().__init__()

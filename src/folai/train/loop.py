@@ -1,6 +1,6 @@
 """What trainings share: how a run is saved and resumed, the schedule, the average, the log.
 
-Each training is still one loop in one file, read top to bottom; here are only the steps that mean
+Each training is still one loop in one file, read top to bottom. Here are only the steps that mean
 the same in all of them.
 """
 
@@ -24,7 +24,7 @@ Row = TypeVar("Row")
 
 
 class Stateful(Protocol):
-    """A module, an optimiser, or whatever else can be put down and taken up again."""
+    """A module, an optimiser, or anything else whose state can be saved and loaded."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
@@ -39,10 +39,11 @@ Parts = Mapping[str, Stateful]
 
 @contextmanager
 def own_process_state(threads: int, devices: Sequence[int] | None = None) -> Iterator[None]:
-    """PyTorch computes with `threads` inside; its random state is the caller's again afterwards.
+    """Inside, PyTorch computes with `threads`; afterwards thread count and random state are as
+    before.
 
-    What is drawn or seeded inside changes nothing outside, also where the training fails.
-    devices: the GPUs whose random state is kept as well; None: all there are.
+    What is drawn or seeded inside changes nothing outside, also if the training fails. devices: the
+    GPUs whose random state is restored as well; None: all there are.
     """
     if devices is None:
         devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
@@ -106,8 +107,9 @@ def average_in(
 ) -> None:
     """Moves each average towards its weights: an exponential moving average.
 
-    `longest` is the share that stays, such as 0.998 for the mean of about 500 steps. It is less
-    at the beginning, lest the random first weights stay in the mean. Counts are copied.
+    `longest` is the share that stays in each step, such as 0.998 for the mean of about 500 steps.
+    It is less at the beginning, so that the random first weights are soon forgotten. Counts are
+    copied.
     """
     decay = min(longest, step / (step + 10))
     with torch.no_grad():
@@ -122,7 +124,7 @@ def average_in(
 
 
 class Meter(Generic[Row]):
-    """What the steps since the last line of the log gave, and how long each of them took."""
+    """The rows of the steps since the last line of the log, and the mean duration of a step."""
 
     def __init__(self) -> None:
         self.restart()
@@ -136,17 +138,17 @@ class Meter(Generic[Row]):
         self.restart_clock()
 
     def restart_clock(self) -> None:
-        """What took time since is no part of the steps, such as writing examples."""
+        """Leaves the time since the last step out of the mean, such as that of writing examples."""
         self._began, self._steps = time.monotonic(), 0
 
     @property
     def seconds(self) -> float:
-        """Mean of a step."""
+        """Mean duration of a step."""
         return (time.monotonic() - self._began) / max(self._steps, 1)
 
 
 def heading(*names: str) -> str:
-    """Above the columns of `line`."""
+    """The names above the columns of `line`."""
     return f"{'step':>6}" + "".join(f" {name:>7}" for name in (*names, "s/step"))
 
 

@@ -1,12 +1,11 @@
-"""Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
+"""Trains RMS-Mapper. Read top to bottom: options, loop, model, data.
 
     folai train mapper --data clips --rendered 80 --out runs/mapper
 
-Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Two in
+Recorded clips teach what real hits look like, rendered ones exactly when the contact is. Two in
 three windows are rendered. A recording's offset between sound and picture is first estimated from
-the clip alone and then, twice during training, moved to where the model, which the rendered clips
-hold to the true time, hears it. Stop the run whenever you like: the same command goes on from its
-files.
+the clip alone. Twice during training it is moved to where the model hears it, which the rendered
+clips keep in time (`realign`). An interrupted run is resumed by the same command.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class TrainOptions:
         if self.size not in (None, *SIZES):
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
-            raise ValueError(f"{self.init}: weights have their own size; give none")
+            raise ValueError(f"{self.init}: the weights decide the size; leave size out")
         for name in ("rendered_minutes", "guises", "first_guise", "first_scene"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
@@ -136,12 +135,12 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
 
 
 def _tensors(model: RMSMapper) -> Iterator[Tensor]:
-    """Weights, and what batch norms have counted."""
+    """Weights, and the running statistics of batch norms."""
     return iter(model.state_dict().values())
 
 
 def _put_back(examples: list[Example], offsets: dict[str, float]) -> None:
-    """The offsets that an interrupted run had moved."""
+    """Restores the offsets that an interrupted run had moved."""
     for index, example in enumerate(examples):
         examples[index] = replace(example, offset=offsets.get(example.name, example.offset))
 
@@ -207,7 +206,9 @@ def _recorded(
 
 
 def _weighted(examples: list[Example], share: float) -> list[Example]:
-    """`share` of what is drawn: longer clips more often, but less than in proportion."""
+    """Sets weights that sum to `share`: longer clips are drawn more often, but less than in
+    proportion.
+    """
     masses = [example.views[0].duration ** 0.75 for example in examples]
     total = sum(masses)
     return [replace(e, weight=share * m / total) for e, m in zip(examples, masses, strict=True)]

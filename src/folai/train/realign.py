@@ -1,7 +1,7 @@
-"""Moves the offsets of recordings, while the mapper trains, to where it hears them.
+"""Moves the offsets of recordings, while the mapper trains, to where it hears their sound.
 
 A recording's sound is late or early against its picture by an offset that is first estimated from
-the clip alone. The model, which the rendered clips hold to the true time, then knows better.
+the clip alone. The model, which rendered clips keep in time, knows it better.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None
     """Moves each recording's offset half the way to where the model's envelope fits it best.
 
     Half, because the model has by now also learned some of the old offsets. Recordings that the
-    model does not follow stay as they are. Excerpts are too short for an answer of their own: they
-    all move by half of what most of them ask for, since whoever cut them cut them alike.
+    model does not follow stay as they are. An excerpt is too short to be judged alone: all excerpts
+    move by half of their median lag, since they were cut alike.
     """
     recorded = [index for index, example in enumerate(examples) if not example.exact]
     fits = {index: _fit(examples[index], model) for index in recorded}
@@ -44,7 +44,7 @@ def realign(examples: list[Example], model: RMSMapper, log: Callable[[str], None
 
 
 def _fit(example: Example, model: RMSMapper) -> EnvelopeCorrelation:
-    """How the model's envelope agrees with the truth as it is aligned now."""
+    """The agreement of the model's envelope with the truth at the present offset."""
     pictures = example.views[0]
     bins, _ = predict_frames(pictures, [model], example.speeds[0])
     upsample = model.config.upsample

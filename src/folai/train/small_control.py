@@ -1,10 +1,10 @@
-"""Trains the ControlNet: the base model, frozen, learns to follow envelopes. Read top to bottom.
+"""Trains the ControlNet: the frozen base model learns to follow envelopes. Read top to bottom.
 
     folai train control --data recordings clips --base runs/foley/foley.safetensors
 
-Envelopes are measured from the target sound, then for most examples roughened as a mapper's
-predictions are: blurred, early or late, of the wrong level, with hits missed and made up. So it
-follows a true envelope exactly and forgives a predicted one.
+Envelopes are measured from the target sound. Most are then roughened as a mapper's predictions are:
+blurred, early or late, of the wrong level, with hits missed and added. The model learns to follow a
+true envelope exactly and to tolerate a predicted one.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def denoise(
     noise: Tensor,
     objective: str,
 ) -> Tensor:
-    """What the frozen model says [B, C, T] with the ControlNet's help; envelope [B, S]."""
+    """The frozen model's prediction [B, C, T] with the ControlNet's control; envelope [B, S]."""
     with torch.no_grad():
         cond = conditioner(batch.reference, batch.is_given, batch.words)
         memory = dit.remember(cond.tokens)

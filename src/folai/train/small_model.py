@@ -78,7 +78,7 @@ def mixed(batch: Batch, t: Tensor, noise: Tensor, objective: str) -> Tensor:
 
 
 def losses_of(prediction: Tensor, batch: Batch, noise: Tensor, t: Tensor, objective: str) -> Tensor:
-    """Mean squared error [B] of what the model said [B, C, T] at times t [B]."""
+    """Mean squared error [B] of the model's prediction [B, C, T] at times t [B]."""
     error = training_error(prediction.float(), batch.latents, noise, t[:, None, None], objective)
     return error.square().mean((1, 2))
 
@@ -99,7 +99,9 @@ def make_optimiser(
 
 
 def begin(out: Path, parts: loop.Parts, trained: nn.Module, log: Log) -> int:
-    """Resumes the run in `out` where there is one; the step that was reached, 0 at the start."""
+    """Resumes the run in `out` if there is one, and starts the log. Returns the step that was
+    reached, 0 for a new run.
+    """
     state = loop.resume_run(out / "last.pt", parts)
     torch.set_rng_state(state.get("random", torch.get_rng_state()))
     device = next(trained.parameters()).device
@@ -109,7 +111,7 @@ def begin(out: Path, parts: loop.Parts, trained: nn.Module, log: Log) -> int:
 
 
 def keep(step: int, options: Any, parts: loop.Parts, meter: Losses, log: Log) -> None:
-    """Logs and saves what was reached, every `log_every` steps and at the end."""
+    """Logs and saves the run, every `log_every` steps and at the end."""
     if step % options.log_every == 0 or step == options.steps:
         log(loss_line(step, meter))
         loop.save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
@@ -130,7 +132,7 @@ def loss_line(step: int, meter: Losses) -> str:
 
 
 def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path) -> None:
-    """Sounds to hear: the reference, what it should have led to, and what was made of it."""
+    """Writes sounds to listen to: the reference, the target, and the model's take."""
     folder.mkdir(exist_ok=True)
     batch = sequences.batch(count, 344, 172, np.random.default_rng(5)).to(
         foley.dit.project.weight.device

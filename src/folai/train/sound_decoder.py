@@ -1,11 +1,10 @@
-"""Trains the autoencoder's decoder. Read top to bottom: options, loop, data, the run.
+"""Trains the autoencoder's decoder. Read top to bottom: options, loop, a step, data.
 
     folai train autoencoder --data recordings --out runs/autoencoder
 
-The analysis is fixed: only how far each band usually varies is measured first. Spectral distances
-at six resolutions lead alone for the first part of the run; then discriminators join, which ask
-for what such distances do not see. Stop the run whenever you like: the same command goes on from
-its files.
+The analysis is fixed: only how far each band usually varies is measured first. For the first part
+of the run the loss is spectral distances at six resolutions; then discriminators join, which judge
+what such distances miss. An interrupted run is resumed by the same command.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from folai.train.spectra import spectral_loss
 WARM_UP = 50  # steps over which the learning rate rises
 AVERAGED = 0.998  # share of the averaged weights that stays in a step
 STEEPEST = 10.0  # norm to which gradients are clipped
-EDGE = 4  # frames at either end of a window on which nothing is asked: the convolutions' padding
+EDGE = 4  # frames at either end of a window without a loss: the convolutions' padding
 EXAMPLES = 8  # sounds written, original and decoded, each time the state is
 
 
@@ -169,7 +168,7 @@ class _Run:
 
 
 def halves(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """The same random half of each, [B, T / 2], and the true ones' peaks at 1."""
+    """The same random half of each, [B, T / 2], scaled so that the true sound has a peak of 1."""
     length = truth.shape[1] // 2
     first = int(torch.randint(truth.shape[1] - length + 1, ()))
     ours, theirs = (wav[:, first : first + length] for wav in (decoded, truth))
@@ -183,7 +182,7 @@ def halves(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 def measure_bands(model: Autoencoder, sounds: Sequence[Sound], seed: int) -> None:
     """Sets the mean and deviation by which the model normalises its bands, from windows of 1 s.
 
-    Each window is at peak 1. Values are rounded as they are kept on disk.
+    Each window is at peak 1. Values are rounded to half precision, as the weights file has them.
     """
     rng = np.random.default_rng([seed, 0])
     count = min(800, 20 * len(sounds))

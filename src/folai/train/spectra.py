@@ -1,4 +1,4 @@
-"""How far a decoded sound is from the true one, by spectra from 46 ms down to 1.5 ms."""
+"""Spectral distances of a decoded sound to the true one, with windows from 46 ms to 1.5 ms."""
 
 from __future__ import annotations
 

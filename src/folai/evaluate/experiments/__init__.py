@@ -1,1 +1,1 @@
-"""The questions that the paper leaves open, each one section of a report."""
+"""Experiments on questions that the paper leaves open, each one section of a report."""

@@ -1,4 +1,4 @@
-"""The experiments by name, and running some of them into one report."""
+"""The experiments by name, and a function that runs some of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_experiments(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Section]:
-    """A section an experiment, in the order given. Raises ValueError for a name that is none."""
+    """A section per experiment, in the order of `names`. Raises ValueError for an unknown name."""
     unknown = [name for name in names if name not in EXPERIMENTS]
     if unknown or not names:
         known = ", ".join(EXPERIMENTS)

@@ -1,4 +1,4 @@
-"""How a sound comes out of noise: intermediate steps, and how many are needed."""
+"""How a sound is denoised: intermediate steps, and how many steps are needed."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def steps(setting: Setting) -> Section:
 
 
 def trace(setting: Setting, task: Task) -> dict[str, Wav]:
-    """Sounds [T] by the step before which they stood, from noise to the finished one.
+    """Sounds [T] decoded before some of the steps, from noise to the finished one.
 
-    The denoiser is watched while it runs: each call is given the noisy latents of that step.
+    A hook records the noisy latents with which the denoiser is called at each step.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A map of sounds by their embedding: are things that sound alike near to one another?"""
+"""A map of sounds by their embedding: whether similar sounds are near one another."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def distances(setting: Setting) -> Section:
 
 
 def flattened(apart: Floats) -> Floats:
-    """Places [N, 2] whose distances are near to those given, [N, N]: classical scaling."""
+    """Places [N, 2] whose distances approximate `apart` [N, N], by classical scaling."""
     count = len(apart)
     centre = np.eye(count) - 1 / count
     values, vectors = np.linalg.eigh(-centre @ apart**2 @ centre / 2)

@@ -1,4 +1,4 @@
-"""What the mapper looks at: motion, colour or both, and which regions of the picture."""
+"""What the mapper uses: motion, colour or both, and which regions of the picture."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _blind(item: Predicted, channels: slice, models: Sequence[RMSMapper]) -> Env
 def _regions(
     setting: Setting,
 ) -> tuple[list[tuple[str, NDArray[np.float64]]], tuple[Chart, ...]]:
-    """How much correlation each region [rows, columns] is worth, by clip; and pictures of it."""
+    """How much correlation each region [rows, columns] contributes, by clip; and pictures of it."""
     found, shown = [], []
     for item in setting.each(setting.predicted):
         pictures = item.clip.pictures.part(0, STEPS)

@@ -42,7 +42,7 @@ def prediction(setting: Setting) -> Section:
 
 
 def unseen(setting: Setting) -> Section:
-    """The same on kinds of action that training never showed."""
+    """The same for kinds of action that are not in the training data."""
     found = setting.predict(setting.options.wild)
     actions = _actions(setting.options.data)
     grouped = defaultdict(list)

@@ -1,7 +1,6 @@
-"""What experiments share: recordings cut into tasks, models loaded once, sounds made once.
+"""What experiments share: recordings cut into tasks, models loaded once, sounds generated once.
 
-Everything that takes long is kept in the cache by what it depends on: clips as the mapper sees
-them, offsets, predicted envelopes' clips, and every sound that was made.
+Whatever takes long is cached: clips as the mapper reads them, offsets, and every generated sound.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class ExperimentOptions:
-    """What experiments are made on, and with. Raises ValueError for what is out of range."""
+    """The data, models and options of experiments. Raises ValueError for what is out of range."""
 
     data: Path  # clips with sound
     split: str | None = "val"
@@ -70,7 +69,7 @@ class ExperimentOptions:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """A clip, and what the mapper says of it."""
+    """A clip with its predicted envelope and score."""
 
     listing: Listing
     clip: Clip
@@ -80,7 +79,9 @@ class Predicted:
 
 
 class Setting:
-    """Loads what is asked for, once. `tell` is told what share of an experiment is done."""
+    """Loads models and data when they are first used. `tell` is told what share of an experiment is
+    done.
+    """
 
     def __init__(
         self, options: ExperimentOptions, cache: Path, tell: Callable[[float], None] | None = None
@@ -180,9 +181,11 @@ class Setting:
         prompt: str | None = None,
         **sampling: Any,
     ) -> Wav:
-        """The sound model's [T] for a task, as long as its target, from the cache if it is there.
+        """The sound model's take [T] for a task, as long as its target, from the cache if it is
+        there.
 
-        The envelope is the task's where none is given; `envelope_lock` is off unless given.
+        envelope: None: the task's own. `envelope_lock` is 0 by default here, so that the model is
+        measured and not the lock.
         """
         options: dict[str, Any] = {"envelope_lock": 0.0, **self.options.sampling, **sampling}
         control = envelope or task.envelope

@@ -1,4 +1,4 @@
-"""Experiments that let the sound model play: envelopes, prompts, control, robustness."""
+"""Experiments on the sound model: envelopes, prompts, control, robustness."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Play = Callable[[Task], Wav | None]
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """One way of making the sounds, and how they were."""
+    """One way of generating the sounds of the tasks, with their scores."""
 
     name: str
     sounds: dict[str, Wav]  # by task
@@ -54,8 +54,9 @@ class Way:
 
 
 def run(setting: Setting, plays: Mapping[str, Play]) -> list[Way]:
-    """Every way of making sound on every task, scored; tasks that a way has nothing for are left
-    out of it."""
+    """Generates and scores the sound of every task in every way. A way that returns None for a task
+    is not scored on it.
+    """
     sounds: dict[str, dict[str, Wav]] = {name: {} for name in plays}
     jobs = [(name, task) for task in setting.tasks for name in plays]
     for name, task in setting.each(jobs):
@@ -124,7 +125,7 @@ def chart_over(
 
 
 def galleries(tasks: Sequence[Task], ways: Sequence[Way]) -> list[Gallery]:
-    """Some tasks: the truth and what each way made of it, to hear."""
+    """Some tasks to listen to: the truth and the sound of each way."""
     chosen = np.linspace(0, len(tasks) - 1, min(SHOWN, len(tasks))).round().astype(int)
     return [
         Gallery(short_name(task), players({"truth": task.target} | sounds))
@@ -134,7 +135,9 @@ def galleries(tasks: Sequence[Task], ways: Sequence[Way]) -> list[Gallery]:
 
 
 def players(sounds: Mapping[str, Wav]) -> tuple[Player, ...]:
-    """A player for each; the first is the truth, whose envelope stands behind the others'."""
+    """One player per sound. The first sound is the truth, whose envelope is drawn behind the
+    others'.
+    """
     curves = {}
     for name, wav in sounds.items():
         loud = peak_normalise(wav[None])

@@ -1,1 +1,1 @@
-"""The sound model beside simple systems."""
+"""Scores of the sound model beside simple systems."""

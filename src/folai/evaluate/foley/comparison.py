@@ -47,7 +47,7 @@ SOUNDS = "sfx"  # name of the folder of labelled recordings, beside that of the 
 
 @dataclass(frozen=True)
 class FoleyOptions:
-    """What is measured, of which weights, on what."""
+    """What is measured, with which weights and data."""
 
     data: Path  # clips with sound
     split: str | None = "val"
@@ -181,7 +181,7 @@ def draw(tasks: Sequence[Task], systems: Sequence[System], folder: Path) -> None
 
 
 def _related(scores: Sequence[SystemScore]) -> list[SystemScore]:
-    """The same with Frechet distances as parts of those of noise and preview."""
+    """The same scores with Frechet distances relative to those of noise and preview."""
     distance = {score.name: score.frechet for score in scores}
     noise, preview = (distance.get(name) or math.nan for name in ("noise", "preview"))
     return [

@@ -1,10 +1,9 @@
-"""Does a prompt sound like what it says? A classifier of true sounds is asked.
+"""Whether a prompted sound is recognised as what the prompt says, by a classifier of true sounds.
 
 Ten classes of material or action. An example is 2.4 s of one thing: single hits and steps are
-repeated as hands and feet do, with uneven gaps and levels, and never from two origins; of longer
-recordings a part is taken. Logistic regression on embeddings learns from the `train` split; the
-tasks come from the split to be scored, each with a true envelope of its own class and the class as
-the prompt.
+repeated with uneven gaps and levels, and never mixed from two origins; of longer recordings a part
+is taken. Logistic regression on embeddings is fitted to the `train` split. The tasks come from the
+split to be scored, each with a true envelope of its own class and the class as the prompt.
 """
 
 from __future__ import annotations
@@ -136,7 +135,7 @@ def label_tasks(
 
 
 def agreement(heard: Sequence[str], tasks: Sequence[Task]) -> tuple[float, Mapping[str, float]]:
-    """Share of tasks heard as what was asked for: the mean over classes, and each class's."""
+    """Share of tasks classified as their prompt: the mean over classes, and each class's."""
     shares = {}
     for name in dict.fromkeys(task.recording for task in tasks):
         right = [h == name for h, task in zip(heard, tasks, strict=True) if task.recording == name]

@@ -24,8 +24,8 @@ def predicted_tasks(
 ) -> list[Task]:
     """The tasks with the envelope predicted from the picture instead of the true one.
 
-    What sounds `offset` seconds late, as `data.alignment` estimates with the help of clips beside
-    those of the tasks, is asked for that much later.
+    Where the sound is `offset` seconds late against the picture, as `data.alignment` estimates with
+    the help of neighbouring clips, the envelope is moved later by as much.
     """
     wanted = {task.recording for task in tasks}
     listings = [listing for listing in list_clips(data) if listing.name in wanted]

@@ -36,7 +36,7 @@ Wav = NDArray[np.float32]
 Codec = Callable[[Wav], Wav]  # sound [T] at 44.1 kHz -> the same, encoded and decoded
 
 PIECE = 5.0  # seconds
-SHORTEST_PART = 0.05  # seconds of a sound that says something
+SHORTEST_PART = 0.05  # seconds; shorter sounds are left out
 OPUS_RATE, OPUS_BITS = 48_000, 32_000  # Hz, bit/s
 DECODED_AT_ONCE = 1024  # latent frames
 NUM_IMPULSES = 24

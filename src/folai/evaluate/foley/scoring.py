@@ -1,4 +1,4 @@
-"""The figures of one system, and the trial that it stands. `evaluate.foley` defines the figures."""
+"""The figures of one system on all tasks; `comparison` defines the figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SystemScore:
-    """Figures of one system, as the module's docstring defines them; NaN where not measured."""
+    """Figures of one system, as `comparison` defines them; NaN where not measured."""
 
     name: str
     correlation: float
@@ -58,7 +58,7 @@ class SystemScore:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """All that systems are asked for, and what is known of the truth."""
+    """The tasks of all systems, and what is known of the truth."""
 
     embedder: Embedder
     tasks: list[Task]
@@ -118,7 +118,9 @@ def own_nearest(means: Floats, truths: Floats, recordings: NDArray[np.str_]) -> 
 
 
 def _own_reference(system: System, means: Floats, trial: Trial, steps: Steps) -> float:
-    """Share of sounds nearer to their own of two references, each under both where it listens."""
+    """Share of sounds nearer to their own of two references. A system that uses the reference is
+    tried with both.
+    """
     own, other = trial.references, trial.references[trial.partners]
     right = list(cosine(means, own) > cosine(means, other))
     if system.listens:

@@ -1,9 +1,9 @@
 """Tasks for a generator: pieces of recordings to be imitated, from their envelope and a reference.
 
 A recording is brought to peak 1 and cut into pieces of about 5 s that do not overlap. Each piece
-with sound in it is a target: its envelope, measured, is the control. The reference is another piece
-of the same recording, as a person would pick one: where it is known what is struck or scraped, the
-piece that has most of it in common with the target; otherwise any, by chance.
+with sound in it is a target, and its measured envelope is the control. The reference is another
+piece of the same recording, chosen as a person would: where annotations say what is struck or
+scraped, the piece that has most of it in common with the target; otherwise a random one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AUDIBLE_DB = 26.0  # a piece has sound if its loudest moment is within this of t
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a system is asked for, and the truth that it is measured against; sound at 44.1 kHz."""
+    """What a system has to generate, and the truth it is measured against; sound at 44.1 kHz."""
 
     name: str
     recording: str
@@ -70,7 +70,7 @@ def cut_tasks(sounds: Sequence[Sound], *, seed: int = 0, limit: int | None = Non
 
 
 def partners(tasks: Sequence[Task], seed: int = 0) -> list[int]:
-    """For each task, the index of one of another recording, by chance but repeatably."""
+    """For each task, the index of a random one of another recording; the same for the same seed."""
     rng = np.random.default_rng([seed, 1])
     recordings = np.array([task.recording for task in tasks])
     return [int(rng.choice(np.flatnonzero(recordings != name))) for name in recordings]

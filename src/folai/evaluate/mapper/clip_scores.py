@@ -132,11 +132,12 @@ def evaluate_mapper(
     fold: Fold | None = None,
     cache: Path | None = None,
 ) -> MapperReport:
-    """Score the mapper on the clips of a folder, or of one split of it, or of those on the clips
-    that a fold of cross-validation leaves out.
+    """Score the mapper on the clips of a folder: on all, on one split, or on the clips that a fold
+    of cross-validation leaves out.
 
-    What was read is kept in `cache` between the two passes, 38 kB a step (70 MB a minute of
-    video); without one, in a temporary folder. One clip at a time is in memory.
+    Clips are read twice; between the passes they are cached in `cache`, 38 kB a step (70 MB a
+    minute of video), or in a temporary folder. One clip at a time is in memory.
+
     Raises ValueError for a folder or weights that cannot be read, and if no clip can be scored.
     """
     models = checkpoints.load_mapper(weights)
@@ -149,7 +150,7 @@ def evaluate_mapper(
 
 
 def report_of(data: Path, scores: Sequence[ClipScore], unread: dict[str, str]) -> MapperReport:
-    """Raises ValueError where there is no score, with the first reason."""
+    """The report of these scores. Raises ValueError if there are none, with the first reason."""
     if not scores:
         raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
     return MapperReport(tuple(scores), unread)
@@ -164,8 +165,11 @@ def aligned_clips(
     fold: Fold | None = None,
     cache: Path | None = None,
 ) -> Iterator[tuple[Clip, float]]:
-    """The clips to score, one at a time, each with the seconds by which its sound is late; why the
-    others cannot be scored goes into `unread`. The rest as `evaluate_mapper`."""
+    """The clips to score, one at a time, each with the seconds by which its sound is late.
+
+    unread: filled with the reasons why the other clips cannot be scored. Options and errors as in
+    `evaluate_mapper`.
+    """
     listings = list_clips(data, split)
     if fold is not None:
         _, listings = fold.apart(listings)
@@ -182,8 +186,11 @@ def aligned_clips(
 
 
 def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
-    """Clips of other splits that lie beside those to score: of the same cameras, so they too tell
-    what offset clips of one frame rate have in common. Nothing else of them is looked at."""
+    """Clips of other splits that lie in the same folders as those to score.
+
+    They are from the same cameras, so they help to tell what offset clips of one frame rate share.
+    Nothing else of them is used.
+    """
     names = {listing.name for listing in listings}
     folders = {listing.path.parent for listing in listings}
     others = (listing for listing in list_clips(data) if listing.name not in names)
@@ -191,8 +198,9 @@ def beside_those(data: Path, listings: Sequence[Listing]) -> list[Listing]:
 
 
 def score_clip(clip: Clip, envelope: Envelope, offset: float, since: float = 0.0) -> ClipScore:
-    """Figures of one clip's predicted envelope, given how late its sound is (seconds); of what
-    comes after `since` seconds alone."""
+    """Figures of one clip's predicted envelope after `since` seconds; offset: seconds by which its
+    sound is late.
+    """
     predicted, true = _curves(clip, envelope, offset, since)
     correlation = envelope_correlation(predicted, true)
     truth, onsets, (first, last) = true_onsets(clip, offset)
@@ -227,8 +235,9 @@ def _curves(clip: Clip, envelope: Envelope, offset: float, since: float) -> tupl
 
 
 def true_onsets(clip: Clip, offset: float) -> tuple[str, Floats, tuple[float, float]]:
-    """Where they are from, when they are on the picture's clock (those outside it left out), and
-    from when to when, on the same clock, nothing but them sounds."""
+    """(where the onsets are from, onsets on the picture's clock, the span in which they are
+    complete).
+    """
     if clip.annotated is not None:
         truth, onsets = "annotated", refine_onsets(clip.annotated, clip.rms)
         first, last = annotated_span(onsets)

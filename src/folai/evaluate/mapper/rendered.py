@@ -116,7 +116,7 @@ def evaluate_rendered(
 
 
 def sounding_scenes(duration: float) -> Iterator[Scene]:
-    """Scenes with contacts, for ever, from seeds that training never sees."""
+    """Endless scenes with contacts, from seeds that training never uses."""
     seed = FIRST_SEED
     while True:
         scene = random_scene(seed, duration=duration)
@@ -135,7 +135,7 @@ def frame_times(label: str, duration: float, seed: int) -> Floats:
 
 
 def apart(contacts: Floats, levels: Floats) -> Floats:
-    """Contact times [N], without those within ONSET_GAP of a louder one that stays, sorted."""
+    """Contact times [N], sorted, without those within ONSET_GAP of a louder one."""
     chosen: list[float] = []
     for index in np.argsort(-levels, kind="stable"):
         if all(abs(contacts[index] - other) > ONSET_GAP for other in chosen):
@@ -146,7 +146,7 @@ def apart(contacts: Floats, levels: Floats) -> Floats:
 def _look(
     scene: Scene, label: str, path: Path, weights: Path | None, size: tuple[int, int]
 ) -> _Found:
-    """Write a scene to a file, and have the mapper look at the file."""
+    """Write a scene to a file, and predict its onsets from the file."""
     times = frame_times(label, scene.duration, scene.seed)
     write_clip(
         scene, path, fps=FRAME_RATES.get(label, 30.0), times=[float(t) for t in times], size=size

@@ -1,1 +1,1 @@
-"""A report that a person reads: sections of tables, charts, pictures and players, on one page."""
+"""A report on one page: sections of tables, charts, pictures and players."""

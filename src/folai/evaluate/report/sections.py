@@ -1,4 +1,4 @@
-"""What a report is made of, before it is a page or lines in a terminal."""
+"""The parts of a report, before they become a page or lines in a terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Chart:
 
 @dataclass(frozen=True, eq=False)
 class Player:
-    """A sound [T] to be played, with a picture of its spectrum, and what to look at in a chart."""
+    """A sound [T] with its spectrogram and, if there is one, a chart."""
 
     caption: str
     wav: Wav

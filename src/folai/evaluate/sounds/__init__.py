@@ -1,1 +1,1 @@
-"""Folders of sounds against the truth."""
+"""Folders of generated sounds against the true ones."""

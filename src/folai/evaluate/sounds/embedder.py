@@ -15,9 +15,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Embedder:
-    """`vectors` turns sound [T] at 44.1 kHz into [N, D], a row a stretch of it, at least one.
+    """`vectors` turns sound [T] at 44.1 kHz into [N, D], one row per block, at least one.
 
-    `tags`, where it is there, gives class probabilities [C] of it, `words` the vector [D] of text.
+    tags: class probabilities [C] of a sound, if the network has classes. words: the vector [D] of a
+    text, if it reads text.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Embeddings by name: what a sound is like, as a vector, for distances and for similarity.
+"""Embeddings by name: a sound as a vector, for distances and for similarity.
 
-Those that need weights of yours are CLAP, MS-CLAP and PANNs. aiSFX is used where its package is
-installed; where it is absent, the mean and deviation of 96 log-mel bands have to do. All are in
-`nets` and `mel_blocks`. `Embedder.name` says which it was.
+CLAP, MS-CLAP and PANNs need weights from you. aiSFX is used if its package is installed; otherwise
+the mean and deviation of 96 log-mel bands. All are in `nets` and `mel_blocks`. `Embedder.name` says
+which one was used.
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ def evaluate_sound(
     names: Sequence[str] | None = None,
     only: Collection[str] | None = None,
 ) -> SoundReport:
-    """Measure every folder of generated sounds against the true ones, `only` those names if given.
+    """Measure every folder of generated sounds against the true ones; `only`: the names to compare.
 
-    A file that cannot be read is in `errors`, and the rest goes on. Many pairs are measured in new
-    processes, which import the main module: a script must call this under `__main__`.
-    Raises ValueError for unusable folders or embeddings, and where not a single pair can be
-    measured.
+    A file that cannot be read is listed in `errors`, and the others are measured. Many pairs are
+    measured in new processes, which import the main module: a script must call this under `if
+    __name__ == "__main__"`. Raises ValueError for unusable folders or embeddings, and if no pair
+    can be measured.
     """
     options = options or SoundOptions()
     if not generated:

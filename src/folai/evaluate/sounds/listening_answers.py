@@ -1,4 +1,4 @@
-"""What the answers to a listening test say: preferences and ratings with their intervals."""
+"""The results of a listening test: preferences and ratings with their intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HIDDEN_LEAST, HIDDEN_SHARE = 90, 0.15  # BS.1534: who rates the hidden truth low
 
 @dataclass(frozen=True)
 class Preference:
-    """How often `system` was preferred to `other` (empty: to any), equals counted half."""
+    """How often `system` was preferred to `other` (empty: to any); a tie counts half."""
 
     system: str
     other: str
@@ -74,9 +74,10 @@ class ListeningReport:
 
 
 def evaluate_listening(paths: Sequence[Path]) -> ListeningReport:
-    """Answers of one or more listeners to one kind of test.
+    """Evaluates the answers of one or more listeners to one kind of test.
 
-    Raises ValueError for files that are no answers, or of two kinds, or where none is left.
+    Raises ValueError for files that hold no answers, for two kinds of test, and if no listener is
+    reliable.
     """
     results = [_read(path) for path in paths]
     kinds = sorted({result["kind"] for result in results})

@@ -1,7 +1,7 @@
 """One generated sound against the true one: every figure that needs only the two of them.
 
-Both are made mono, brought to one rate, trimmed to the shorter, and cut into pieces if asked. What
-was done to them is counted. PyTorch is not needed here: many files are measured in many processes.
+Both are made mono, brought to one rate, trimmed to the shorter, and cut into pieces if asked. These
+changes are counted. PyTorch is not needed here, so that many processes can measure at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 WIDE, NARROW = 44_100, metrics.SAMPLE_RATE  # Hz
 SILENT = 1e-5  # peak: 100 dB below full scale
-SHORTEST_SCORED = 0.1  # seconds of a piece that says something
+SHORTEST_SCORED = 0.1  # seconds; shorter pieces are left out
 NEAR, FAR = 0.05, 0.1  # seconds within which an onset is right
 
 VERSION = 2
@@ -92,7 +92,7 @@ class PairScore:
 
 
 def measure(pair: Pair, options: MeasureOptions, cache: Path | None = None) -> PairScore:
-    """Compare a pair, or take it from `cache`; what cannot be read becomes its `error`."""
+    """Compare a pair, or read the result from `cache`; what cannot be read becomes its `error`."""
     try:
         stored = None if cache is None else cache / f"{_key(pair, options)}.npz"
         known = None if stored is None else _restore(stored, pair.name)
@@ -155,7 +155,7 @@ def cut_pieces(length: int, piece: float | None) -> list[tuple[int, int]]:
 def score_piece(
     generated: Wav, true: Wav, name: str, start: float, options: MeasureOptions
 ) -> PieceScore:
-    """Of sounds [T] at WIDE."""
+    """All figures of two sounds [T] at WIDE."""
     scale = [_peak(wav) if options.peak_normalised else 1.0 for wav in (generated, true)]
     generated, true = generated / scale[0], true / scale[1]
     narrow = [resample(wav[None], WIDE, NARROW)[0] for wav in (generated, true)]

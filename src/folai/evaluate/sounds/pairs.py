@@ -1,4 +1,4 @@
-"""Which generated file belongs to which true one: those of one name, whatever their suffixes."""
+"""Which generated file belongs to which true one: those of one name, whatever the suffix."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Pair:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """What was made, then the truth."""
+        """The generated file, then the true one."""
         return self.generated, self.truth
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """What a system made, beside the truth."""
+    """The files of a system, paired with the true ones."""
 
     system: str
     pairs: tuple[Pair, ...]

@@ -1,7 +1,7 @@
 """Figures of a whole set of sounds: distances and similarity by embeddings, classes, words.
 
-Each set figure is told with the name of its embedding and the number of clips, and warns where
-those are few.
+Each figure comes with the name of its embedding and the number of clips, and warns if those are
+few.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SetScore:
 
     @property
     def warning(self) -> str:
-        """What to know of the number; empty where nothing is wrong."""
+        """Why the figure is to be read with care; empty if there is no reason."""
         if self.num_clips < LEAST:
             return f"{self.num_clips} clip: no covariance, so no Frechet distance"
         if self.num_clips >= FEW:
@@ -64,7 +64,7 @@ class SetScore:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Of one clip: vectors [N, D] of what was made and of the truth, and its classes [C]."""
+    """One clip: vectors [N, D] of the generated and of the true sound, and their classes [C]."""
 
     generated: Floats
     true: Floats

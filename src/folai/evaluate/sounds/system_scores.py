@@ -1,4 +1,4 @@
-"""What comes of comparing systems: options, and the scores of each system by clip and as a set."""
+"""The comparison of systems: options, and the scores of each system by clip and as a set."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SoundOptions:
 
 @dataclass(frozen=True)
 class Mean:
-    """Of a figure over the pieces that have it, and between what other clips would have it."""
+    """A figure's mean over the pieces that have it, with its interval over clips."""
 
     value: float
     low: float
@@ -69,7 +69,9 @@ class SystemScore:
         return Mean(float(np.mean(known)) if known else math.nan, low, high, len(known))
 
     def skill(self, form: str = "16k") -> float:
-        """Of the mean E-L1 against that of silence: no single quiet clip runs away with it."""
+        """1 - mean E-L1 / mean E-L1 of silence. Of the means, so that no single quiet clip
+        dominates.
+        """
         silence = self.mean(f"silence_{form}").value
         return 1 - self.mean(f"l1_{form}").value / silence if silence > 0 else math.nan
 
@@ -123,7 +125,7 @@ def _system_facts(system: SystemScore) -> dict[str, Any]:
 
 
 def warnings(report: SoundReport) -> Iterator[str]:
-    """What a reader must know before believing the numbers, a line each."""
+    """What to know before trusting the numbers, one line each."""
     for system in report.systems:
         for name, reason in system.errors.items():
             yield f"{system.name}: {name} could not be measured: {reason}"

@@ -1,4 +1,4 @@
-"""Published networks that turn sound into vectors, rebuilt so that weights as published fit."""
+"""Published networks that turn sound into vectors, rebuilt so that the published weights fit."""
 
 from folai.evaluate.sounds.nets.clap import load_clap
 from folai.evaluate.sounds.nets.ms_clap import load_ms_clap

@@ -1,7 +1,7 @@
-"""The hearing half of MS-CLAP (Elizalde et al., arXiv 2206.04769 and 2309.05767): 1024 numbers.
+"""The audio half of MS-CLAP (Elizalde et al., arXiv 2206.04769 and 2309.05767): 1024 numbers.
 
-`CLAP_weights_2023.pth` holds an HTSAT, `CLAP_weights_2022.pth` a CNN14; which it is shows in the
-names. Both hear 44.1 kHz. The half that reads text is left aside.
+`CLAP_weights_2023.pth` holds an HTSAT, `CLAP_weights_2022.pth` a CNN14; the names of the tensors
+tell which. Both take 44.1 kHz. The text half is not used.
 """
 
 from __future__ import annotations
