@@ -363,7 +363,7 @@ def test_an_interrupt_is_130(at_work, monkeypatch):
 
 @pytest.mark.parametrize("model", ["mapper", "autoencoder", "foley", "control"])
 def test_training_does_by_default_what_its_options_say(model, monkeypatch):
-    files = {"autoencoder": "decoder", "foley": "denoiser", "control": "controlnet"}
+    files = {"autoencoder": "sound_decoder", "foley": "denoiser", "control": "small_control"}
     trainer = f"folai.train.{files.get(model, model)}.train_{model}"
     given = []
     monkeypatch.setattr(trainer, lambda options, log: given.append(options))

@@ -17,7 +17,7 @@ from folai.cli.parsing import (
     add_seed,
     fields_from,
 )
-from folai.data.processes import cores
+from folai.data.workers import cores
 
 
 def add_to(commands: Commands) -> None:

@@ -26,8 +26,8 @@ from folai.data.cutting import write_piece
 from folai.data.layouts import LAYOUTS, Contact, Layout, Recording, stick_prompt
 from folai.data.pieces import Piece, envelope_file
 from folai.data.prepare_report import PrepareReport
-from folai.data.processes import spread
 from folai.data.shards import write_shards
+from folai.data.workers import spread
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import peak_normalise, read_audio, to_mono
 from folai.media.clip import probe

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-from folai.data.processes import cores, spread
+from folai.data.workers import cores, spread
 from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.embeddings import load_embedder
 from folai.evaluate.sounds.measure import PairScore, measure
