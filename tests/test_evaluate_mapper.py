@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from folai import pipeline
-from folai.checkpoints import save_mapper
+from folai.checkpoints import calibrate_mapper, save_mapper
+from folai.cli import main
 from folai.data.clips import TRUTH_RATE, Clip
 from folai.envelope import Envelope
 from folai.evaluate.mapper.clip_scores import MapperReport, evaluate_mapper, score_clip
@@ -18,6 +19,7 @@ from folai.evaluate.mapper.rendered import (
     frame_times,
     sounding_scenes,
 )
+from folai.mapper.confidence import Calibration
 from folai.mapper.features import Pictures
 from folai.media.clip import probe
 from folai.media.mux import mux
@@ -199,3 +201,17 @@ def test_contacts_closer_than_60_ms_count_as_the_loudest_of_them():
 def test_clips_beside_tell_the_offset_and_are_not_scored(folder, weights):
     report = evaluate_mapper(folder, "val", weights)
     assert "text.mp4" not in {score.name for score in report.scores} | set(report.unread)
+
+
+def test_calibrated_weights_are_told_how_reliable_they_are(folder, weights, tmp_path, capsys):
+    calibrated = tmp_path / "calibrated.safetensors"
+    calibrate_mapper(weights, calibrated, Calibration((0.0, 1.0), (0.0, 0.5, 0.5)), {})
+    assert evaluate_mapper(folder, "val", weights).reliability is None
+    report = evaluate_mapper(folder, "val", calibrated)
+    assert report.reliability is not None
+    assert "calibration: " in report.table()
+    assert "num_sure" in report.to_dict()["reliability"]
+    arguments = ["--data", str(folder), "--split", "val", "--weights", str(weights)]
+    code = main(["train", "calibrate", *arguments, "-o", str(tmp_path / "new.safetensors")])
+    assert code == 1 or (tmp_path / "new.safetensors").exists()
+    assert "nothing to calibrate on" in capsys.readouterr().err or code == 0

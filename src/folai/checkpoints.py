@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from folai.writing import one_line, written_whole
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from folai.mapper.confidence import Calibration
     from folai.models.autoencoder import Autoencoder
     from folai.models.rms_mapper import RMSMapper
 
@@ -121,14 +123,21 @@ def load_autoencoder(path: Path = AUTOENCODER) -> Autoencoder:
     return model.eval()
 
 
-def save_mapper(models: Sequence[RMSMapper], path: Path, notes: Mapping[str, Any]) -> None:
-    """Writes the models as one set of weights."""
+def save_mapper(
+    models: Sequence[RMSMapper],
+    path: Path,
+    notes: Mapping[str, Any],
+    calibration: Calibration | None = None,
+) -> None:
+    """Writes the models as one set of weights, and what tells how sure they are."""
     tensors = {
         f"{index}.{name}": tensor
         for index, model in enumerate(models)
         for name, tensor in model.state_dict().items()
     }
-    config = {"models": [dataclasses.asdict(model.config) for model in models]}
+    config: dict[str, Any] = {"models": [dataclasses.asdict(model.config) for model in models]}
+    if calibration is not None:
+        config["calibration"] = calibration.to_dict()
     save_weights(path, "mapper", tensors, config, notes)
 
 
@@ -175,7 +184,44 @@ def load_mapper(path: str | Path | None = None) -> list[RMSMapper]:
 
     Raises ValueError where a file is missing, damaged, of another version or not a mapper.
     """
-    return _mappers_of(load_weights(MAPPER if path is None else Path(path), "mapper"))
+    return _mappers_of(load_weights(_mapper_path(path), "mapper"))
+
+
+def load_calibration(path: str | Path | None = None) -> Calibration | None:
+    """What tells how sure the mapper of a set of weights is; None where it was never calibrated.
+
+    Raises ValueError as `load_mapper`.
+    """
+    from folai.mapper.confidence import Calibration
+
+    card = _read_card(_mapper_path(path), "mapper")
+    given = card["config"].get("calibration") if isinstance(card.get("config"), dict) else None
+    return None if given is None else Calibration.from_dict(given)
+
+
+def calibrate_mapper(
+    source: str | Path | None, out: Path, calibration: Calibration, notes: Mapping[str, Any]
+) -> None:
+    """The weights `source` (None: those that ship) at `out`, with this calibration beside them.
+
+    The tensors are those of the source to the last bit. notes: how the calibration came about.
+    """
+    path = _mapper_path(source)
+    card = _read_card(path, "mapper")
+    if out.resolve() != path.resolve():
+        with written_whole(out) as temporary:
+            shutil.copyfile(path, temporary)
+    config = card["config"]
+    if "models" not in config:  # older files: one for all
+        config = {"models": [config] * len(load_mapper(path))}
+    card["config"] = {**config, "calibration": calibration.to_dict()}
+    card["notes"] = {**card.get("notes", {}), "calibrated": dict(notes)}
+    with written_whole(out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=2) + "\n")
+
+
+def _mapper_path(path: str | Path | None) -> Path:
+    return MAPPER if path is None else Path(path)
 
 
 def _mappers_of(weights: Weights) -> list[RMSMapper]:

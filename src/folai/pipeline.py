@@ -9,7 +9,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from folai.engines import (
     split_options,
 )
 from folai.envelope import FRAME_RATE, Envelope
+from folai.envelope.unsure import describe_doubt
+from folai.mapper.expect import check_expectation
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
 from folai.media.audio import fit_length, peak_normalise, read_audio, resample, to_mono
@@ -63,6 +65,7 @@ class GenerateOptions:
     codec: str | None = None  # of the sound; None: what the container is usually given
     sample_rate: int = 44100  # Hz
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
+    expect: str | None = None  # what is to be heard: "steps", "hits" or "continuous"
 
     @classmethod
     def of(cls, **values: Any) -> GenerateOptions:
@@ -93,6 +96,9 @@ class GenerateOptions:
             raise ValueError("resample fits an envelope to the clip, and none is given; give one")
         if self.envelope is not None and self.weights is not None:
             raise ValueError("weights predict an envelope, and one is given; leave one of them out")
+        check_expectation(self.expect)
+        if self.envelope is not None and self.expect is not None:
+            raise ValueError("expect is for a prediction, and an envelope is given; leave one out")
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -160,7 +166,9 @@ def generate(
         )
         if envelope is None:
             predicting = stages.of("predict")
-            envelope = predict_envelope(clip, weights=options.weights, progress=predicting)
+            envelope = predict_envelope(
+                clip, weights=options.weights, expect=options.expect, progress=predicting
+            )
         takes = player.play(envelope, stages.of("play"))
         writing, rate = stages.of("write"), options.sample_rate
         mux_takes(
@@ -274,22 +282,30 @@ def predict_envelope(
     video: str | Path | Clip,
     *,
     weights: str | Path | None = None,
+    expect: str | None = None,
     progress: Progress | None = None,
 ) -> Envelope:
     """Watch a clip: the envelope of the sound it asks for, as long as the clip, with its onsets.
 
-    Any length in bounded memory. Raises ValueError for a clip or weights that cannot be read.
+    Any length in bounded memory. expect: what is to be heard, "steps", "hits" or "continuous"
+    (`folai.mapper.expect`). Warns, with the times, where the prediction is unsure. Raises
+    ValueError for a clip or weights that cannot be read, and for another expectation.
     """
+    check_expectation(expect)
     with opened(video) as clip, ThreadPoolExecutor(max_workers=1) as thread:
         # PyTorch takes about as long to load as a short clip takes to decode.
-        loading = thread.submit(_load_mapper, weights)
+        loading = thread.submit(_load_mapper, weights, expect)
         duration = clip.info.duration
         frames = clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS)
         blocks = iter_pictures(_reporting(frames, duration, progress))
         first = next(blocks)
         run = loading.result()
         envelope = run(chain([first], blocks))
-    return _prolonged(envelope).resample(FRAME_RATE, duration)
+    envelope = _prolonged(envelope).resample(FRAME_RATE, duration)
+    doubt = describe_doubt(envelope)
+    if doubt is not None:
+        warnings.warn(f"{clip.path}: {doubt}", stacklevel=2)
+    return envelope
 
 
 def measure_envelope(video: str | Path | Clip) -> Envelope:
@@ -310,19 +326,26 @@ def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
     return Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
 
 
-def _load_mapper(weights: str | Path | None) -> Callable[[Iterable[Pictures]], Envelope]:
+def _load_mapper(
+    weights: str | Path | None, expect: str | None
+) -> Callable[[Iterable[Pictures]], Envelope]:
     """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
     from folai import checkpoints
     from folai.mapper import predict
 
-    models = checkpoints.load_mapper(weights)
-    return lambda blocks: predict.predict_envelope(blocks, models)
+    models, calibration = checkpoints.load_mapper(weights), checkpoints.load_calibration(weights)
+    return lambda blocks: predict.predict_envelope(
+        blocks, models, calibration=calibration, expect=expect
+    )
 
 
 def _prolonged(envelope: Envelope, seconds: float = 0.1) -> Envelope:
     """Continued a little at its last value: the last picture stays, though no step follows it."""
-    values = np.pad(envelope.values, (0, round(seconds * envelope.frame_rate)), mode="edge")
-    return Envelope(values, envelope.frame_rate, envelope.onsets)
+    more = (0, round(seconds * envelope.frame_rate))
+    values, confidence = np.pad(envelope.values, more, mode="edge"), envelope.confidence
+    if confidence is not None:
+        confidence = np.pad(confidence, more, mode="edge")
+    return replace(envelope, values=values, confidence=confidence)
 
 
 def _reporting(

@@ -6,8 +6,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from folai.cli.output import check_extras, plot, progress_bar, report, summary
-from folai.cli.parsing import Commands, add_command, add_plot, add_weights
+from folai.cli.output import check_extras, envelope_facts, plot, progress_bar, report, summary
+from folai.cli.parsing import Commands, add_command, add_expect, add_plot, add_weights
 
 
 def add_to(commands: Commands) -> None:
@@ -32,6 +32,7 @@ def add_to(commands: Commands) -> None:
         action="store_true",
         help="measure the clip's own sound, and plot its envelope behind the prediction",
     )
+    add_expect(command)
     add_weights(command)
 
 
@@ -43,7 +44,9 @@ def run(parsed: Namespace) -> None:
     check_extras(parsed, out)
     truth = measure_envelope(parsed.video) if parsed.truth else None
     with progress_bar(parsed) as progress:
-        envelope = predict_envelope(parsed.video, weights=parsed.weights, progress=progress)
+        envelope = predict_envelope(
+            parsed.video, weights=parsed.weights, expect=parsed.expect, progress=progress
+        )
     envelope.save(out)
     plot(parsed, envelope, truth)
     report(
@@ -54,6 +57,6 @@ def run(parsed: Namespace) -> None:
         plot=parsed.plot,
         duration=envelope.duration,
         frame_rate=envelope.frame_rate,
-        onsets=envelope.onsets.tolist(),
+        **envelope_facts(envelope),
         seconds=time.perf_counter() - began,
     )

@@ -9,10 +9,11 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from folai.cli.output import check_extras, plot, progress_bar, report, summary
+from folai.cli.output import check_extras, envelope_facts, plot, progress_bar, report, summary
 from folai.cli.parsing import (
     Commands,
     add_command,
+    add_expect,
     add_plot,
     add_seed,
     add_weights,
@@ -43,6 +44,7 @@ def add_to(commands: Commands) -> None:
     _add_engines(command)
     _add_envelope_and_output(command)
     add_plot(command)
+    add_expect(command)
     add_seed(command)
     add_weights(command)
 
@@ -176,7 +178,7 @@ def run(parsed: Namespace) -> None:
         envelope=parsed.save_envelope,
         plot=parsed.plot,
         duration=result.duration,
-        onsets=result.envelope.onsets.tolist(),
+        **envelope_facts(result.envelope),
         sound=sound,
         seed=parsed.seed,
         seconds=time.perf_counter() - began,

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from folai.writing import line_with_file
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from folai.envelope import Envelope
 
 Progress = Callable[[float], None]
@@ -97,6 +100,23 @@ def plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) -
     if parsed.plot:
         frames = iter_frames(parsed.video, height=128)
         plot_envelope(envelope, parsed.plot, frames=frames, truth=truth, title=parsed.video.name)
+
+
+def envelope_facts(envelope: Envelope) -> dict[str, Any]:
+    """What --json tells of an envelope. None: nobody knows how sure it is."""
+    from folai.envelope.unsure import unsure_parts
+
+    confidence, of_onsets = envelope.confidence, envelope.onset_confidence
+    return {
+        "onsets": envelope.onsets.tolist(),
+        "onset_confidence": None if of_onsets is None else _shares(of_onsets),
+        "confidence": None if confidence is None else round(float(confidence.mean()), 3),
+        "unsure": unsure_parts(envelope),
+    }
+
+
+def _shares(values: NDArray[np.float32]) -> list[float]:
+    return [round(value, 3) for value in values.tolist()]
 
 
 def summary(envelope: Envelope) -> str:

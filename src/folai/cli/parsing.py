@@ -66,6 +66,15 @@ def add_weights(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_expect(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--expect",
+        choices=("steps", "hits", "continuous"),
+        help="what is to be heard: the steps of a walk, placed by their rhythm where contacts are "
+        "not plain; hits with nothing between them; or a continuous sound without hits",
+    )
+
+
 def add_fold(command: argparse.ArgumentParser, about: str) -> None:
     command.add_argument("--fold", type=_fold, metavar="K/N", help=about)
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from folai.cli.full_size import TITLE, add_dtype_and_offline
-from folai.cli.output import Outcome, report_outcome
+from folai.cli.output import Outcome, progress_bar, report_outcome
 from folai.cli.parsing import (
     Commands,
     add_command,
     add_fold,
     add_group,
     add_seed,
+    add_weights,
     fields_from,
 )
 from folai.data.workers import cores
@@ -24,6 +25,7 @@ def add_to(commands: Commands) -> None:
     trainers = add_group(commands, "train", "Train a model.", "models")
     _add_mapper(trainers)
     _add_combinations(trainers)
+    _add_calibrate(trainers)
     _add_autoencoder(trainers)
     _add_foley(trainers)
     _add_control(trainers)
@@ -207,6 +209,51 @@ class _Folders(argparse.Action):
         self, parser: object, parsed: Namespace, values: Any, option: str | None = None
     ) -> None:
         parsed.data = tuple(values)
+
+
+def _add_calibrate(trainers: Commands) -> None:
+    command = add_command(
+        trainers,
+        "train calibrate",
+        "Fit how sure a mapper says it is to clips with sound that it has not learned from; only "
+        "the .json beside the weights changes.",
+        "folai train calibrate --data clips --split val_wild val -o calibrated.safetensors",
+        train_calibrate,
+    )
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", required=True, help="folder of clips with sound"
+    )
+    command.add_argument(
+        "--split",
+        dest="splits",
+        nargs="+",
+        metavar="NAME",
+        required=True,
+        help="splits of DIR/clips.csv; each counts alike",
+    )
+    add_weights(command)
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar="WEIGHTS",
+        required=True,
+        help=".safetensors to write; those of --weights themselves will do",
+    )
+    command.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder of what is computed from clips"
+    )
+
+
+def train_calibrate(parsed: Namespace) -> int:
+    from folai.evaluate.mapper.calibration import calibrate
+
+    with progress_bar(parsed) as progress:
+        report = calibrate(
+            parsed.data, parsed.splits, parsed.weights, parsed.out, progress, cache=parsed.cache
+        )
+    facts = {"output": parsed.out, **report.to_dict()}
+    return report_outcome(parsed, Outcome(f"{parsed.out}: calibrated\n{report.table()}", facts))
 
 
 def _add_autoencoder(trainers: Commands) -> None:

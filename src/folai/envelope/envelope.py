@@ -7,6 +7,12 @@ starts at the first video frame. It is centred whether it was measured, predicte
     envelope.save("edited.json")
 
 Nothing here changes in place: every edit returns a new Envelope.
+
+A predicted envelope says how sure it is. `confidence[i]` is the share of the hits around frame i,
+those in the envelope and those that a microphone would have heard, that are expected to agree;
+`onset_confidence[n]` the probability that onset n is right to 100 ms. Both are None where nobody
+knows: measured from sound, drawn by hand, read from a file without them. Edits keep them, and what
+a person draws, pastes, adds, moves or removes is sure from then on: 1.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from folai.envelope.files import read_envelope, write_envelope
+from folai.envelope.files import Curve, read_envelope, write_envelope
 from folai.envelope.rms import (
     FRAME_RATE,
     WINDOW,
@@ -40,12 +46,15 @@ class Envelope:
 
     values: [T] linear RMS >= 0, 1.0 being full scale. frame_rate: Hz.
     onsets: [N] event times in seconds, sorted, within [0, duration].
+    confidence: [T] and onset_confidence: [N], 0 to 1, or None where unknown.
     Raises ValueError where any of that does not hold.
     """
 
     values: NDArray[np.float32]
     frame_rate: float = FRAME_RATE
     onsets: Floats = field(default_factory=lambda: np.zeros(0))
+    confidence: NDArray[np.float32] | None = None
+    onset_confidence: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float32)
@@ -54,10 +63,15 @@ class Envelope:
         rate = self.frame_rate
         _require(math.isfinite(rate) and rate > 0, f"frame_rate is {rate} Hz: must be above 0")
         _check_onsets(onsets, len(values) / rate)
-        for array in (values, onsets):
-            array.flags.writeable = False
+        confidence = _shares("confidence", self.confidence, len(values), "frame")
+        onset_confidence = _shares("onset_confidence", self.onset_confidence, len(onsets), "onset")
+        for array in (values, onsets, confidence, onset_confidence):
+            if array is not None:
+                array.flags.writeable = False
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "onsets", onsets)
+        object.__setattr__(self, "confidence", confidence)
+        object.__setattr__(self, "onset_confidence", onset_confidence)
         object.__setattr__(self, "frame_rate", float(self.frame_rate))
 
     def __eq__(self, other: object) -> bool:
@@ -66,6 +80,8 @@ class Envelope:
             and self.frame_rate == other.frame_rate
             and np.array_equal(self.values, other.values)
             and np.array_equal(self.onsets, other.onsets)
+            and _same(self.confidence, other.confidence)
+            and _same(self.onset_confidence, other.onset_confidence)
         )
 
     @property
@@ -142,7 +158,7 @@ class Envelope:
         """
         try:
             with np.errstate(over="ignore"):  # a value beyond float32 is reported as infinite
-                envelope = cls._of_curve(*read_envelope(Path(path), frame_rate))
+                envelope = cls._of_curve(read_envelope(Path(path), frame_rate))
             envelope.require_match(frame_rate, duration)
         except ValueError as error:
             named = str(error).startswith(str(path))
@@ -151,16 +167,16 @@ class Envelope:
 
     def save(self, path: str | Path) -> None:
         """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
-        write_envelope(self.values, self.frame_rate, self.onsets, Path(path))
+        shares = (self.confidence, self.onset_confidence)
+        write_envelope(Curve(self.values, self.frame_rate, self.onsets, *shares), Path(path))
 
     @classmethod
-    def _of_curve(
-        cls, values: NDArray[np.float32], frame_rate: float, onsets: Floats | None
-    ) -> Envelope:
+    def _of_curve(cls, curve: Curve) -> Envelope:
         """From what a file holds; onsets are detected where it has none."""
-        if onsets is None:
-            return cls(values, frame_rate).detect_onsets()
-        return cls(values, frame_rate, onsets)
+        if curve.onsets is None:
+            return cls(curve.values, curve.frame_rate).detect_onsets()
+        shares = (curve.confidence, curve.onset_confidence)
+        return cls(curve.values, curve.frame_rate, curve.onsets, *shares)
 
     # Reading it
 
@@ -173,9 +189,15 @@ class Envelope:
     def resample(self, frame_rate: float, duration: float | None = None) -> Envelope:
         """The same curve at another rate in Hz; cut or filled with silence to duration seconds."""
         num_frames = count_frames(self.duration if duration is None else duration, frame_rate)
-        values = self.at(np.arange(num_frames) / frame_rate)
-        onsets = self.onsets[self.onsets <= num_frames / frame_rate]
-        return Envelope(values.astype(np.float32), frame_rate, onsets)
+        times = np.arange(num_frames) / frame_rate
+        kept = self.onsets <= num_frames / frame_rate
+        return Envelope(
+            self.at(times).astype(np.float32),
+            frame_rate,
+            self.onsets[kept],
+            self._confidence_at(times),
+            _part(self.onset_confidence, kept),
+        )
 
     def require_match(self, frame_rate: float | None, duration: float | None) -> None:
         """Raises ValueError unless rate (Hz) and duration (s) are these; None matches any."""
@@ -189,11 +211,25 @@ class Envelope:
 
     def with_onsets(self, onsets: ArrayLike) -> Envelope:
         """The same curve with these event times, in seconds and in any order."""
-        return self._with(onsets=np.sort(np.asarray(onsets, dtype=np.float64)))
+        return self.redrawn(self.values, onsets)
+
+    def redrawn(self, values: ArrayLike, onsets: ArrayLike) -> Envelope:
+        """As a person has drawn it over: [T] values, and onsets in seconds in any order.
+
+        What was changed is sure; frames and onsets that stay as they were keep their confidence.
+        """
+        values = np.asarray(values, dtype=np.float32)
+        onsets = np.sort(np.asarray(onsets, dtype=np.float64))
+        changed = values != self.values
+        confidence = None
+        if self.confidence is not None:
+            confidence = np.where(changed, 1.0, self.confidence)
+        return self._with(values, onsets, confidence, self._known_onsets(onsets))
 
     def detect_onsets(self) -> Envelope:
-        """The same curve with the onsets that are detected on it."""
-        return self.with_onsets(find_onsets(self.values, self.frame_rate))
+        """The same curve with its onsets found anew; how sure those are is unknown."""
+        onsets = find_onsets(self.values, self.frame_rate)
+        return Envelope(self.values, self.frame_rate, onsets, self.confidence)
 
     def gain(self, db: float) -> Envelope:
         """Louder by db decibels."""
@@ -202,8 +238,12 @@ class Envelope:
     def shift(self, seconds: float) -> Envelope:
         """Later by seconds, to a fraction of a frame (negative: earlier); what leaves is lost."""
         moved = self.onsets + seconds
-        moved = moved[(moved >= 0) & (moved <= self.duration)]
-        return self._with(self.at(self.times - seconds), moved)
+        kept = (moved >= 0) & (moved <= self.duration)
+        times = self.times - seconds
+        confidence = self._confidence_at(times)
+        return self._with(
+            self.at(times), moved[kept], confidence, _part(self.onset_confidence, kept)
+        )
 
     def smooth(self, seconds: float) -> Envelope:
         """Blurs with a Gaussian of that standard deviation: no delay, and the same mean."""
@@ -213,7 +253,10 @@ class Envelope:
     def gate(self, threshold_db: float) -> Envelope:
         """Silences what lies below a level in dB relative to full scale, and the onsets there."""
         values = np.where(self.values < _from_db(threshold_db), 0.0, self.values)
-        return self._with(values, self._onsets_heard(values))
+        heard = self._onsets_heard(values)
+        return self._with(
+            values, self.onsets[heard], onset_confidence=_part(self.onset_confidence, heard)
+        )
 
     def sharpen(self, amount: float, *, context: float = 0.15) -> Envelope:
         """Contrast against the local mean over context seconds; 0: no change, 1: strong.
@@ -235,16 +278,27 @@ class Envelope:
 
     def mute(self, start: float, end: float, fade: float = 0.01) -> Envelope:
         """Silence, and no onsets, between start and end seconds."""
-        silence = self._with(np.zeros(self.num_frames), np.zeros(0))
+        silence = Envelope(np.zeros(self.num_frames, np.float32), self.frame_rate)
         return self.paste(silence, start, end, fade)
 
     def paste(self, other: Envelope, start: float, end: float, fade: float = 0.01) -> Envelope:
-        """Between start and end seconds what another envelope has there, its onsets too."""
+        """Between start and end seconds what another envelope has there, its onsets too.
+
+        What a person pastes is sure, whatever it was before.
+        """
         share = self._region(start, end, fade)
-        own = self.onsets[(self.onsets < start) | (self.onsets > end)]
+        outside = (self.onsets < start) | (self.onsets > end)
         pasted = other.onsets[(other.onsets >= start) & (other.onsets <= min(end, self.duration))]
         values = self.values * (1 - share) + other.at(self.times) * share
-        return self._with(values, np.sort(np.append(own, pasted)))
+        onsets = np.append(self.onsets[outside], pasted)
+        order = np.argsort(onsets, kind="stable")
+        confidence = onset_confidence = None
+        if self.confidence is not None:
+            confidence = self.confidence * (1 - share) + share
+        if self.onset_confidence is not None:
+            joined = np.append(self.onset_confidence[outside], np.ones(len(pasted)))
+            onset_confidence = joined[order]
+        return self._with(values, onsets[order], confidence, onset_confidence)
 
     # Edits of single hits
 
@@ -252,8 +306,10 @@ class Envelope:
         """One more hit at time seconds: peak RMS level, falling to 1/e in decay seconds."""
         self._require_inside(time)
         power = self.values.astype(np.float64) ** 2
-        power += hit_power(self.times, time, level, 0.005, decay)
-        return self._with(np.sqrt(power), np.sort(np.append(self.onsets, time)))
+        added = hit_power(self.times, time, level, 0.005, decay)
+        onsets = np.sort(np.append(self.onsets, time))
+        confidence = self._sure_where(added > 1e-4 * added.max())
+        return self._with(np.sqrt(power + added), onsets, confidence, self._known_onsets(onsets))
 
     def remove_hit(self, time: float, tolerance: float = 0.05) -> Envelope:
         """Takes away the onset nearest to time and brings its bump down to what surrounds it."""
@@ -261,7 +317,8 @@ class Envelope:
         values = self.values.astype(np.float64)
         under, base = self._under_bump(values, index)
         values[under] = base
-        return self._with(values, np.delete(self.onsets, index))
+        onsets, confidence = np.delete(self.onsets, index), self._sure_where(under)
+        return self._with(values, onsets, confidence, self._known_onsets(onsets))
 
     def move_hit(self, time: float, to: float, tolerance: float = 0.05) -> Envelope:
         """Moves the hit nearest to time, with its bump, so that it starts at `to` seconds."""
@@ -283,28 +340,66 @@ class Envelope:
 
     # Parts of the edits
 
-    def _with(self, values: ArrayLike | None = None, onsets: Floats | None = None) -> Envelope:
+    def _with(
+        self,
+        values: ArrayLike | None = None,
+        onsets: Floats | None = None,
+        confidence: ArrayLike | None = None,
+        onset_confidence: ArrayLike | None = None,
+    ) -> Envelope:
+        """With these instead; confidences stay as they are where they are not given. Whoever
+        changes the onsets gives theirs, too."""
+        if confidence is None:
+            confidence = self.confidence
+        if onset_confidence is None:
+            onset_confidence = self.onset_confidence
         return Envelope(
             self.values if values is None else np.asarray(values, dtype=np.float32),
             self.frame_rate,
             self.onsets if onsets is None else onsets,
+            _optional(confidence),
+            _optional(onset_confidence),
         )
+
+    def _confidence_at(self, times: Floats) -> NDArray[np.float32] | None:
+        """Of any times in seconds; beyond the ends as at the ends."""
+        if self.confidence is None:
+            return None
+        return np.interp(times, self.times, self.confidence).astype(np.float32)
+
+    def _sure_where(self, frames: NDArray[np.bool_] | slice) -> NDArray[np.float32] | None:
+        """The confidence with what a person has changed in it."""
+        if self.confidence is None:
+            return None
+        confidence = self.confidence.copy()
+        confidence[frames] = 1.0
+        return confidence
+
+    def _known_onsets(self, onsets: Floats) -> NDArray[np.float32] | None:
+        """Confidence of these onsets: as before where there was one at that time, else sure."""
+        if self.onset_confidence is None:
+            return None
+        before = dict(zip(self.onsets.tolist(), self.onset_confidence.tolist(), strict=True))
+        return np.array([before.get(time, 1.0) for time in onsets.tolist()], dtype=np.float32)
 
     def _moved(self, moves: dict[int, float]) -> Envelope:
         """Lifts the bumps of these onsets off the curve, then lays each down at its new time."""
         values, onsets = self.values.astype(np.float64), self.onsets.copy()
-        moved = np.zeros(self.num_frames)
+        moved, changed = np.zeros(self.num_frames), np.zeros(self.num_frames, dtype=bool)
         for index, time in moves.items():
             under, base = self._under_bump(values, index)
             bump = values[under] ** 2 - base**2
-            values[under], onsets[index] = base, time
+            values[under], onsets[index], changed[under] = base, time, True
             place = under.start + (time - self.onsets[index]) * self.frame_rate
             whole, part = math.floor(place), place - math.floor(place)
             frames = whole + np.arange(len(bump) + 1)  # each value shared between two frames
             shared = np.append((1 - part) * bump, 0.0) + np.append(0.0, part * bump)
             inside = (frames >= 0) & (frames < self.num_frames)
             moved[frames[inside]] += shared[inside]
-        return self._with(np.sqrt(values**2 + moved), np.sort(onsets))
+            changed[frames[inside]] = True
+        onsets = np.sort(onsets)
+        confidence, known = self._sure_where(changed), self._known_onsets(onsets)
+        return self._with(np.sqrt(values**2 + moved), onsets, confidence, known)
 
     def _under_bump(self, values: Floats, index: int) -> tuple[slice, Floats]:
         """The frames of one onset's bump, and the line between its two feet to put there.
@@ -334,12 +429,12 @@ class Envelope:
         near = ", ".join(f"{self.onsets[i]:.3f}" for i in np.argsort(distances)[:3]) or "none"
         raise ValueError(f"no onset within {tolerance} s of {time} s: choose from: {near}")
 
-    def _onsets_heard(self, values: Floats) -> Floats:
-        """The onsets which still have sound within a window after them."""
+    def _onsets_heard(self, values: Floats) -> NDArray[np.bool_]:
+        """[N] which onsets still have sound within a window after them."""
         first = np.floor(self.onsets * self.frame_rate).astype(int)
         last = np.ceil((self.onsets + WINDOW) * self.frame_rate).astype(int)
         heard = [values[i : j + 1].any() for i, j in zip(first, last, strict=True)]
-        return np.asarray(self.onsets[np.array(heard, dtype=bool)])
+        return np.array(heard, dtype=bool)
 
     def _region(self, start: float, end: float, fade: float) -> Floats:
         """[T] mask: 1 from start to end, 0 beyond fade seconds outside."""
@@ -365,6 +460,38 @@ class Envelope:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)
+
+
+def _shares(
+    name: str, given: ArrayLike | None, count: int, what: str
+) -> NDArray[np.float32] | None:
+    """A copy of [count] shares from 0 to 1; None stays None."""
+    if given is None:
+        return None
+    shares = np.array(given, dtype=np.float32)
+    one_each = f"{name} has shape {shares.shape}: give one for each {what}, [{count}]"
+    _require(shares.shape == (count,), one_each)
+    inside = (shares >= 0) & (shares <= 1)
+    if not inside.all():
+        wrong = shares[~inside][0]
+        raise ValueError(f"{name} holds {wrong:g}: give 0 to 1, or leave it out where unknown")
+    return shares
+
+
+def _same(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
+
+
+def _part(
+    shares: NDArray[np.float32] | None, chosen: NDArray[np.bool_] | NDArray[np.intp]
+) -> NDArray[np.float32] | None:
+    return None if shares is None else shares[chosen]
+
+
+def _optional(shares: ArrayLike | None) -> NDArray[np.float32] | None:
+    return None if shares is None else np.asarray(shares, dtype=np.float32)
 
 
 def _from_db(db: float) -> float:

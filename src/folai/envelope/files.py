@@ -20,7 +20,11 @@ Floats = NDArray[np.float64]
 
 FORMAT = "folai-envelope"
 VERSION = 1
+CONFIDENCES = ("confidence", "onset_confidence")  # that an envelope may have
 MAX_CONTROL_RATE = 1000  # Hz: sound this slow is no sound but a control signal
+
+
+Shares = NDArray[np.float32]
 
 
 class Curve(NamedTuple):
@@ -29,6 +33,8 @@ class Curve(NamedTuple):
     values: NDArray[np.float32]  # [T] linear RMS
     frame_rate: float  # Hz
     onsets: Floats | None  # [N] seconds, sorted; None: the file knows of none, they are to be found
+    confidence: Shares | None = None  # [T] 0 to 1; None: unknown
+    onset_confidence: Shares | None = None  # [N] 0 to 1; None: unknown
 
 
 def read_envelope(path: Path, frame_rate: float | None) -> Curve:
@@ -53,13 +59,10 @@ def check_envelope_name(path: str | Path) -> None:
     check_writable(path)
 
 
-def write_envelope(
-    values: NDArray[np.float32], frame_rate: float, onsets: Floats, path: Path
-) -> None:
+def write_envelope(curve: Curve, path: Path) -> None:
     """By suffix, .json or .csv: to a temporary name beside path, then renamed."""
     check_envelope_name(path)
-    to_text = _to_json if path.suffix.lower() == ".json" else _to_csv
-    text = to_text(values, frame_rate, onsets)
+    text = _to_json(curve) if path.suffix.lower() == ".json" else _to_csv(curve)
     try:
         with written_whole(path) as partial:
             partial.write_text(text, encoding="utf-8")
@@ -78,16 +81,27 @@ def _from_sound(path: Path, frame_rate: float) -> Curve:
     return Curve(wav[0], sample_rate, None)
 
 
-def _to_json(values: NDArray[np.float32], frame_rate: float, onsets: Floats) -> str:
-    document = {
+def _to_json(curve: Curve) -> str:
+    document: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
-        "frame_rate": frame_rate,
-        "onsets": onsets.tolist(),
-        # The shortest decimals that read back as the same float32.
-        "values": [float(str(value)) for value in values],
+        "frame_rate": curve.frame_rate,
+        "onsets": _known(curve.onsets).tolist(),
+        "values": _decimals(curve.values),
     }
+    for name in CONFIDENCES:  # readers that do not know them pass over them
+        if getattr(curve, name) is not None:
+            document[name] = _decimals(getattr(curve, name))
     return json.dumps(document) + "\n"
+
+
+def _decimals(values: Shares) -> list[float]:
+    """The shortest decimals that read back as the same float32."""
+    return [float(str(value)) for value in values]
+
+
+def _known(onsets: Floats | None) -> Floats:
+    return np.zeros(0) if onsets is None else onsets
 
 
 def _from_json(text: str) -> Curve:
@@ -109,27 +123,47 @@ def _from_json(text: str) -> Curve:
         rate = float(document["frame_rate"])
         values = np.array(document["values"], dtype=np.float32)
         onsets = np.array(document["onsets"], dtype=np.float64)
+        confidences = [_shares(document.get(name)) for name in CONFIDENCES]
     except (TypeError, ValueError) as error:
         raise ValueError(f"holds something that is no number ({error}): repair it") from error
-    return Curve(values, rate, onsets)
+    return Curve(values, rate, onsets, *confidences)
 
 
-def _to_csv(values: NDArray[np.float32], frame_rate: float, onsets: Floats) -> str:
-    """Columns time, rms, onset: the last holds the seconds of the onsets nearest to that frame."""
-    frames = np.rint(onsets * frame_rate).astype(int)
-    notes: dict[int, list[str]] = {}
-    for frame, onset in zip(frames, onsets.tolist(), strict=True):
-        notes.setdefault(min(int(frame), len(values) - 1), []).append(repr(onset))
-    times = (np.arange(len(values)) / frame_rate).tolist()
-    rows = [
-        f"{time!r},{value},{' '.join(notes.get(frame, []))}"
-        for frame, (time, value) in enumerate(zip(times, values, strict=True))
-    ]
-    return "\n".join(["time,rms,onset", *rows]) + "\n"
+def _shares(values: list[float] | None) -> Shares | None:
+    return None if values is None else np.array(values, dtype=np.float32)
+
+
+def _to_csv(curve: Curve) -> str:
+    """Columns time, rms, onset, and confidence and onset_confidence where there are such.
+
+    onset holds the seconds of the onsets nearest to that frame, onset_confidence those of theirs.
+    """
+    onsets, num_frames = _known(curve.onsets), len(curve.values)
+    places = np.minimum(np.rint(onsets * curve.frame_rate).astype(int), num_frames - 1).tolist()
+    columns: dict[str, list[str]] = {
+        "time": [repr(time) for time in (np.arange(num_frames) / curve.frame_rate).tolist()],
+        "rms": [str(value) for value in curve.values],
+        "onset": _beside(places, [repr(time) for time in onsets.tolist()], num_frames),
+    }
+    if curve.confidence is not None:
+        columns["confidence"] = [str(share) for share in curve.confidence]
+    if curve.onset_confidence is not None:
+        shares = [str(share) for share in curve.onset_confidence]
+        columns["onset_confidence"] = _beside(places, shares, num_frames)
+    rows = zip(*columns.values(), strict=True)
+    return "\n".join([",".join(columns), *map(",".join, rows)]) + "\n"
+
+
+def _beside(places: list[int], notes: list[str], num_frames: int) -> list[str]:
+    """A cell a frame: the notes of these frames, parted by spaces."""
+    cells: list[list[str]] = [[] for _ in range(num_frames)]
+    for place, note in zip(places, notes, strict=True):
+        cells[place].append(note)
+    return [" ".join(cell) for cell in cells]
 
 
 def _from_csv(text: str) -> Curve:
-    """Rows of time,value at an even step; a header is optional, an onset column needs one."""
+    """Rows of time,value at an even step; a header is optional, other columns need one."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = next((s for s in ",;\t" if lines and s in lines[0]), ",")
     try:
@@ -137,19 +171,34 @@ def _from_csv(text: str) -> Curve:
     except csv.Error as error:
         raise ValueError(f"malformed CSV ({error}): each row is time,rms[,onset]") from error
     header = [] if not rows or _is_number(rows[0][0]) else [cell.lower() for cell in rows.pop(0)]
-    has_onsets = header[2:3] == ["onset"]
+    places = {name: header.index(name) for name in ("onset", *CONFIDENCES) if name in header[2:]}
     points: list[tuple[float, float]] = []
-    onsets: list[float] = []
+    found: dict[str, list[float]] = {name: [] for name in places}
     for number, row in enumerate(rows, start=1):
         try:
             points.append((float(row[0]), float(row[1])))
-            onsets += [float(word) for word in row[2].split()] if has_onsets and row[2:] else []
+            for name, place in places.items():
+                words = " ".join(row[place : place + 1]).split()
+                found[name] += [float(word) for word in words]
         except (ValueError, IndexError):
-            found = separator.join(row)
+            shown = separator.join(row)
             fix = "each row is time,rms[,onset] in numbers"
-            raise ValueError(f"malformed CSV, data row {number} is {found!r}: {fix}") from None
-    values, frame_rate = _evenly_spaced(np.array(points).reshape(-1, 2))
-    return Curve(values.astype(np.float32), frame_rate, np.sort(np.array(onsets)))
+            raise ValueError(f"malformed CSV, data row {number} is {shown!r}: {fix}") from None
+    return _as_curve(np.array(points).reshape(-1, 2), found)
+
+
+def _as_curve(points: Floats, found: dict[str, list[float]]) -> Curve:
+    """Rows [T, 2] of time and value, and what the other columns hold."""
+    values, frame_rate = _evenly_spaced(points)
+    onsets = np.array(found.get("onset", []), dtype=np.float64)
+    order = np.argsort(onsets, kind="stable")
+    confidence, onset_confidence = (_shares(found.get(name)) for name in CONFIDENCES)
+    if confidence is not None and len(confidence) == len(points):
+        clock = np.arange(len(values)) / frame_rate
+        confidence = np.interp(clock, points[:, 0], confidence).astype(np.float32)
+    if onset_confidence is not None and len(onset_confidence) == len(onsets):
+        onset_confidence = onset_confidence[order]
+    return Curve(values.astype(np.float32), frame_rate, onsets[order], confidence, onset_confidence)
 
 
 def _evenly_spaced(points: Floats) -> tuple[Floats, float]:

@@ -15,6 +15,7 @@ from folai.writing import check_writable, written_whole
 Picture = NDArray[np.uint8]  # [H, W, 3]
 
 INK, PALE, CURVE, ONSET, CONTACT = "#22262b", "#b9c0c8", "#2f6f9f", "#d9542b", "#2e8b57"
+DOUBT = "#c9a227"
 SUFFIXES = (".png", ".svg", ".pdf")
 STRIP_HEIGHT = 0.9  # inches
 MAX_WIDTH = 24.0  # inches: at 110 dots an inch still a picture that every viewer opens
@@ -30,6 +31,9 @@ def plot_envelope(
     title: str = "",
 ) -> None:
     """Draws envelope to path (.png, .svg or .pdf), its onsets marked.
+
+    Where the envelope knows how sure it is, a band shows it, and faint marks stand for hits that
+    are unsure.
 
     frames: (time in seconds, [H, W, 3] uint8) in time order; those that fit are shown.
     contacts: seconds at which things touched. truth: another envelope, drawn behind.
@@ -124,15 +128,36 @@ def _draw_curve(
     curve = np.sqrt(envelope.values)
     axes.fill_between(envelope.times, curve, color=CURVE, alpha=0.25, linewidth=0)
     axes.plot(envelope.times, curve, color=CURVE, linewidth=1.1, label="envelope")
+    if envelope.confidence is not None:
+        _draw_doubt(axes, envelope, top)
     if contacts is not None and len(contacts):
         axes.vlines(contacts, 0, top, color=CONTACT, linewidth=0.8, linestyle=":", label="contact")
     if envelope.onsets.size:
-        axes.vlines(envelope.onsets, 0, 0.94 * top, color=ONSET, linewidth=0.9, alpha=0.6)
+        sure = envelope.onset_confidence
+        shades = np.ones(envelope.onsets.size) if sure is None else 0.25 + 0.75 * sure
+        axes.vlines(envelope.onsets, 0, 0.94 * top, color=ONSET, linewidth=0.9, alpha=0.6 * shades)
         heads = np.full(envelope.onsets.size, 0.94 * top)
-        axes.plot(envelope.onsets, heads, "v", color=ONSET, markersize=5, label="onset")
+        axes.scatter(
+            envelope.onsets, heads, marker="v", color=ONSET, s=25, alpha=shades, label="onset"
+        )
     axes.set_xlim(0, envelope.duration)
     axes.set_ylim(0, top)
     _dress(axes)
+
+
+def _draw_doubt(axes: Any, envelope: Envelope, top: float) -> None:
+    """A band about the curve, the wider the less sure; with none where all is sure."""
+    assert envelope.confidence is not None
+    curve, breadth = np.sqrt(envelope.values), 0.25 * top * (1 - envelope.confidence)
+    axes.fill_between(
+        envelope.times,
+        np.maximum(curve - breadth, 0.0),
+        curve + breadth,
+        color=DOUBT,
+        alpha=0.3,
+        linewidth=0,
+        label="unsure",
+    )
 
 
 def _dress(axes: Any) -> None:
@@ -142,7 +167,7 @@ def _dress(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
     axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=8, borderpad=0
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=5, frameon=False, fontsize=8, borderpad=0
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +16,15 @@ from numpy.typing import NDArray
 
 from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.rms import from_bins, gaussian_smooth
+from folai.mapper.confidence import Calibration, around_each
+from folai.mapper.expect import (
+    check_expectation,
+    place_steps,
+    step_evidence,
+    walking_signals,
+    with_hits,
+    without_floor_between,
+)
 from folai.mapper.features import Pictures
 from folai.models.cells import FLOW_CHANNELS
 from folai.models.rms_mapper import RMSMapper
@@ -27,17 +37,44 @@ ONSET_THRESHOLDS = (0.2, 0.5)  # probability; between these every clip has its o
 FAINTEST = 0.04  # probability of an onset that is considered at all
 TEMPERATURE = 1.3  # of the bins: the models are surer than they are right
 MEAN_BIN, LEVEL = (0.0, 0.5, 1.0), (0.0, 0.4, 1.0)  # shares of the bins: what is not sure is quiet
+BESIDE_A_STEP = 0.9  # seconds: onsets this near to a step are taken for part of the walk
 ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
 
 Floats = NDArray[np.float64]
 
 
-def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> Envelope:
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What the models say of a whole clip, before anything is decided."""
+
+    duration: float  # seconds
+    times: Floats  # [T] seconds, some 120 a second
+    levels: Floats  # [T] linear RMS
+    onset: NDArray[np.float32]  # [T] probability that something begins to sound
+    moments: Floats  # [S] seconds, some 30 a second
+    signals: Floats  # [S, 4] of walking, as `folai.mapper.expect` has them
+
+
+def predict_envelope(
+    blocks: Iterable[Pictures],
+    models: Sequence[RMSMapper],
+    *,
+    calibration: Calibration | None = None,
+    expect: str | None = None,
+) -> Envelope:
     """Consecutive blocks of pictures -> envelope at FRAME_RATE with onsets.
 
     Several models are averaged: their bin probabilities, and their onset probabilities.
+    calibration: tells how sure the envelope is; without it nobody knows. expect: what a person
+    expects to hear, one of `folai.mapper.expect.EXPECTATIONS`.
     """
-    times, levels, onsets, strengths = [], [], [], []
+    check_expectation(expect)
+    return decode(predict_curves(blocks, models), calibration=calibration, expect=expect)
+
+
+def predict_curves(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> Curves:
+    """Consecutive blocks of pictures -> what the models say of them."""
+    times, levels, onsets, strengths, moments, signals = [], [], [], [], [], []
     for before, block, after in _with_neighbours(blocks):
         window = Pictures.join([part for part in (before, block, after) if part is not None])
         strengths.append(motion_strength(block))
@@ -48,11 +85,61 @@ def predict_envelope(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) ->
         times.append(frame_times(block.edges, upsample))
         levels.append(decode_bins(over_a_step(bins, upsample)[inner], models[0].config.mu))
         onsets.append(onset[inner])
-    at = np.concatenate(times)
-    grid = np.arange(max(1, round(block.duration * FRAME_RATE))) / FRAME_RATE
-    values = np.interp(grid, at, np.concatenate(levels)).astype(np.float32)
-    found = pick_onsets(at, np.concatenate(onsets))
-    return Envelope(values, FRAME_RATE, found[found <= len(grid) / FRAME_RATE])
+        moments.append((block.edges[1:] + block.edges[:-1]) / 2)
+        signals.append(walking_signals(block))
+    return Curves(
+        duration=block.duration,
+        times=np.concatenate(times),
+        levels=np.concatenate(levels),
+        onset=np.concatenate(onsets),
+        moments=np.concatenate(moments),
+        signals=np.concatenate(signals),
+    )
+
+
+def decode(
+    curves: Curves, *, calibration: Calibration | None = None, expect: str | None = None
+) -> Envelope:
+    """The envelope at FRAME_RATE that the curves ask for; the rest as `predict_envelope`."""
+    grid = np.arange(max(1, round(curves.duration * FRAME_RATE))) / FRAME_RATE
+    values = np.interp(grid, curves.times, curves.levels)
+    onsets = pick_onsets(curves.times, curves.onset)
+    if expect == "steps":
+        onsets = _as_steps(curves, onsets)
+    if expect == "continuous":
+        onsets = np.zeros(0)
+    onsets = onsets[onsets <= len(grid) / FRAME_RATE]
+    if expect == "hits":
+        values = without_floor_between(values, onsets, FRAME_RATE)
+    if expect in ("steps", "hits"):
+        values = with_hits(values, onsets, FRAME_RATE)
+    confidence = onset_confidence = None
+    if calibration is not None:
+        confidence = calibration.confidence(around(curves, grid))
+        onset_confidence = calibration.onset_confidence(
+            around(curves, onsets), own_probability(curves, onsets)
+        )
+    return Envelope(values.astype(np.float32), FRAME_RATE, onsets, confidence, onset_confidence)
+
+
+def around(curves: Curves, at: Floats) -> Floats:
+    """How decided the models are around each time [N], in log odds (`folai.mapper.confidence`)."""
+    return around_each(curves.times, gaussian_smooth(curves.onset, 1.0), at)
+
+
+def own_probability(curves: Curves, onsets: Floats) -> Floats:
+    """Onset probability [N] at these times."""
+    return np.interp(onsets, curves.times, gaussian_smooth(curves.onset, 1.0))
+
+
+def _as_steps(curves: Curves, onsets: Floats) -> Floats:
+    """The steps of a walk, and of the onsets those that are not within it."""
+    seen = (curves.times, curves.onset, curves.moments, curves.signals)
+    steps = place_steps(step_evidence(*seen, curves.duration))
+    if not len(steps):
+        return onsets
+    apart = np.abs(onsets[:, None] - steps[None, :]).min(axis=1) > BESIDE_A_STEP
+    return np.sort(np.concatenate([steps, onsets[apart]]))
 
 
 def predict_frames(

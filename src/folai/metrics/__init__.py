@@ -41,6 +41,7 @@ from folai.metrics.onset_figures import (
     onset_distances,
     onset_scores,
 )
+from folai.metrics.reliability import expected_calibration_error, share_right_above
 
 __all__ = [
     "RMS_RATE",
@@ -56,6 +57,7 @@ __all__ = [
     "envelope_l1",
     "envelope_skill",
     "event_scores",
+    "expected_calibration_error",
     "frechet_at_infinity",
     "frechet_distance",
     "harmonic_mean",
@@ -70,5 +72,6 @@ __all__ = [
     "onset_distances",
     "onset_scores",
     "rms_curve",
+    "share_right_above",
     "wilson_interval",
 ]

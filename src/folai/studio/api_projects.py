@@ -6,9 +6,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from folai.mapper.expect import EXPECTATIONS
 from folai.studio.endpoints import FILE_NAME, Call, Endpoint, Reply, read_body
 from folai.studio.project import Project
-from folai.studio.schema import a_list, an_object, integer, text
+from folai.studio.schema import a_list, an_object, integer, one_of, text
 from folai.studio.shapes import ADAPT, JOB, NAME, PROJECT, SAVE, SUMMARY, TAB
 from folai.studio.store import safe_name, safe_suffix
 from folai.studio.studio import Studio
@@ -75,7 +76,13 @@ class ProjectsApi:
     def _jobs(self, one: str) -> list[Endpoint]:
         return [
             Endpoint(
-                "POST", f"{one}/predict", self.predict, "Predict again", status=202, reply=JOB
+                "POST",
+                f"{one}/predict",
+                self.predict,
+                "Predict again",
+                status=202,
+                query={"expect": one_of(*EXPECTATIONS)},
+                reply=JOB,
             ),
             Endpoint(
                 "POST",
@@ -136,7 +143,7 @@ class ProjectsApi:
     def predict(self, call: Call) -> Reply:
         project = self.studio.open(call.project)
         self._require_idle(project, "predict")
-        return self.studio.clip_jobs.predict(project).as_json()
+        return self.studio.clip_jobs.predict(project, call.query.get("expect")).as_json()
 
     def adapt(self, call: Call) -> Reply:
         project, body = self.studio.open(call.project), call.body

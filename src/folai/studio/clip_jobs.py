@@ -28,9 +28,9 @@ class ClipJobs:
     def __init__(self, jobs: Jobs, notify: Notify) -> None:
         self._jobs, self._notify = jobs, notify
 
-    def predict(self, project: Project) -> Job:
-        """Predicts the clip's envelope."""
-        return self._add_prediction(project, "predict", lambda folder: {})
+    def predict(self, project: Project, expect: str | None = None) -> Job:
+        """Predicts the clip's envelope; expect: what is to be heard (`folai.mapper.expect`)."""
+        return self._add_prediction(project, "predict", lambda folder: {"expect": expect})
 
     def adapt(self, project: Project, envelope: Envelope, start: float, end: float) -> Job:
         """Teaches the mapper the envelope from start to end seconds, then predicts again.
@@ -76,20 +76,24 @@ class ClipJobs:
             with tempfile.TemporaryDirectory(prefix=f".{job.id}-", dir=project.media) as name:
                 folder = Path(name)
                 out = folder / "predicted.npz"
-                _run(job, project, command, out, arguments(folder))
+                warned = _run(job, project, command, out, arguments(folder))
                 envelope = project_envelopes.read_npz(out)
             fitted = project_envelopes.fitted(envelope, project.duration)
             saved = project.add_envelope(fitted)
             with project.change() as document:
                 document["prediction"] = saved
             self._notify(project, "prediction")
+            job.message = "; ".join(warned)  # such as where the prediction is unsure
 
         return self._jobs.add(command, project.id, work)
 
 
-def _run(job: Job, project: Project, command: str, out: Path, more: dict[str, Any]) -> None:
-    """A command of `media_process.py` on the clip, with the job's progress and cancellation."""
-    run_child(
+def _run(job: Job, project: Project, command: str, out: Path, more: dict[str, Any]) -> list[str]:
+    """A command of `media_process.py` on the clip, with the job's progress and cancellation.
+
+    Returns its warnings.
+    """
+    _, warned = run_child(
         command,
         {"path": str(project.clip_path), "out": str(out), **more},
         names={project.clip_path: project["clip"]["file"]},
@@ -97,3 +101,4 @@ def _run(job: Job, project: Project, command: str, out: Path, more: dict[str, An
         progress=job.advance_quietly,
         cancelled=job.cancelled.is_set,
     )
+    return warned

@@ -56,7 +56,16 @@ def _within(before: Envelope, after: Envelope, start: float, end: float) -> Enve
     times = before.times
     share = np.clip(np.minimum(times - start, end - times) / 0.01, 0, 1)
     values = before.values * (1 - share) + after.values * share
-    outside = before.onsets[(before.onsets < start) | (before.onsets > end)]
-    inside = after.onsets[(after.onsets >= start) & (after.onsets <= end)]
-    onsets = np.sort(np.concatenate([outside, inside]))
-    return Envelope(values.astype(np.float32), before.frame_rate, onsets)
+    outside = (before.onsets < start) | (before.onsets > end)
+    inside = (after.onsets >= start) & (after.onsets <= end)
+    onsets = np.concatenate([before.onsets[outside], after.onsets[inside]])
+    order = np.argsort(onsets, kind="stable")
+    confidence = onset_confidence = None
+    if before.confidence is not None and after.confidence is not None:
+        confidence = np.where(share > 0, after.confidence, before.confidence)
+    if before.onset_confidence is not None and after.onset_confidence is not None:
+        of_onsets = (before.onset_confidence[outside], after.onset_confidence[inside])
+        onset_confidence = np.concatenate(of_onsets)[order]
+    return Envelope(
+        values.astype(np.float32), before.frame_rate, onsets[order], confidence, onset_confidence
+    )

@@ -174,11 +174,11 @@ def read_envelope(path: str, out: str) -> None:
     write_npz(Path(out), Envelope.load(path))
 
 
-def predict(path: str, out: str) -> None:
+def predict(path: str, out: str, expect: str | None = None) -> None:
     from folai.pipeline import predict_envelope
     from folai.studio.project_envelopes import write_npz
 
-    write_npz(Path(out), predict_envelope(path, progress=_seldom()))
+    write_npz(Path(out), predict_envelope(path, expect=expect, progress=_seldom()))
 
 
 def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from folai.envelope import FRAME_RATE, Envelope
+from folai.envelope.files import CONFIDENCES
 from folai.envelope.rms import count_frames
 from folai.writing import written_whole
 
@@ -25,14 +26,32 @@ def envelope_id(envelope: Envelope) -> str:
     digest.update(np.int64(len(envelope.onsets)).tobytes())
     digest.update(np.ascontiguousarray(envelope.onsets, "<f8").tobytes())
     digest.update(np.ascontiguousarray(envelope.values, "<f4").tobytes())
+    for name, shares in _confidences(envelope).items():
+        digest.update(name.encode() + shares.tobytes())
     return digest.hexdigest()[:24]
+
+
+def _confidences(envelope: Envelope) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Those that the envelope has, little-endian float32."""
+    named = {name: getattr(envelope, name) for name in CONFIDENCES}
+    return {
+        name: np.ascontiguousarray(shares, "<f4")
+        for name, shares in named.items()
+        if shares is not None
+    }
 
 
 def write_npz(path: Path, envelope: Envelope) -> None:
     """Writes a file that exists whole or not at all, also after a power cut."""
     buffer = io.BytesIO()
-    rate = [envelope.frame_rate]
-    np.savez(buffer, values=envelope.values, onsets=envelope.onsets, frame_rate=rate)
+    rate, shares = [envelope.frame_rate], _confidences(envelope)
+    np.savez(
+        buffer,
+        values=envelope.values,
+        onsets=envelope.onsets,
+        frame_rate=rate,
+        **shares,  # type: ignore[arg-type]
+    )
     write_durably(path, buffer.getvalue())
 
 
@@ -40,7 +59,9 @@ def read_npz(path: Path) -> Envelope:
     """Raises ValueError for a file that `write_npz` did not write."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Envelope(arrays["values"], float(arrays["frame_rate"][0]), arrays["onsets"])
+            known = {name: arrays[name] for name in CONFIDENCES if name in arrays}
+            rate = float(arrays["frame_rate"][0])
+            return Envelope(arrays["values"], rate, arrays["onsets"], **known)
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read as an envelope ({error})") from error
 
@@ -55,17 +76,20 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def to_json(envelope: Envelope) -> dict[str, Any]:
-    """The Envelope of API.md: `values` is base64 of little-endian float32."""
-    values = np.ascontiguousarray(envelope.values, "<f4").tobytes()
+    """The Envelope of API.md: its arrays are base64 of little-endian float32."""
+    values = np.ascontiguousarray(envelope.values, "<f4")
+    arrays = {"values": values, **_confidences(envelope)}
     return {
         "frame_rate": envelope.frame_rate,
         "onsets": envelope.onsets.tolist(),
-        "values": base64.b64encode(values).decode(),
+        **{name: base64.b64encode(array.tobytes()).decode() for name, array in arrays.items()},
     }
 
 
 def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Envelope:
     """Reads what `to_json` writes. With `base` it holds the frames to replace there, from `first`.
+
+    Confidences are not read: what a person has drawn is sure.
 
     Raises ValueError for an invalid envelope.
     """
@@ -82,7 +106,7 @@ def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Enve
             )
         whole = base.values.copy()
         whole[first : first + len(values)] = values
-        envelope = Envelope(whole, base.frame_rate, onsets)
+        envelope = base.redrawn(whole, onsets)
     if envelope.values.max() > LOUDEST:
         fix = f"values are linear RMS, up to {LOUDEST:g}"
         raise ValueError(f"the envelope reaches {envelope.values.max():g}: {fix}")

@@ -61,7 +61,12 @@ SOUND = an_object(
 VALUES = {"type": "string", "contentEncoding": "base64"}
 ONSETS = a_list(number(0, 1e6), 500_000)
 ENVELOPE = an_object(
-    "frame_rate onsets values", frame_rate=number(1, 1000), onsets=ONSETS, values=VALUES
+    "frame_rate onsets values",
+    frame_rate=number(1, 1000),
+    onsets=ONSETS,
+    values=VALUES,
+    confidence=VALUES,
+    onset_confidence=VALUES,
 )
 PATCH = an_object(
     "base first onsets values", base=ID, first=integer(0, 2**31), onsets=ONSETS, values=VALUES

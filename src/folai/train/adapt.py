@@ -91,7 +91,8 @@ def adapt_mapper(
     lesson = read_lesson(video, corrected, start, end)
     learned = lesson.views[0]
     notes = {"adapted": {**asdict(options), "start": start, "end": end}}
-    checkpoints.save_mapper(taught(models, [lesson], options, progress), out, notes)
+    calibration = checkpoints.load_calibration(source)
+    checkpoints.save_mapper(taught(models, [lesson], options, progress), out, notes, calibration)
     return float(learned.edges[-1] - learned.edges[0])
 
 

@@ -38,6 +38,7 @@ from folai.data.folds import Fold
 from folai.data.listing import Listing, list_clips
 from folai.envelope import Envelope
 from folai.envelope.rms import find_onsets
+from folai.evaluate.mapper.hit_reliability import Reliability, matched_hits, reliability_of
 from folai.mapper.predict import predict_envelope
 from folai.metrics import (
     RMS_RATE,
@@ -84,6 +85,7 @@ class MapperReport:
 
     scores: tuple[ClipScore, ...]
     unread: dict[str, str]  # clip: what is wrong with it
+    reliability: Reliability | None = None  # None: the weights were never calibrated
 
     @property
     def mean(self) -> ClipScore:
@@ -108,7 +110,10 @@ class MapperReport:
             "P, R, F1: onsets within 50 ms, where contacts are annotated; all: F1 everywhere; "
             "L1: of the envelope, over that of silence; offset: sound late by"
         )
-        return "\n".join([explained, *lines])
+        return "\n".join([explained, *lines, *self._how_reliable()])
+
+    def _how_reliable(self) -> list[str]:
+        return [] if self.reliability is None else [self.reliability.row()]
 
     def to_dict(self) -> dict[str, Any]:
         """The same for JSON, in seconds; None stands for NaN."""
@@ -118,6 +123,7 @@ class MapperReport:
                 "clips": [asdict(score) for score in self.scores],
                 "num_clips": len(self.scores),
                 "not_scored": self.unread,
+                "reliability": self.reliability and asdict(self.reliability),
             }
         )
         return facts
@@ -140,20 +146,39 @@ def evaluate_mapper(
 
     Raises ValueError for a folder or weights that cannot be read, and if no clip can be scored.
     """
-    models = checkpoints.load_mapper(weights)
+    models, calibration = checkpoints.load_mapper(weights), checkpoints.load_calibration(weights)
     unread: dict[str, str] = {}
-    scores = [
-        score_clip(clip, predict_envelope([clip.pictures], models), offset)
-        for clip, offset in aligned_clips(data, split, unread, progress, fold=fold, cache=cache)
-    ]
-    return report_of(data, scores, unread)
+    scores, given, right = [], [], []
+    for clip, offset in aligned_clips(data, split, unread, progress, fold=fold, cache=cache):
+        envelope = predict_envelope([clip.pictures], models, calibration=calibration)
+        scores.append(score_clip(clip, envelope, offset))
+        if envelope.onset_confidence is not None:
+            known, true = hits_right(clip, envelope.onsets, offset)
+            given.append(envelope.onset_confidence[known])
+            right.append(true)
+    reliability = reliability_of("calibration", given, right) if given else None
+    return report_of(data, scores, unread, reliability)
 
 
-def report_of(data: Path, scores: Sequence[ClipScore], unread: dict[str, str]) -> MapperReport:
+def report_of(
+    data: Path,
+    scores: Sequence[ClipScore],
+    unread: dict[str, str],
+    reliability: Reliability | None = None,
+) -> MapperReport:
     """The report of these scores. Raises ValueError if there are none, with the first reason."""
     if not scores:
         raise ValueError(f"{data}: no clip can be scored; {next(iter(unread.values()))}")
-    return MapperReport(tuple(scores), unread)
+    return MapperReport(tuple(scores), unread, reliability)
+
+
+def hits_right(
+    clip: Clip, onsets: Floats, offset: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(which onsets lie where it is known what sounds, which of those are right to 100 ms)."""
+    _, true, (first, last) = true_onsets(clip, offset)
+    known = (onsets >= first) & (onsets <= last)
+    return known, matched_hits(onsets[known], true)[0]
 
 
 def aligned_clips(

@@ -6,7 +6,10 @@
  * `swap` lays a change down and returns what was there, which is the change that undoes it.
  */
 
-/** @typedef {{values: Float32Array, rate: number, onsets: Float64Array}} Curve */
+/**
+ * `confidence`, of a prediction alone: how sure each value is, 0 to 1.
+ * @typedef {{values: Float32Array, rate: number, onsets: Float64Array, confidence?: Float32Array}} Curve
+ */
 /**
  * `values` stand from frame `first` on; of the onsets some go and some come, in seconds.
  * @typedef {{first: number, values: Float32Array, removed: number[], added: number[]}} Change

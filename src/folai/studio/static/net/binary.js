@@ -19,11 +19,12 @@ export function fromBase64(text) {
 }
 
 /**
- * @param {{frame_rate: number, onsets: number[], values: string}} envelope as the server sends it
+ * @param {{frame_rate: number, onsets: number[], values: string, confidence?: string}} envelope as the server sends it
  * @returns {import("../envelope/curve.js").Curve}
  */
-export function curveOf({ frame_rate, onsets, values }) {
-  return { values: fromBase64(values), rate: frame_rate, onsets: Float64Array.from(onsets) };
+export function curveOf({ frame_rate, onsets, values, confidence }) {
+  const curve = { values: fromBase64(values), rate: frame_rate, onsets: Float64Array.from(onsets) };
+  return confidence ? { ...curve, confidence: fromBase64(confidence) } : curve;
 }
 
 /** @param {import("../envelope/curve.js").Curve} curve as the server takes it */

@@ -11,6 +11,13 @@ const FADE = 0.05; // seconds over which a regenerated part is cross-faded
 /** @type {Record<string, string>} */
 const DOING = { generate: "Generating", predict: "Predicting the envelope", adapt: "Learning", proxy: "Converting the video", export: "Exporting" };
 
+/** What a person expects to hear, and the commands that predict again for that. */
+const EXPECTED = [
+  ["steps", "Predict again, as the steps of a walk", "Shift+W"],
+  ["hits", "Predict again, as single hits", "Shift+H"],
+  ["continuous", "Predict again, as a continuous sound", "Shift+C"],
+];
+
 export class Jobs {
   /**
    * @param {Studio} studio @param {import("../net/saving.js").Saver} saver
@@ -46,6 +53,14 @@ export class Jobs {
         enabled: () => can() && this.studio.region !== null && !this.#watching(),
       },
       { id: "cancel", title: "Cancel", keys: ["Ctrl+."], group, run: () => this.cancel(), enabled: () => this.#running().length > 0 },
+      ...EXPECTED.map(([expect, title, key]) => ({
+        id: `predict-${expect}`,
+        title,
+        keys: [key],
+        group: "Envelope",
+        run: () => this.#ask(`predict?expect=${expect}`, "job-predict"),
+        enabled: () => !this.studio.readOnly && Boolean(this.studio.project) && !this.#watching(),
+      })),
     ];
   }
 
@@ -87,6 +102,7 @@ export class Jobs {
     const { studio, messages } = this;
     if (job.project !== studio.project?.id) return;
     if (!studio.know(job)) return;
+    if (["predict", "adapt"].includes(job.kind)) this.#tellDoubt(job);
     if (job.state === "failed") {
       const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#ask("predict", "job-predict") }] : [];
       messages.show(`job-${job.kind}`, job.message, { actions: again });
@@ -99,6 +115,12 @@ export class Jobs {
     }
     studio.emit("jobs");
     studio.emit("job", job);
+  }
+
+  /** Where a new prediction is unsure. @param {any} job */
+  #tellDoubt(job) {
+    this.messages.clear("doubt");
+    if (job.state === "done" && job.message) this.messages.show("doubt", job.message, { tone: "plain" });
   }
 
   /**

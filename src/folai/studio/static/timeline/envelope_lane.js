@@ -2,6 +2,7 @@
 
 import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
 import { setFont } from "./canvas.js";
+import { drawDoubt } from "./doubt.js";
 import { LINES, levelToY } from "./level.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -32,6 +33,7 @@ export function drawEnvelope(context, axis, height, studio, colours) {
     context.fillStyle = colours.fill;
     context.fill();
   }
+  drawDoubt(context, axis, height, studio, colours.ghost);
   if (studio.ghost) {
     traceCurve(context, axis, height, studio.ghost);
     context.setLineDash([3, 3]);
