@@ -33,7 +33,7 @@ from folai.stable.prompt_models import load_clap
 from folai.train import loop
 from folai.train.full_size_loss import Batch, Trained
 from folai.train.full_size_options import StableOptions
-from folai.train.processes import processes
+from folai.train.torchrun import processes
 from folai.writing import written_whole
 
 WARM_UP = 100  # steps over which the learning rate rises
