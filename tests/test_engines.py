@@ -80,7 +80,7 @@ def test_what_is_done_to_a_reference_is_said(clip, envelope, tmp_path, monkeypat
     assert main(shlex.split(f"{command} --reference three.wav --verbose")) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
         "three.wav: resampled from 16000 to 44100 Hz",
-        "three.wav: 3 channels made one",
+        "three.wav: 3 channels folded into two",
     ]
 
 

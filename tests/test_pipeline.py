@@ -109,7 +109,7 @@ def test_a_reference_may_be_an_array_and_have_many_channels(clip, exact, hit):
     stereo = generate(clip, options=Preview(envelope=exact, reference=mono.repeat(2, 0)))
     surround = generate(clip, options=Preview(envelope=exact, reference=mono.repeat(6, 0)))
     single = generate(clip, options=Preview(envelope=exact, reference=mono[0]))
-    assert [r.wav.shape[0] for r in (stereo, surround, single)] == [2, 1, 1]
+    assert [r.wav.shape[0] for r in (stereo, surround, single)] == [2, 2, 1]
 
 
 def test_the_clips_own_sound_is_replaced_or_kept_below(clip, exact, tmp_path):

@@ -30,14 +30,18 @@ from folai.envelope.unsure import describe_doubt
 from folai.mapper.expect import check_expectation
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
-from folai.media.audio import fit_length, peak_normalise, read_audio, resample, to_mono
+from folai.media.audio import fit_length, peak_normalise, read_audio, resample
+from folai.media.channels import to_mono, to_stereo, usual_names
 from folai.media.clip import Clip, opened
 from folai.media.frames import Frame
 from folai.media.mux import check_codec, check_output, mux_takes
+from folai.media.rumble import without_rumble
 from folai.options import check_number
 from folai.preview.events import check_reference
 from folai.progress import Progress, Stages
 from folai.writing import check_writable
+
+LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,7 +327,8 @@ def measure_sound(path: str | Path) -> Envelope:
 
 
 def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
-    return Envelope.from_audio(peak_normalise(to_mono(wav)), sample_rate)
+    mono = without_rumble(to_mono(wav), sample_rate)
+    return Envelope.from_audio(peak_normalise(mono), sample_rate)
 
 
 def _load_mapper(
@@ -372,19 +377,26 @@ def read_reference(
     name, notes = "", []
     if isinstance(reference, str | Path):
         name = f"{reference}: "
-        wav, stored_rate = read_audio(reference)
+        wav, stored_rate = read_audio(reference, surround=True, longest=LONGEST_REFERENCE)
+        if wav.shape[1] >= LONGEST_REFERENCE * stored_rate:
+            minutes = LONGEST_REFERENCE / 60
+            warnings.warn(f"{name}its first {minutes:g} minutes are used, no more", stacklevel=3)
         if stored_rate != rate:
             notes.append(f"{name}resampled from {stored_rate} to {rate} Hz")
-        if wav.shape[0] > (1 if options.engine_options.engine == "diffusion" else 2):
-            notes.append(f"{name}{wav.shape[0]} channels made one")
+        most, used = (1, "one") if options.engine_options.engine == "diffusion" else (2, "two")
+        if wav.shape[0] > most:
+            notes.append(f"{name}{wav.shape[0]} channels folded into {used}")
         wav = resample(wav, stored_rate, rate)
     else:
         wav = np.atleast_2d(reference)
     try:
-        check_reference(wav, rate)
+        wav = check_reference(wav, rate)
+        if wav.shape[0] > 2:
+            wav = to_stereo(wav, usual_names(wav.shape[0]))
+        wav = check_reference(without_rumble(wav, rate), rate)
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
-    return to_mono(wav) if wav.shape[0] > 2 else wav.astype(np.float32), tuple(notes)
+    return wav, tuple(notes)
 
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:

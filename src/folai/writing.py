@@ -44,7 +44,7 @@ def make_folder(folder: Path) -> None:
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes the place of `path` only if all goes well."""
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a symbolic link stays: what it leads to is written
     partial = _partial(path)
     try:
         yield partial
@@ -54,7 +54,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}.part{path.suffix}")
+    # The name of `path` may be as long as names can be: this one is short whatever it is.
+    return path.with_name(f".{secrets.token_hex(8)}.part{path.suffix[:16]}")
 
 
 def one_line(error: object, longest: int | None = None) -> str:

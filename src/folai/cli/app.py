@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -16,6 +17,9 @@ from folai.writing import line_with_file
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 1 if some files fail, 2 bad input, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the console has not: as a code
+            stream.reconfigure(errors="backslashreplace")
     parsed = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():

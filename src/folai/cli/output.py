@@ -99,7 +99,14 @@ def plot(parsed: Namespace, envelope: Envelope, truth: Envelope | None = None) -
 
     if parsed.plot:
         frames = iter_frames(parsed.video, height=128)
-        plot_envelope(envelope, parsed.plot, frames=frames, truth=truth, title=parsed.video.name)
+        plot_envelope(
+            envelope, parsed.plot, frames=frames, truth=truth, title=printable(parsed.video.name)
+        )
+
+
+def printable(text: str) -> str:
+    """A file's name as text: what is no UTF-8 in it stands as a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def envelope_facts(envelope: Envelope) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from folai.data.listing import Listing
 from folai.envelope.rms import centred_rms
 from folai.mapper.features import MAX_FPS, Pictures, read_pictures
 from folai.mapper.flow import FLOW_SIZE
-from folai.media.audio import peak_normalise, read_audio, resample, to_mono
+from folai.media.audio import peak_normalise, read_audio, resample
+from folai.media.channels import to_mono
 from folai.media.clip import probe
 from folai.models.cells import CHANNELS, GRID
 

@@ -29,7 +29,8 @@ from folai.data.prepare_report import PrepareReport
 from folai.data.shards import write_shards
 from folai.data.workers import spread
 from folai.envelope import FRAME_RATE, Envelope
-from folai.media.audio import peak_normalise, read_audio, to_mono
+from folai.media.audio import peak_normalise, read_audio
+from folai.media.channels import to_mono
 from folai.media.clip import probe
 from folai.progress import Progress, Steps
 from folai.writing import line_with_file, written_whole

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from folai.diffusion.vocabulary import find_words, numbers_of
 from folai.envelope.rms import centred_rms
-from folai.media.audio import to_mono
+from folai.media.channels import to_mono
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, Conditioning
 from folai.preview.events import check_reference

@@ -28,7 +28,8 @@ from folai.diffusion.sampling import SAMPLERS, draw_noise, guide, make_times, re
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms
-from folai.media.audio import fit_length, to_mono
+from folai.media.audio import fit_length
+from folai.media.channels import to_mono
 from folai.models.autoencoder import Autoencoder
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlNet

@@ -73,10 +73,11 @@ def write_envelope(curve: Curve, path: Path) -> None:
 def _from_sound(path: Path, frame_rate: float) -> Curve:
     """Measures sound; a control signal's first channel is taken as the values."""
     from folai.media.audio import read_audio
+    from folai.media.rumble import without_rumble
 
     wav, sample_rate = read_audio(path)
     if sample_rate > MAX_CONTROL_RATE:
-        values, onsets = measure(wav, sample_rate, frame_rate)
+        values, onsets = measure(without_rumble(wav, sample_rate), sample_rate, frame_rate)
         return Curve(values, frame_rate, onsets)
     return Curve(wav[0], sample_rate, None)
 

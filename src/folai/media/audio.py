@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from math import gcd
@@ -13,7 +14,15 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-from folai.media.files import decode, frame_time, open_media, picture_start, video_stream
+from folai.media.channels import to_mono, to_stereo
+from folai.media.files import (
+    audio_stream,
+    decode,
+    frame_time,
+    open_media,
+    picture_start,
+    video_stream,
+)
 from folai.writing import one_line, written_whole
 
 # Timestamps that stray from the sample count by less than this (seconds) are jitter: Matroska
@@ -22,6 +31,8 @@ from folai.writing import one_line, written_whole
 JITTER = 0.005
 LONGEST_HOLE = 60.0  # seconds, or as long as the file says it lasts: beyond, a timestamp is damaged
 
+FULL_SCALE = 0.99  # highest sample of a mix
+
 
 def read_audio(
     path: str | Path,
@@ -29,6 +40,8 @@ def read_audio(
     sample_rate: int | None = None,
     mono: bool = False,
     start: Fraction | None = None,
+    surround: bool = False,
+    longest: float | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Return the sound of a file as `[C, T]` in [-1, 1], and its sample rate in Hz.
 
@@ -36,21 +49,29 @@ def read_audio(
     cut, sound that starts later is preceded by silence. Otherwise sample 0 is the first sample.
     Holes in the stream are silent, so every sample stands where its timestamp says.
 
+    longest: seconds from the beginning that are read; None: all.
+
+    More than two channels are folded into stereo (`folai.media.channels`), unless `surround` is
+    true: then they stay as they are, in the order of the stream's layout.
+
     start: container time of sample 0, seconds, where it is known already (as a `Clip` knows it).
 
     Raises ValueError for a file that cannot be read, has no sound, or whose sound is empty or NaN.
     """
     with open_media(path) as container:
-        stream = container.streams.best("audio")
+        stream = audio_stream(container)
         if stream is None:
             raise ValueError(f"{path}: has no sound; give a file with an audio stream")
         if start is None and video_stream(container) is not None:
             start = picture_start(path)
         frames = (f for f in decode(container, stream) if isinstance(f, AudioFrame))
-        longest = max(LONGEST_HOLE, (container.duration or 0) / av.time_base)
-        wav, rate = _lay_out(frames, start, longest, path)
+        hole = max(LONGEST_HOLE, (container.duration or 0) / av.time_base)
+        wav, rate = _lay_out(frames, start, hole, path, longest)
+        names = [channel.name for channel in stream.codec_context.layout.channels]
     if not np.isfinite(wav).all():
         raise ValueError(f"{path}: its sound holds NaN or infinite samples; export it again")
+    if wav.shape[0] > 2 and not surround:
+        wav = to_stereo(wav, names)
     if mono:
         wav = to_mono(wav)
     if sample_rate is not None:
@@ -89,12 +110,6 @@ def resample(wav: NDArray[np.floating[Any]], from_rate: int, to_rate: int) -> ND
     return resampled.astype(np.float32, copy=False)
 
 
-def to_mono(wav: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Average the channels of `[C, T]` into `[1, T]`."""
-    mean: NDArray[np.float32] = wav.mean(axis=0, keepdims=True, dtype=np.float32)
-    return mean
-
-
 def peak_normalise(wav: NDArray[np.floating[Any]], peak: float = 1.0) -> NDArray[np.float32]:
     """Scale `[C, T]` so that its largest absolute sample is `peak`; silence stays silence."""
     largest = float(np.abs(wav).max(initial=0.0))
@@ -113,13 +128,27 @@ def mix(
 ) -> NDArray[np.float32]:
     """Add `under` at `level_db` to `wav`, both `[C, T]`: as long as the longer, with its channels.
 
-    Mono goes to every channel; `under` with more than two channels is made mono first.
+    Mono goes to every channel of stereo. Where `under` is surround, `wav` goes to its first two
+    channels, the front ones, and the others stay as they are. What comes out above full scale is
+    turned down as a whole, and a warning tells by how much: clipping would harm both.
     """
-    if under.shape[0] > 2:
-        under = to_mono(under)
     num_samples = max(wav.shape[1], under.shape[1])
     gain = np.float32(10.0 ** (level_db / 20))
-    return fit_length(wav, num_samples) + fit_length(under, num_samples) * gain
+    mixed = fit_length(under, num_samples) * gain
+    front = fit_length(wav, num_samples)
+    if mixed.shape[0] > 2:
+        mixed[:2] += front
+    else:
+        mixed = mixed + front
+    peak = float(np.abs(mixed).max(initial=0.0))
+    if peak > FULL_SCALE:
+        mixed *= np.float32(FULL_SCALE / peak)
+        decibels = 20 * np.log10(peak / FULL_SCALE)
+        warnings.warn(
+            f"the mix is above full scale: it was turned down by {decibels:.1f} dB as a whole",
+            stacklevel=2,
+        )
+    return mixed
 
 
 def check_wav(wav: NDArray[np.floating[Any]]) -> None:
@@ -131,11 +160,16 @@ def check_wav(wav: NDArray[np.floating[Any]]) -> None:
 
 
 def _lay_out(
-    frames: Iterator[AudioFrame], origin: Fraction | None, longest: float, path: str | Path
+    frames: Iterator[AudioFrame],
+    origin: Fraction | None,
+    hole: float,
+    path: str | Path,
+    longest: float | None,
 ) -> tuple[NDArray[np.float32], int]:
     """Join decoded frames at their timestamps, counted from `origin` (None: the first frame).
 
-    A frame that would leave a hole of more than `longest` seconds follows the one before it.
+    A frame that would leave a hole of more than `hole` seconds follows the one before it. Of more
+    than `longest` seconds the rest is not decoded.
     """
     pieces: list[NDArray[np.float32]] = []
     cursor = rate = channels = 0
@@ -151,15 +185,18 @@ def _lay_out(
         gap = round((frame_time(frame, default=now) - now) * rate)
         if gap < 0 and (not pieces or -gap > JITTER * rate):
             samples = samples[:, -gap:]  # before the clock starts, or repeated
-        elif 0 < gap <= longest * rate and (not pieces or gap > JITTER * rate):
+        elif 0 < gap <= hole * rate and (not pieces or gap > JITTER * rate):
             pieces.append(np.zeros((channels, gap), np.float32))
             cursor += gap
         if samples.shape[1]:
             pieces.append(samples)
             cursor += samples.shape[1]
+        if longest is not None and cursor >= longest * rate:
+            break
     if not pieces:
         raise ValueError(f"{path}: its sound is empty; give a file with sound that can be decoded")
-    return np.concatenate(pieces, axis=1), rate
+    end = None if longest is None else round(longest * rate)
+    return np.concatenate(pieces, axis=1)[:, :end], rate
 
 
 def _to_float(frame: AudioFrame) -> NDArray[np.float32]:

@@ -22,8 +22,20 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from folai.media.audio import read_audio
-from folai.media.files import StreamEnd, frame_time, open_media, packets_of, require_video
+from folai.media.files import (
+    StreamEnd,
+    audio_stream,
+    frame_time,
+    open_media,
+    packets_of,
+    require_video,
+)
 from folai.media.frames import Frame, iter_frames
+from folai.media.orientation import Orientation
+from folai.media.trims import Trims
+
+# Frame rates that cameras and editors count timecode in.
+RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0, 100.0, 120.0)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class VideoInfo:
     height: int
     rotation: int  # degrees counter-clockwise that a player turns the stored picture
     fps: float  # average over the clip
+    nominal_fps: float  # what its timecode counts: 30 where a few pictures of 30 fps are missing
     start: float  # container time of the first picture
     duration: float  # from the first picture to the end of the last
     timecode: str | None  # of the first picture, as the camera wrote it: "01:00:00:00"
@@ -61,8 +74,8 @@ class Clip:
                 ...
 
     path: of the file. info: what it is. start: container time of the first picture, seconds.
-    times: [T] seconds on the clock at which a picture is shown, from the packets. stream: the
-    stored pictures, as a template for a copy of them.
+    times: [T] seconds on the clock at which a picture is shown, from the packets. trims: what is
+    stored but not shown. stream, sound, others: the stored streams, as templates for a copy.
 
     Raises ValueError for a file that is missing, unreadable or has no video.
     """
@@ -73,7 +86,13 @@ class Clip:
         try:
             container = self._open.enter_context(open_media(path))
             self.stream = require_video(container, path)
-            self.info, self.start, self.times = _examine(container, self.stream, self.path)
+            self.sound = audio_stream(container)
+            replaced = self.sound or next(iter(container.streams.audio), None)
+            self.others = tuple(
+                stream for stream in container.streams if stream not in (self.stream, replaced)
+            )
+            self.container = container
+            self.info, self.start, self.times, self.trims = _examine(self)
         except BaseException:
             self._open.close()
             raise
@@ -101,10 +120,12 @@ class Clip:
         return iter_frames(self.path, height=height, max_fps=max_fps)
 
     def audio(
-        self, *, sample_rate: int | None = None, mono: bool = False
+        self, *, sample_rate: int | None = None, mono: bool = False, surround: bool = False
     ) -> tuple[NDArray[np.float32], int]:
         """Its own sound and that sound's rate, as `folai.media.audio.read_audio` returns them."""
-        return read_audio(self.path, sample_rate=sample_rate, mono=mono, start=self.start)
+        return read_audio(
+            self.path, sample_rate=sample_rate, mono=mono, start=self.start, surround=surround
+        )
 
 
 @contextmanager
@@ -123,16 +144,18 @@ def probe(path: str | Path) -> VideoInfo:
         return clip.info
 
 
-def _examine(
-    container: InputContainer, stream: VideoStream, path: Path
-) -> tuple[VideoInfo, Fraction, NDArray[np.float64]]:
-    """What a clip is, the container time of its first picture, and the times of all pictures."""
-    sound = container.streams.best("audio")
+def _examine(clip: Clip) -> tuple[VideoInfo, Fraction, NDArray[np.float64], Trims]:
+    """What a clip is, the container time of its first picture, the times of all pictures, and what
+    was trimmed away."""
+    container, stream, sound, path = clip.container, clip.stream, clip.sound, clip.path
     pixel_format = stream.codec_context.pix_fmt
     picture: VideoFrame | None = None
     end, ticks = StreamEnd(stream), []
+    trimmed: list[tuple[int, bool]] = []
     for packet in packets_of(container, stream):
         end.add(packet)
+        if packet.size:
+            trimmed.append((packet.pts or 0, packet.is_discard))
         if packet.size and packet.pts is not None and not packet.is_discard:
             ticks.append(packet.pts)
         if picture is None:
@@ -143,7 +166,7 @@ def _examine(
         raise ValueError(f"{path}: its pictures have no times; put it in a container such as .mp4")
     start = frame_time(picture, default=Fraction(0))
     width, height = picture.width, picture.height
-    sideways = picture.rotation % 180 == 90
+    sideways = Orientation.of(picture).transposed
     info = VideoInfo(
         path=path,
         container=container.format.name,
@@ -154,13 +177,14 @@ def _examine(
         height=width if sideways else height,
         rotation=picture.rotation,
         fps=float(stream.average_rate or stream.guessed_rate or 0),
+        nominal_fps=_nominal_rate(stream),
         start=float(start),
         duration=float(end.seconds - start),
         timecode=_timecode(container),
     )
     times = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
     shown = times[(times > -1e-6) & (times < info.duration)].clip(min=0.0)
-    return info, start, shown
+    return info, start, shown, Trims.of(trimmed)
 
 
 def _first_picture(packet: Packet[Stream]) -> VideoFrame | None:
@@ -172,7 +196,19 @@ def _first_picture(packet: Packet[Stream]) -> VideoFrame | None:
     return next((frame for frame in frames if isinstance(frame, VideoFrame)), None)
 
 
+def _nominal_rate(stream: VideoStream) -> float:
+    """The usual frame rate that a clip of this one is meant to have; else its own average."""
+    average = float(stream.average_rate or stream.guessed_rate or 0)
+    finest = float(stream.base_rate or 0)  # the rate whose ticks hold all times
+    for rate in (finest, average):
+        usual = min(RATES, key=lambda other: abs(other - rate))
+        if abs(usual - rate) < 1e-3 * rate and abs(usual - average) < 0.1 * average:
+            return usual
+    return average
+
+
 def _timecode(container: InputContainer) -> str | None:
     """The time of day at which the camera began, where it says so: "10:21:00:12"."""
     tags = [container.metadata, *(stream.metadata for stream in container.streams)]
-    return next((tag["timecode"] for tag in tags if "timecode" in tag), None)
+    found = (value for tag in tags for key, value in tag.items() if key.lower() == "timecode")
+    return next(found, None)

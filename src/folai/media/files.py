@@ -13,12 +13,14 @@ from pathlib import Path
 
 import av
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from folai.media.rebasing import may_jump, rebased
 from folai.writing import one_line
 
 
@@ -30,7 +32,9 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
         raise ValueError(f"{path}: is a directory; give a video or sound file")
     if not file.exists():
         raise ValueError(f"{path}: does not exist; check the path")
-    if file.is_file() and file.stat().st_size == 0:
+    if not file.is_file():
+        raise ValueError(f"{path}: is a pipe or a device; save it to a file first")
+    if file.stat().st_size == 0:
         raise ValueError(f"{path}: is empty (0 bytes); copy or export it again")
     try:
         # AVI stores decoding times only; genpts works out when each picture is shown. The path is
@@ -88,8 +92,9 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[S
 
 
 def _demux(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
+    packets = container.demux(streams)
     try:
-        yield from container.demux(streams)
+        yield from rebased(packets) if may_jump(container) else packets
     except IndexError:
         # In a damaged transport stream other streams seem to begin midway. PyAV does not know
         # them, and fails where it ends them; ours have been read to their end by then.
@@ -135,6 +140,30 @@ def require_video(container: InputContainer, path: str | Path) -> VideoStream:
     if stream is None:
         raise ValueError(f"{path}: has no video, only sound; give a video file")
     return stream
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """Return the sound to use: the container's own choice, or the first that can be decoded.
+
+    Telephones write a spatial format beside a plain one, and mark the spatial one as the default.
+    Where there is sound but none that can be decoded, a warning says so, and the result is None.
+    """
+    streams = container.streams.audio
+    able = [stream for stream in streams if _can_decode(stream)]
+    best = container.streams.best("audio")
+    if streams and not able:
+        warnings.warn(
+            f"{container.name}: its sound is in a format that cannot be decoded; "
+            "it is taken as silent",
+            stacklevel=2,
+        )
+    return next((stream for stream in able if stream is best), able[0] if able else None)
+
+
+def _can_decode(stream: Stream) -> bool:
+    """Whether there is a decoder; PyAV gives a stream without one no codec context."""
+    context = stream.codec_context
+    return context is not None and context.codec is not None
 
 
 def frame_time(frame: AudioFrame | VideoFrame, default: Fraction) -> Fraction:

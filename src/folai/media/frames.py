@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from folai.media.files import StreamEnd, decode, frame_time, open_media, require_video
+from folai.media.orientation import Orientation
 
 
 class Frame(NamedTuple):
@@ -48,13 +49,16 @@ def iter_frames(
         closest = _closest(stream, max_fps)
         stream.thread_type = "AUTO"
         sound = _end_of_sound(container, stream)
-        count, last, time = 0, float("-inf"), 0.0
+        count, last, time, picture = 0, float("-inf"), 0.0, None
         for time, picture in _timed(container, stream, sound):
             count += 1
             if time - last >= closest:
                 last = time
                 yield Frame(time, _upright(picture, height, shrink))
-        _check_complete(path, container, stream, sound, count, time)
+        stands = 0.0
+        if picture is not None and picture.time_base is not None:
+            stands = float(picture.duration * picture.time_base)
+        _check_complete(path, container, stream, sound, count, time, stands)
 
 
 def _closest(stream: VideoStream, max_fps: float | None) -> float:
@@ -115,16 +119,16 @@ def _upright(
     picture: VideoFrame, height: int | None, shrink: VideoReformatter
 ) -> NDArray[np.uint8]:
     """Scale a decoded picture to `height` as shown, and turn it: uint8 [H, W, 3] RGB."""
-    turns = round(picture.rotation / 90) % 4  # counter-clockwise, as np.rot90 counts
+    orientation = Orientation.of(picture)
+    sideways = orientation.transposed
     size: tuple[int | None, int | None] = (None, None)
     if height is not None:
-        shown = picture.width if turns % 2 else picture.height
-        other = picture.height if turns % 2 else picture.width
+        shown = picture.width if sideways else picture.height
+        other = picture.height if sideways else picture.width
         width = max(2, 2 * round(other * height / shown / 2))
-        size = (height, width) if turns % 2 else (width, height)
+        size = (height, width) if sideways else (width, height)
     scaled = shrink.reformat(picture, *size, format="rgb24", interpolation="AREA", threads=1)
-    image = scaled.to_ndarray()
-    return np.ascontiguousarray(np.rot90(image, turns), dtype=np.uint8)
+    return orientation.apply(np.asarray(scaled.to_ndarray(), np.uint8))
 
 
 def _check_complete(
@@ -134,13 +138,17 @@ def _check_complete(
     sound: StreamEnd | None,
     count: int,
     last: float,
+    stands: float,
 ) -> None:
-    """Warn of a clip that ends before its header says it does; refuse one of fewer than two."""
+    """Warn of a clip that ends before its header says it does; refuse one of fewer than two.
+
+    last: time of the last picture, which `stands` for so many seconds.
+    """
     if count < 2:
         found = "only one picture" if count else "not one picture"
         raise ValueError(f"{path}: {found} could be decoded; a clip needs at least two")
     interval = last / (count - 1)
-    used, enough = last + interval, max(0.25, 2 * interval)
+    used, enough = last + max(interval, stands), max(0.25, 2 * interval)
     tick = stream.time_base or Fraction(0)
     declared = float((stream.duration or 0) * tick)
     if stream.duration is None:  # Matroska declares one end, that of the longest stream

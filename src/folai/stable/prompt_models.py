@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from folai.media.audio import resample, to_mono
+from folai.media.audio import resample
+from folai.media.channels import to_mono
 from folai.writing import one_line
 
 CLAP_RATE = 48_000  # Hz

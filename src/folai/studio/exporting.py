@@ -31,7 +31,7 @@ def export(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     document = project.document
     kind = request["kind"]
     timecode = request.get("timecode") or _plain(document["clip"]["timecode"])
-    start = timecode_seconds(timecode, document["clip"]["fps"])
+    start = timecode_seconds(timecode, timecode_rate(document["clip"]))
     sample_rate = request.get("sample_rate") or 48000
     request = {**request, "start": start, "sample_rate": sample_rate}
     if kind in ("json", "csv", "midi"):
@@ -70,6 +70,11 @@ def _layer(project: Project, request: dict[str, Any]) -> dict[str, Any]:
         first: dict[str, Any] = project["edit"]["layers"][0]
         return first
     return project.find("layers", request["layer"])
+
+
+def timecode_rate(clip: dict[str, Any]) -> float:
+    """The rate that a clip's timecode counts in, Hz; projects of before 0.2 know the average."""
+    return float(clip.get("nominal_fps") or clip["fps"])
 
 
 def _plain(timecode: str | None) -> str | None:
@@ -209,7 +214,7 @@ def _timeline(document: dict[str, Any], stems: list[Stem], start: float) -> str:
         video=clip["file"],
         fps=clip["fps"],
         num_frames=clip["num_frames"],
-        video_start=timecode_seconds(_plain(clip["timecode"]), clip["fps"]),
+        video_start=timecode_seconds(_plain(clip["timecode"]), timecode_rate(clip)),
         start=start,
         stems=stems,
     )

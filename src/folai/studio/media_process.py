@@ -108,6 +108,7 @@ def probe_clip(path: str, times: str) -> dict[str, Any]:
         "start": info.start,
         "duration": info.duration,
         "fps": info.fps,
+        "nominal_fps": info.nominal_fps,
         "num_frames": len(shown),
         "width": info.width,
         "height": info.height,
@@ -135,22 +136,26 @@ def _plays_in_browsers(info: VideoInfo) -> str | None:
 
 def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[str, Any]:
     """Writes any sound as a WAV file with one or two channels, and returns its facts."""
-    from folai.media.audio import read_audio, resample, to_mono, write_wav
+    from folai.media.audio import read_audio, resample, write_wav
+    from folai.media.files import audio_stream, open_media
+    from folai.media.rumble import without_rumble
     from folai.preview.events import cut_events
 
     check_format(path)
     wav, rate = read_audio(path)
-    seconds, channels = wav.shape[1] / rate, wav.shape[0]
+    with open_media(path) as container:
+        channels = getattr(audio_stream(container), "channels", 1)
+    seconds = wav.shape[1] / rate
     if seconds > longest:
         raise ValueError(f"{path}: lasts {seconds:.0f} s; give at most {longest:.0f} s of it")
     notes = []
     if channels > 2:
-        wav = to_mono(wav)
-        notes.append(f"{channels} channels mixed to mono")
+        notes.append(f"{channels} channels folded into two")
     if rate != sample_rate:
         wav = resample(wav, rate, sample_rate)
         notes.append(f"resampled from {rate} to {sample_rate} Hz")
     try:
+        wav = without_rumble(wav, sample_rate)
         cut_events(wav, sample_rate)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

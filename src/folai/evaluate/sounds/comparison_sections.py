@@ -15,7 +15,8 @@ from folai.evaluate.sounds.measure import WIDE, PieceScore, cut_pieces
 from folai.evaluate.sounds.pairs import Pair
 from folai.evaluate.sounds.sets import warnings_of
 from folai.evaluate.sounds.system_scores import SoundReport, SystemScore, warnings
-from folai.media.audio import peak_normalise, read_audio, resample, to_mono
+from folai.media.audio import peak_normalise, read_audio, resample
+from folai.media.channels import to_mono
 
 SILENCE = "(silence)"  # the row that an empty file would have
 MOST_ROWS = 400  # of clips in the page; report.json has all

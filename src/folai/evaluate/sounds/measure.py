@@ -1,7 +1,8 @@
 """One generated sound against the true one: every figure that needs only the two of them.
 
-Both are made mono, brought to one rate, trimmed to the shorter, and cut into pieces if asked. These
-changes are counted. PyTorch is not needed here, so that many processes can measure at once.
+Both are made mono, brought to one rate, and cut into pieces if asked. A generated sound that ends
+too soon is silent from there on; one that goes on after the truth is trimmed. What was done is
+counted. PyTorch is not needed here: many files are measured in many processes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from folai.data.cache import Arrays, cache_key, content_key, restore_arrays, sto
 from folai.envelope import Envelope
 from folai.evaluate.sounds.mel_blocks import describe
 from folai.evaluate.sounds.pairs import Pair
-from folai.media.audio import read_audio, resample, to_mono
+from folai.media.audio import fit_length, read_audio, resample
+from folai.media.channels import to_mono
 from folai.writing import line_with_file
 
 Wav = NDArray[np.float32]
@@ -29,7 +31,7 @@ SILENT = 1e-5  # peak: 100 dB below full scale
 SHORTEST_SCORED = 0.1  # seconds; shorter pieces are left out
 NEAR, FAR = 0.05, 0.1  # seconds within which an onset is right
 
-VERSION = 2
+VERSION = 3
 """Raise when the same two sounds would give other figures or vectors: when this file, `metrics`,
 `mel_blocks`, `envelope` or `media.audio` compute other numbers, or when a figure is added."""
 
@@ -124,10 +126,11 @@ def compare(
         resample(to_mono(wav), rate, WIDE)
         for wav, rate in ((generated, generated_rate), (true, true_rate))
     )
-    length = min(generated.shape[1], true.shape[1])
-    trimmed = abs(generated.shape[1] - true.shape[1]) / WIDE
-    if trimmed > 0.5 / metrics.RMS_RATE:
-        notes["trimmed"] = trimmed
+    length = true.shape[1]
+    excess = (generated.shape[1] - length) / WIDE
+    if abs(excess) > 0.5 / metrics.RMS_RATE:
+        notes["trimmed" if excess > 0 else "shorter than the truth"] = abs(excess)
+    generated = fit_length(generated, length)
     pieces, vectors = [], []
     for start, stop in cut_pieces(length, options.piece):
         begins = math.nan if options.piece is None else start / WIDE

@@ -20,7 +20,8 @@ from folai.data.cache import Arrays, cache_key, cached_arrays, content_key
 from folai.evaluate.sounds.embedder import Embedder
 from folai.evaluate.sounds.measure import WIDE, PairScore, cut_pieces
 from folai.evaluate.sounds.pairs import Pair
-from folai.media.audio import read_audio, resample, to_mono
+from folai.media.audio import read_audio, resample
+from folai.media.channels import to_mono
 
 Floats = NDArray[np.float64]
 
