@@ -334,3 +334,12 @@ def test_likeness_changes_the_bands_only_where_there_is_a_reference(foley, envel
             foley.generate(envelope, duration=2.0, num_steps=2, likeness=x, **given) for x in (1, 0)
         )
         assert np.array_equal(near, far) is same
+
+
+def test_another_sampler_can_be_asked_for(foley, envelope, blow):
+    given = {"duration": 1.0, "reference": blow, "num_steps": 4}
+    usual = foley.generate(envelope, **given)
+    assert np.array_equal(foley.generate(envelope, **given, sampler=foley.config.sampler), usual)
+    assert not np.allclose(foley.generate(envelope, **given, sampler="dpmpp_2m"), usual)
+    with pytest.raises(ValueError, match="sampler is 'euler'; use one of ddim, dpmpp_2m"):
+        foley.generate(envelope, **given, sampler="euler")

@@ -111,6 +111,20 @@ def _add_mapper(trainers: Commands) -> None:
         default="both",
         help="what the model sees (default: %(default)s)",
     )
+    _add_mapper_material(command)
+    command.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        default=1e-3,
+        help="highest learning rate (default: %(default)s)",
+    )
+    add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
+    _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
+
+
+def _add_mapper_material(command: argparse.ArgumentParser) -> None:
+    """What the training begins from, and goes on with."""
     command.add_argument(
         "--init",
         type=Path,
@@ -146,15 +160,6 @@ def _add_mapper(trainers: Commands) -> None:
         default=0.65,
         help="share of drawn clips in a batch, 0 to 1 (default: %(default)s)",
     )
-    command.add_argument(
-        "--learning-rate",
-        type=float,
-        metavar="X",
-        default=1e-3,
-        help="highest learning rate (default: %(default)s)",
-    )
-    add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
-    _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
 
 
 def train_mapper(parsed: Namespace) -> int:

@@ -294,7 +294,7 @@ class Run:
             steering: Tensor = (steer_scale - 1) * (output[1:2] - output[-1:])
             return guide(output[:1], output[1:2], cfg_scale) + steering
 
-        sampler = SAMPLERS[foley.config.sampler]
+        sampler = SAMPLERS[self.options.sampler or foley.config.sampler]
         return sampler(model, noise, self.times, foley.config.objective)
 
     def steer(self, x: Tensor, modulation: Tensor, encoded: Tensor) -> list[Tensor]:

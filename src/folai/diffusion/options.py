@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from folai.options import check_ranges, option
+
+SAMPLERS = ("ddim", "dpmpp_2m")  # of `folai.diffusion.sampling`
+
+
+def control_scale_option() -> Any:
+    """The same for every engine with a ControlNet."""
+    return option(
+        1.0, float, "how strongly the envelope steers; 0: not at all", lowest=0, highest=3
+    )
+
+
+def envelope_lock_option() -> Any:
+    """The same for every engine that finishes its sound by `folai.diffusion.finishing`."""
+    return option(
+        0.5,
+        float,
+        "how far the finished level is pulled onto the envelope, 0 to 1",
+        lowest=0,
+        highest=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -16,19 +36,14 @@ class DiffusionOptions:
     engine: ClassVar[str] = "diffusion"
 
     num_steps: int = option(12, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
+    sampler: str | None = option(
+        None, str, "how steps are taken", choices=SAMPLERS, default_text="that of the weights"
+    )
     cfg_scale: float = option(
         4.0, float, "guidance toward reference and prompt; 1: none", lowest=0, highest=20
     )
-    control_scale: float = option(
-        1.0, float, "how strongly the envelope steers; 0: not at all", lowest=0, highest=3
-    )
-    envelope_lock: float = option(
-        0.5,
-        float,
-        "how far the finished level is pulled onto the envelope, 0 to 1",
-        lowest=0,
-        highest=1,
-    )
+    control_scale: float = control_scale_option()
+    envelope_lock: float = envelope_lock_option()
     likeness: float = option(
         1.0,
         float,

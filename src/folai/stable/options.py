@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from folai.diffusion.options import control_scale_option, envelope_lock_option
 from folai.options import check_ranges, option
 from folai.stable.precision import DTYPES
 
@@ -58,16 +59,8 @@ class StableAudioOpenOptions:
         lowest=0,
         highest=20,
     )
-    control_scale: float = option(
-        1.0, float, "how strongly the envelope steers; 0: not at all", lowest=0, highest=3
-    )
-    envelope_lock: float = option(
-        0.5,
-        float,
-        "how far the finished level is pulled onto the envelope, 0 to 1",
-        lowest=0,
-        highest=1,
-    )
+    control_scale: float = control_scale_option()
+    envelope_lock: float = envelope_lock_option()
     init_strength: float | None = option(
         None,
         float,
