@@ -113,6 +113,14 @@ def test_one_may_stop_and_go_on():
     assert not np.any((placed > 6.5) & (placed < 8.5))
 
 
+def test_plain_contacts_stay_where_they_are():
+    times = (np.arange(960) + 0.5) / 120
+    late = STEPS[::2] + 0.2  # every other step, and not where the feet stop
+    onset = 0.95 * np.exp(-0.5 * ((times[:, None] - late) / 0.012) ** 2).max(axis=1)
+    curves = curves_of(walker(STEPS, 8.0), onset)
+    assert np.array_equal(decode(curves, expect="steps").onsets, decode(curves).onsets)
+
+
 def test_a_contact_beside_the_walk_stays():
     times = (np.arange(2160) + 0.5) / 120
     door = 0.9 * np.exp(-0.5 * ((times - 15.0) / 0.012) ** 2)

@@ -37,6 +37,7 @@ ONSET_THRESHOLDS = (0.2, 0.5)  # probability; between these every clip has its o
 FAINTEST = 0.04  # probability of an onset that is considered at all
 TEMPERATURE = 1.3  # of the bins: the models are surer than they are right
 MEAN_BIN, LEVEL = (0.0, 0.5, 1.0), (0.0, 0.4, 1.0)  # shares of the bins: what is not sure is quiet
+DECIDED = 0.0  # log odds of what is around: from here on contacts are plain, no rhythm is needed
 BESIDE_A_STEP = 0.9  # seconds: onsets this near to a step are taken for part of the walk
 ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
 
@@ -133,13 +134,16 @@ def own_probability(curves: Curves, onsets: Floats) -> Floats:
 
 
 def _as_steps(curves: Curves, onsets: Floats) -> Floats:
-    """The steps of a walk, and of the onsets those that are not within it."""
+    """The onsets, with the steps of a walk in place of those that lie where the mapper is not
+    decided; onsets that are far from any step stay."""
     seen = (curves.times, curves.onset, curves.moments, curves.signals)
     steps = place_steps(step_evidence(*seen, curves.duration))
+    steps = steps[around(curves, steps) < DECIDED]
     if not len(steps):
         return onsets
     apart = np.abs(onsets[:, None] - steps[None, :]).min(axis=1) > BESIDE_A_STEP
-    return np.sort(np.concatenate([steps, onsets[apart]]))
+    stay = apart | (around(curves, onsets) >= DECIDED)
+    return np.sort(np.concatenate([steps, onsets[stay]]))
 
 
 def predict_frames(
