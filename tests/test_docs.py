@@ -11,6 +11,7 @@ import pytest
 
 from documents import DOCUMENTS, ROOT, blocks, commands, execute
 from folai.cli import make_parser
+from folai.preview.materials import MATERIALS
 
 
 def read(name: str) -> str:
@@ -146,6 +147,11 @@ def test_indexes_show_no_link_that_needs_the_checkout():
         "a, [c](https://d), ![e](f.png)"
     )
     assert script.description("![e](f.png)\n\ntext") == "text"
+
+
+def test_every_built_in_sound_is_named():
+    assert [name for name in MATERIALS if f"`{name}`" not in read("docs/sound.md")] == []
+    assert f"{len(MATERIALS)} built-in sounds" in read("README.md")
 
 
 def test_every_public_name_is_in_the_reference():

@@ -1,7 +1,6 @@
 """The README: short, true, and what it shows is run. See `documents.py` for which blocks are."""
 
 from documents import ROOT, execute
-from folai.preview.materials import MATERIALS
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -19,7 +18,3 @@ def test_every_block_runs_in_order(clip, hit, tmp_path, monkeypatch):
 
 def test_it_is_short():
     assert len(TEXT.splitlines()) <= 170
-
-
-def test_every_material_is_named():
-    assert [name for name in MATERIALS if f"`{name}`" not in TEXT] == []
