@@ -97,6 +97,18 @@ def test_envelope_then_generate_is_generate(at_work, capsys):
     assert (at_work / "one.wav").read_bytes() == (at_work / "two.wav").read_bytes()
 
 
+def test_a_prediction_says_how_sure_it_is(at_work, capsys):
+    assert main(shlex.split("envelope clip.mp4 -o e.csv --expect steps --json")) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert len(facts["onset_confidence"]) == len(facts["onsets"]) > 0
+    assert 0 <= facts["confidence"] <= 1
+    assert facts["unsure"] == []
+    assert Path("e.csv").read_text().startswith("time,rms,onset,confidence,onset_confidence")
+    command = "generate clip.mp4 -o o.wav --sound wood --expect continuous --json"
+    assert main(shlex.split(command)) == 0
+    assert json.loads(capsys.readouterr().out)["onsets"] == []
+
+
 def test_envelope_plots_the_truth(at_work, capsys):
     assert main(shlex.split("generate clip.mp4 -o out.mkv --envelope env.json --sound wood")) == 0
     assert main(shlex.split("envelope out.mkv -o e.json --plot e.png --truth")) == 0

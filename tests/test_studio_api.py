@@ -76,6 +76,15 @@ def test_an_opened_clip_is_predicted(client, here, scene):
     values = np.frombuffer(base64.b64decode(envelope["values"]), "<f4")
     assert envelope["frame_rate"] == 120 and len(values) == round(120 * scene.duration)
     assert values.max() > 0 and len(envelope["onsets"]) > 0
+    sure = np.frombuffer(base64.b64decode(envelope["onset_confidence"]), "<f4")
+    assert len(sure) == len(envelope["onsets"]) and 0 <= sure.min() and sure.max() <= 1
+    assert len(base64.b64decode(envelope["confidence"])) == 4 * len(values)
+
+
+def test_what_nobody_can_expect_is_refused(client, here):
+    reply = client.post(f"{here}/predict?expect=runs")
+    assert reply.status_code == 400
+    assert "steps, hits, continuous" in reply.json()["error"]
 
 
 def test_the_video_is_sent_in_ranges(client, here, clip):
