@@ -37,6 +37,8 @@ from folai.media.trims import Trims
 # Frame rates that cameras and editors count timecode in.
 RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0, 100.0, 120.0)
 
+LONGEST_STILL = 1200.0  # seconds that one picture may stand: more is a damaged timestamp
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -184,6 +186,12 @@ def _examine(clip: Clip) -> tuple[VideoInfo, Fraction, NDArray[np.float64], Trim
     )
     times = np.unique(np.array(ticks, np.float64) * float(stream.time_base or 0)) - info.start
     shown = times[(times > -1e-6) & (times < info.duration)].clip(min=0.0)
+    longest = float(np.diff(shown, append=info.duration).max(initial=0.0))
+    if longest > LONGEST_STILL:
+        raise ValueError(
+            f"{path}: one of its pictures stands for {longest:.0f} s, so its times are damaged; "
+            "export it again"
+        )
     return info, start, shown, Trims.of(trimmed)
 
 
