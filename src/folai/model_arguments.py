@@ -48,6 +48,31 @@ def add_train(commands: Any) -> None:
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
     command.add_argument(
+        "--splits",
+        nargs="+",
+        metavar="SPLIT",
+        default=["train"],
+        help="of its clips.csv; offsets of all but the first are looked for further (%(default)s)",
+    )
+    command.add_argument(
+        "--others-share", type=float, metavar="X", default=0.5, help="of recordings, for the others"
+    )
+    command.add_argument(
+        "--noisy", type=float, metavar="X", default=0.3, help="weight of clips rated B (0: none)"
+    )
+    command.add_argument(
+        "--leave-out", nargs="+", metavar="CLIP", default=[], help="clips, as the table names them"
+    )
+    command.add_argument(
+        "--simulated", type=int, metavar="N", default=0, help="scenes in three dimensions besides"
+    )
+    command.add_argument(
+        "--simulated-share", type=float, metavar="X", default=0.3, help="of what is seen"
+    )
+    command.add_argument(
+        "--first-simulated", type=int, metavar="N", default=0, help="seed of the first of them"
+    )
+    command.add_argument(
         "--rendered", type=float, metavar="MINUTES", default=80.0, help="of drawn clips besides"
     )
     command.add_argument(

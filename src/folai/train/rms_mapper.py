@@ -37,33 +37,48 @@ from folai.mapper import (
     usual_speed,
 )
 from folai.models.rms_mapper import SIZES, Inputs, MapperConfig, RMSMapper
-from folai.rms import from_bins
+from folai.rms import find_onsets, from_bins
 from folai.train.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.train.dataset import Batch, Example, augmented, batches, truth_at
+from folai.train.dataset import EVERYWHERE, Batch, Example, augmented, batches, truth_at
 from folai.train.feed import prefetched
 from folai.train.folds import Fold
 from folai.train.precompute import (
     SCENES,
+    TRUTH_RATE,
+    Clip,
+    Listing,
     list_clips,
     load_clips,
     load_guises,
     load_rendered,
     num_scenes,
 )
+from folai.train.simulated import FIRST_SCORED, load_simulated
 from folai.writing import written_whole
+
+_SCATTER = 0.06  # seconds by which clips from anywhere are out of time, standard deviation
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
+    splits: tuple[str, ...] = (
+        "train",
+    )  # of it; clips of all but the first have offsets of any size
+    others_share: float = 0.5  # of the recorded windows, for the splits after the first
+    noisy: float = 0.3  # weight of a clip whose sound is rated B, beside one of A; 0: left out
+    leave_out: tuple[str, ...] = ()  # paths of clips, as the table has them
     rendered_minutes: float = 80.0
     rendered_share: float = 0.65  # of each batch
+    simulated: int = 0  # scenes in three dimensions (`folai.scenes`)
+    simulated_share: float = 0.3  # of each batch, where there are any
+    first_simulated: int = 0  # seed of the first of them
     steps: int = 8000
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
     guises: int = 8  # of each recording, beside the recording itself
-    first_guise: int = 0  # number of the first of them: to go on with others, count on
+    first_guise: int = 0  # number of the first of them, in the first split: to go on, count on
     first_scene: int = 0  # seed of the first rendered clip, likewise
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -87,9 +102,16 @@ class TrainOptions:
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
             raise ValueError(f"{self.init}: weights have their own size; give none")
-        for name in ("rendered_minutes", "guises", "first_guise", "first_scene"):
+        sizes = ("rendered_minutes", "guises", "first_guise", "first_scene")
+        for name in (*sizes, "noisy", "simulated", "first_simulated"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if not self.splits:
+            raise ValueError("splits is empty; give train, say")
+        if self.first_simulated + self.simulated > FIRST_SCORED:
+            raise ValueError(
+                f"first_simulated: scenes from {FIRST_SCORED} on are kept for scoring; give less"
+            )
         if self.first_scene + num_scenes(self.rendered_minutes) > SCENES:
             raise ValueError(
                 f"first_scene: scenes from {SCENES} on are kept for scoring; give less"
@@ -115,6 +137,8 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     )
     state = options.out / "last.pt"
     first = _resume(state, model, average, optimiser, examples) if state.is_file() else 0
+    if options.init is not None and not first:
+        realign(examples, average, log)  # it knows already what a contact looks like
     log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters on {device}")
     log(f"{'step':>6} {'bins':>7} {'onset':>7} {'shape':>7} {'s/step':>7}")
 
@@ -172,34 +196,78 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
             options.rendered_minutes, cache, log, first=options.first_scene
         )
     ]
-    if not recorded and not rendered:
+    seeds = range(options.first_simulated, options.first_simulated + options.simulated)
+    simulated = [
+        Example(c.name, tuple(c.views), usual_speeds(c.views), c.rms, c.onsets, 0.0, exact=True)
+        for c in load_simulated(seeds, cache, log=log)
+    ]
+    if not recorded and not rendered and not simulated:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
-    log(f"{len(recorded)} recorded clips, {len(rendered)} rendered")
-    share = options.rendered_share if recorded else 1.0
-    return _weighted(recorded, 1.0 - share) + _weighted(rendered, share)
+    log(f"{len(recorded)} recorded clips, {len(rendered)} rendered, {len(simulated)} simulated")
+    shares = [
+        options.rendered_share if rendered else 0.0,
+        options.simulated_share if simulated else 0.0,
+    ]
+    rest = 1.0 - sum(shares)
+    if recorded and not rest > 0:
+        raise ValueError(f"shares of drawn and simulated clips are {shares}; leave some for data")
+    if not recorded:
+        shares = [share / sum(shares) for share in shares]
+    return (
+        [replace(example, weight=rest * example.weight) for example in recorded]
+        + _weighted(rendered, shares[0])
+        + _weighted(simulated, shares[1])
+    )
 
 
 def _recorded(
     options: TrainOptions, data: Path, cache: Path, log: Callable[[str], None]
 ) -> list[Example]:
-    splits = (data / "clips.csv").is_file()
-    listings = list_clips(data, "train" if splits else None)
-    if options.fold is not None:
-        listings, left_out = options.fold.apart(listings)
-        log(f"{len(left_out)} clips are left out")
-    clips = list(load_clips(listings, cache))
-    offsets = estimate_offsets(clips)
-    numbers = range(options.first_guise, options.first_guise + options.guises)
-    examples = []
-    for listing, clip in zip(listings, clips, strict=True):
-        onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
-        views = [clip.pictures, *load_guises(listing, clip.pictures, numbers, cache)]
-        rms, offset = without_floor(clip.rms), offsets[clip.name]
-        span = annotated_span(onsets)
-        examples.append(
-            Example(clip.name, tuple(views), usual_speeds(views), rms, onsets, offset, span)
-        )
-    return examples
+    """Clips of the splits, with weights that add up to 1."""
+    table = (data / "clips.csv").is_file()
+    others = options.others_share if len(options.splits) > 1 else 0.0
+    groups = []
+    for index, split in enumerate(options.splits):
+        listings = list_clips(data, split if table else None)
+        listings = [one for one in listings if one.name not in options.leave_out]
+        if options.fold is not None and index == 0:
+            listings, left_out = options.fold.apart(listings)
+            log(f"{len(left_out)} clips are left out")
+        if not options.noisy:
+            listings = [one for one in listings if one.sync != "B"]
+        clips = list(load_clips(listings, cache))
+        offsets = estimate_offsets(clips, None if index == 0 else _SCATTER)
+        first = options.first_guise if index == 0 else 0
+        numbers = range(first, first + options.guises)
+        examples = [
+            _example(options, listing, clip, offsets[clip.name], cache, numbers)
+            for listing, clip in zip(listings, clips, strict=True)
+        ]
+        share = 1.0 - others if index == 0 else others / (len(options.splits) - 1)
+        groups.append(_weighted(examples, share))
+        if not table:
+            break
+    return [example for group in groups for example in group]
+
+
+def _example(
+    options: TrainOptions,
+    listing: Listing,
+    clip: Clip,
+    offset: float,
+    cache: Path,
+    numbers: range,
+) -> Example:
+    rms = without_floor(clip.rms)
+    if clip.annotated is not None:
+        onsets: NDArray[np.float64] | None = refine_onsets(clip.annotated, clip.rms)
+    else:  # where the sound is plainly of contacts, its own onsets are theirs
+        onsets = find_onsets(rms, TRUTH_RATE) if listing.sync == "A" else None
+    span = annotated_span(onsets) if clip.annotated is not None else EVERYWHERE
+    views = (clip.pictures, *load_guises(listing, clip.pictures, numbers, cache))
+    weight = options.noisy if listing.sync == "B" else 1.0
+    speeds = usual_speeds(list(views))
+    return Example(clip.name, views, speeds, rms, onsets, offset, span, weight)
 
 
 def without_floor(rms: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -218,7 +286,7 @@ def usual_speeds(views: list[Pictures]) -> tuple[float, ...]:
 
 def _weighted(examples: list[Example], share: float) -> list[Example]:
     """`share` of what is drawn: longer clips more often, but less than in proportion."""
-    masses = [example.views[0].duration ** 0.75 for example in examples]
+    masses = [example.weight * example.views[0].duration ** 0.75 for example in examples]
     total = sum(masses)
     return [replace(e, weight=share * m / total) for e, m in zip(examples, masses, strict=True)]
 
