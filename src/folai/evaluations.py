@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from folai.evaluate.adapted import AdaptedReport
     from folai.evaluate.mapper import MapperReport
     from folai.evaluate.rendered import RenderedReport
+    from folai.evaluate.simulated import SimulatedReport
 
 Progress = Callable[[float], None]
 
@@ -122,14 +123,20 @@ def evaluate_mapper(parsed: Namespace, progress: Progress | None) -> Outcome:
     from folai.evaluate.mapper import evaluate_mapper
     from folai.evaluate.rendered import evaluate_rendered
 
-    if (parsed.data is None) == (parsed.rendered is None):
-        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
+    given = [parsed.data, parsed.rendered, parsed.scenes]
+    if sum(value is not None for value in given) != 1:
+        asked = "give --data DIR for real clips, or --rendered N for rendered ones"
+        raise ValueError(f"{asked}, or --scenes N for simulated ones")
     if parsed.adapt is not None and parsed.data is None:
         raise ValueError("--adapt learns from real clips; give --data DIR")
     real = (parsed.data, parsed.split, parsed.weights)
     kept: dict[str, Any] = {"fold": parsed.fold, "cache": parsed.cache}
-    report: MapperReport | RenderedReport | AdaptedReport
-    if parsed.data is None:
+    report: MapperReport | RenderedReport | SimulatedReport | AdaptedReport
+    if parsed.scenes is not None:
+        from folai.evaluate.simulated import evaluate_simulated
+
+        report = evaluate_simulated(parsed.scenes, parsed.weights, progress, cache=parsed.cache)
+    elif parsed.data is None:
         report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
     elif parsed.adapt is not None:
         report = evaluate_adapted(*real, parsed.adapt, progress, **kept)

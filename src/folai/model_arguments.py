@@ -200,6 +200,9 @@ def add_evaluate(commands: Any) -> None:
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )
     command.add_argument(
+        "--scenes", type=int, metavar="N", help="N simulated scenes of each family instead"
+    )
+    command.add_argument(
         "--adapt",
         type=float,
         metavar="S",

@@ -44,7 +44,7 @@ def drop(world: World, rng: Generator, duration: float) -> Action:
     size = math.exp(rng.uniform(math.log(0.4), math.log(2.5)))
     _floor(world, rng, size)
     rolls = rng.uniform(0.01, 0.1)
-    things = []
+    things: list[Thing] = []
     time = rng.uniform(0.1, 1.0)
     while time < duration - 0.3 and len(things) < 7:
         place = np.array([*rng.uniform(-0.3, 0.3, 2), rng.uniform(0.35, 0.8)]) * size

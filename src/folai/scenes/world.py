@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from folai.render import Contact
 from folai.render.motion import Stroke
 
 Array = NDArray[np.float64]
+Numbers = Sequence[float] | Array
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)  # a quaternion (x, y, z, w) that turns nothing
 _TEXTURE = 256  # pixels to a side
@@ -58,7 +59,7 @@ class World:
         cv2.imwrite(str(path), _pattern(rng))
         return int(self.engine.loadTexture(str(path)))
 
-    def shown(self, shape: int, place: ArrayLike, turn: ArrayLike = UPRIGHT) -> int:
+    def shown(self, shape: int, place: Numbers, turn: Numbers = UPRIGHT) -> int:
         """A body that is seen and touches nothing."""
         return int(self.engine.createMultiBody(0, -1, shape, list(place), list(turn)))
 
@@ -71,14 +72,14 @@ class World:
         self.engine.changeVisualShape(body, -1, textureUniqueId=self.texture(rng))
         return body
 
-    def box(self, half: ArrayLike, colour: ArrayLike) -> int:
+    def box(self, half: Numbers, colour: Numbers) -> int:
         return int(
             self.engine.createVisualShape(
                 self.engine.GEOM_BOX, halfExtents=list(half), rgbaColor=[*colour, 1]
             )
         )
 
-    def rod(self, radius: float, length: float, colour: ArrayLike, round_ends: bool = True) -> int:
+    def rod(self, radius: float, length: float, colour: Numbers, round_ends: bool = True) -> int:
         """Along z, its middle at 0."""
         kind = self.engine.GEOM_CAPSULE if round_ends else self.engine.GEOM_CYLINDER
         return int(
@@ -87,7 +88,7 @@ class World:
             )
         )
 
-    def ball(self, radius: float, colour: ArrayLike) -> int:
+    def ball(self, radius: float, colour: Numbers) -> int:
         return int(
             self.engine.createVisualShape(
                 self.engine.GEOM_SPHERE, radius=radius, rgbaColor=[*colour, 1]
@@ -124,11 +125,11 @@ class World:
                 cover = covers[rng.integers(len(covers))]
                 self.engine.changeVisualShape(body, -1, textureUniqueId=cover)
 
-    def turned(self, angles: ArrayLike) -> tuple[float, ...]:
+    def turned(self, angles: Numbers) -> tuple[float, ...]:
         """The quaternion of angles about x, y and z, radians."""
         return tuple(self.engine.getQuaternionFromEuler(list(angles)))
 
-    def place(self, body: int, place: ArrayLike, turn: ArrayLike = UPRIGHT) -> None:
+    def place(self, body: int, place: Numbers, turn: Numbers = UPRIGHT) -> None:
         self.engine.resetBasePositionAndOrientation(body, list(place), list(turn))
 
 

@@ -1,6 +1,7 @@
 """Trains RMS-Mapper. Read top to bottom: data, model, loss, loop.
 
     folai train mapper --data clips --rendered 80 --out runs/mapper
+    folai train mapper --data clips --splits train train_wild --simulated 200 --init shipped
 
 Recorded clips teach what real hits look like, rendered ones where exactly the contact is. Two in
 three windows are rendered. A recording's offset between sound and picture is first estimated from

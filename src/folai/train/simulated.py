@@ -30,6 +30,8 @@ class SimulatedClip:
     views: list[Pictures]
     rms: NDArray[np.float32]  # [N] at TRUTH_RATE
     onsets: NDArray[np.float64]  # contacts and starts of strokes, seconds, sorted
+    contacts: NDArray[np.float64]  # seconds
+    levels: NDArray[np.float64]  # of each contact, peak RMS
 
 
 def load_simulated(
@@ -50,7 +52,8 @@ def load_simulated(
             log(f"simulating from scene {seed}")
         arrays = _kept(stored, functools.partial(_simulate, seed, family))
         views = [Pictures(arrays[f"edges{i}"], arrays[f"cells{i}"]) for i in range(2)]
-        yield SimulatedClip(name, views, arrays["rms"], arrays["onsets"])
+        heard = (arrays[name] for name in ("rms", "onsets", "contacts", "levels"))
+        yield SimulatedClip(name, views, *heard)
 
 
 def _simulate(seed: int, family: str | None) -> Arrays:
@@ -63,6 +66,8 @@ def _simulate(seed: int, family: str | None) -> Arrays:
     return {
         "rms": _as_recorded(scene.truth, rng),
         "onsets": np.sort(np.concatenate([scene.truth.onsets, starts])),
+        "contacts": np.array([contact.time for contact in scene.truth.contacts]),
+        "levels": np.array([contact.level for contact in scene.truth.contacts]),
         "edges0": plain.edges,
         "cells0": plain.cells,
         "edges1": seen.edges,
