@@ -23,6 +23,7 @@ LAYERS = [
     ["stable"],
     ["engines"],
     ["pipeline", "render"],
+    ["scenes"],
     ["data"],
     ["train", "evaluate"],
     ["demo", "studio"],

@@ -11,6 +11,7 @@ import soundfile
 
 from folai import Envelope, lay
 from folai.media.audio import read_audio
+from folai.media.rumble import without_rumble
 from folai.preview.lay import lay_kit, make_kit
 from folai.studio.project_envelopes import to_json
 from folai.studio.project_sounds import wav_bytes
@@ -256,7 +257,8 @@ def test_a_reference_is_decoded_kept_and_played(client, here, hit, exact):
     assert np.abs(wav - read_audio(hit)[0]).max() < 1e-4
     body = {"envelope": to_json(exact), "sound": {"reference": reference["id"]}}
     played, _ = heard(client.post(f"{here}/preview", json=body))
-    assert np.abs(played - lay(exact, reference=read_audio(hit)[0])).max() < 1e-3
+    clean = without_rumble(*read_audio(hit))
+    assert np.abs(played - lay(exact, reference=clean)).max() < 1e-3
     named = client.patch(f"{here}/references/{reference['id']}", json={"name": "blow"}).json()
     assert named["name"] == "blow"
     assert client.delete(f"{here}/references/{reference['id']}").status_code == 204

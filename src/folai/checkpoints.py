@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAPPER = WEIGHTS / "mapper.safetensors"
+MAPPERS = {"all": MAPPER, "open": WEIGHTS / "mapper_open.safetensors"}  # by what they have seen
 AUTOENCODER = WEIGHTS / "autoencoder.safetensors"
 FOLEY = WEIGHTS / "foley.safetensors"
 CONTROL = WEIGHTS / "control.safetensors"
@@ -182,6 +183,7 @@ def average_mappers(paths: Sequence[Path], out: Path) -> None:
 def load_mapper(path: str | Path | None = None) -> list[RMSMapper]:
     """The models of a set of weights (None: those that ship), ready to run on the CPU.
 
+    path: a file, or a name in MAPPERS: `open` has seen open data alone.
     Raises ValueError where a file is missing, damaged, of another version or not a mapper.
     """
     return _mappers_of(load_weights(_mapper_path(path), "mapper"))
@@ -221,7 +223,8 @@ def calibrate_mapper(
 
 
 def _mapper_path(path: str | Path | None) -> Path:
-    return MAPPER if path is None else Path(path)
+    """A file, or the one that a name in MAPPERS stands for."""
+    return MAPPER if path is None else MAPPERS.get(str(path), Path(path))
 
 
 def _mappers_of(weights: Weights) -> list[RMSMapper]:

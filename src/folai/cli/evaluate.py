@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from folai.evaluate.mapper.adapted import AdaptedReport
     from folai.evaluate.mapper.clip_scores import MapperReport
     from folai.evaluate.mapper.rendered import RenderedReport
+    from folai.evaluate.mapper.simulated import SimulatedReport
 
 
 def add_to(commands: Commands) -> None:
@@ -51,6 +52,12 @@ def _add_mapper(measures: Commands) -> None:
         "--rendered", type=int, metavar="N", help="N drawn clips with exact contacts instead"
     )
     command.add_argument(
+        "--scenes",
+        type=int,
+        metavar="N",
+        help="N simulated scenes of each family instead (needs folai[scenes])",
+    )
+    command.add_argument(
         "--adapt",
         type=float,
         metavar="S",
@@ -70,15 +77,23 @@ def evaluate_mapper(parsed: Namespace) -> int:
     from folai.evaluate.mapper.clip_scores import evaluate_mapper
     from folai.evaluate.mapper.rendered import evaluate_rendered
 
-    if (parsed.data is None) == (parsed.rendered is None):
-        raise ValueError("give --data DIR for real clips, or --rendered N for rendered ones")
+    chosen = [parsed.data, parsed.rendered, parsed.scenes]
+    if sum(value is not None for value in chosen) != 1:
+        raise ValueError(
+            "give --data DIR for real clips, --rendered N for rendered ones, or --scenes N for "
+            "simulated ones"
+        )
     if parsed.adapt is not None and parsed.data is None:
         raise ValueError("--adapt learns from real clips; give --data DIR")
     clips = (parsed.data, parsed.split, parsed.weights)
     options: dict[str, Any] = {"fold": parsed.fold, "cache": parsed.cache}
-    report: MapperReport | RenderedReport | AdaptedReport
+    report: MapperReport | RenderedReport | SimulatedReport | AdaptedReport
     with progress_bar(parsed) as progress:
-        if parsed.data is None:
+        if parsed.scenes is not None:
+            from folai.evaluate.mapper.simulated import evaluate_simulated
+
+            report = evaluate_simulated(parsed.scenes, parsed.weights, progress, cache=parsed.cache)
+        elif parsed.data is None:
             report = evaluate_rendered(parsed.rendered, parsed.weights, progress)
         elif parsed.adapt is not None:
             from folai.train.adapt import taught

@@ -62,7 +62,10 @@ def add_seed(command: argparse.ArgumentParser, about: str = "vary the hits") -> 
 
 def add_weights(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--weights", type=Path, metavar="FILE", help="weights of the mapper (default: folai's own)"
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="weights of the mapper; `open`: folai's own of open data alone (default: folai's own)",
     )
 
 

@@ -85,6 +85,7 @@ def _add_mapper(trainers: Commands) -> None:
         train_mapper,
     )
     command.add_argument("--data", type=Path, metavar="DIR", help="folder of clips with sound")
+    _add_mapper_splits(command)
     command.add_argument(
         "--rendered",
         dest="rendered_minutes",
@@ -121,6 +122,56 @@ def _add_mapper(trainers: Commands) -> None:
     )
     add_fold(command, "leave the Kth of N parts of the recordings out, for cross-validation")
     _add_run(command, "mapper", steps=8000, cached="what is computed from clips")
+
+
+def _add_mapper_splits(command: argparse.ArgumentParser) -> None:
+    """Which clips are learned from, and simulated scenes beside them."""
+    command.add_argument(
+        "--splits",
+        nargs="+",
+        action=_Several,
+        metavar="SPLIT",
+        help="splits of DIR/clips.csv; offsets of all but the first are searched further "
+        "(default: train)",
+    )
+    command.add_argument(
+        "--others-share",
+        type=float,
+        metavar="X",
+        default=0.5,
+        help="share of the splits after the first among recordings (default: %(default)s)",
+    )
+    command.add_argument(
+        "--noisy",
+        type=float,
+        metavar="X",
+        default=0.3,
+        help="weight of clips whose sync is rated B; 0 leaves them out (default: %(default)s)",
+    )
+    command.add_argument(
+        "--leave-out", nargs="+", action=_Several, metavar="CLIP", help="paths in the table"
+    )
+    command.add_argument(
+        "--simulated",
+        type=int,
+        metavar="N",
+        default=0,
+        help="simulated scenes in three dimensions to add (default: %(default)s)",
+    )
+    command.add_argument(
+        "--simulated-share",
+        type=float,
+        metavar="X",
+        default=0.3,
+        help="share of simulated scenes in a batch, 0 to 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--first-simulated",
+        type=int,
+        metavar="N",
+        default=0,
+        help="number of the first simulated scene",
+    )
 
 
 def _add_mapper_material(command: argparse.ArgumentParser) -> None:
@@ -203,17 +254,17 @@ def combine_mappers(parsed: Namespace) -> int:
 
 def _add_data(command: Any, what: str) -> None:
     command.add_argument(
-        "--data", type=Path, nargs="+", action=_Folders, metavar="DIR", required=True, help=what
+        "--data", type=Path, nargs="+", action=_Several, metavar="DIR", required=True, help=what
     )
 
 
-class _Folders(argparse.Action):
-    """Several folders, as the tuple that options hold."""
+class _Several(argparse.Action):
+    """Several values, as the tuple that options hold."""
 
     def __call__(
         self, parser: object, parsed: Namespace, values: Any, option: str | None = None
     ) -> None:
-        parsed.data = tuple(values)
+        setattr(parsed, self.dest, tuple(values))
 
 
 def _add_calibrate(trainers: Commands) -> None:

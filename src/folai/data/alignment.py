@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 VERSION = 1  # raise when the same clips would be given other offsets
 
 RATE = 240.0  # Hz at which the curves are compared
-MAX_OFFSET = 0.1  # seconds looked at to either side
+MAX_OFFSET = 0.16  # seconds looked at to either side at most
+USUAL_OFFSET = 0.1  # the same, where a clip's camera is known to be near the others'
 SPREAD = 0.025  # seconds by which clips of one frame rate scatter about their common offset
 STOPPED = 12  # cells of the grid, of 192, that count: those that lose most
 _LAGS = range(-round(MAX_OFFSET * RATE), round(MAX_OFFSET * RATE) + 1)  # samples at RATE
@@ -40,11 +41,20 @@ _BESIDE = 0.1  # seconds beside the first and the last annotation that they spea
 _CONFIDENCE = 1.5  # agreement is worth this much log likelihood for each root of a second
 
 
-def estimate_offsets(clips: Iterable[Clip]) -> dict[str, float]:
-    """Seconds by which the sound of each clip is late (negative: early), by clip name."""
+def estimate_offsets(clips: Iterable[Clip], spread: float | None = None) -> dict[str, float]:
+    """Seconds by which the sound of each clip is late (negative: early), by clip name.
+
+    spread: seconds by which clips scatter about being in time, where they have no camera in common
+    and a clip of its own may be off by up to MAX_OFFSET; None: SPREAD, about what those of one
+    frame rate share.
+    """
     lags, agreement, family = np.array(_LAGS) / RATE, {}, defaultdict(list)
+    if spread is not None:
+        return {clip.name: _own_offset(clip, lags, spread) for clip in clips}
+    near = np.abs(lags) <= USUAL_OFFSET + 1e-9
+    lags = lags[near]
     for clip in clips:
-        agreement[clip.name] = _agreement(clip) * np.sqrt(clip.pictures.duration)
+        agreement[clip.name] = _agreement(clip)[near] * np.sqrt(clip.pictures.duration)
         family[round(clip.fps)].append(clip.name)
     offsets = {}
     for names in family.values():
@@ -54,6 +64,11 @@ def estimate_offsets(clips: Iterable[Clip]) -> dict[str, float]:
             belief = _CONFIDENCE * agreement[name] - 0.5 * ((lags - usual) / SPREAD) ** 2
             offsets[name] = float(lags[np.argmax(belief)])
     return offsets
+
+
+def _own_offset(clip: Clip, lags: Floats, spread: float) -> float:
+    agreement = _agreement(clip) * np.sqrt(clip.pictures.duration)
+    return float(lags[np.argmax(_CONFIDENCE * agreement - 0.5 * (lags / spread) ** 2)])
 
 
 def refine_onsets(annotated: Floats, rms: NDArray[np.float32]) -> Floats:

@@ -25,6 +25,7 @@ class Listing:
     path: Path
     name: str  # its path inside the folder
     annotated: NDArray[np.float64] | None  # contact times, seconds, sorted; None: not annotated
+    sync: str = ""  # as `clips.csv` rates it: A, plainly of contacts that are seen; B, partly
 
 
 def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
@@ -35,7 +36,7 @@ def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; give the folder that holds the clips")
-    onsets = _read_onsets(folder / "onsets.csv")
+    onsets, ratings = _read_onsets(folder / "onsets.csv"), dict[str, str]()
     table = folder / "clips.csv"
     if table.is_file():
         rows = read_table(table, ("path", "split"))
@@ -43,12 +44,13 @@ def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
         if split is not None and split not in splits:
             raise ValueError(f"{table}: no split {split!r}; it has {', '.join(splits)}")
         names = [row["path"] for row in rows if split in (None, row["split"])]
+        ratings = {row["path"]: row.get("sync") or "" for row in rows}
     else:
         files = (path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
         names = sorted(path.relative_to(folder).as_posix() for path in files)
     if not names:
         raise ValueError(f"{folder}: no video files; expected {', '.join(VIDEO_SUFFIXES)}")
-    return [Listing(folder / name, name, onsets.get(name)) for name in names]
+    return [Listing(folder / name, name, onsets.get(name), ratings.get(name, "")) for name in names]
 
 
 def _read_onsets(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -85,7 +85,7 @@ def _render(seed: int) -> Arrays:
     action = Action(plain)
     starts = [start for start, _ in scene.strokes]
     arrays: Arrays = {
-        "rms": _as_recorded(scene, rng),
+        "rms": as_recorded(scene, rng),
         "onsets": np.sort(np.concatenate([scene.onsets, starts])),
         "edges0": plain.edges,
         "cells0": plain.cells,
@@ -106,7 +106,7 @@ def _variable_times(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(times[times < RENDERED_SECONDS], np.float64)
 
 
-def _as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
+def as_recorded(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
     """RMS of the scene's sound, as loud as recordings at peak 1: their loudest RMS is 0.24 in the
     median, and 0.15 to 0.42 for nine in ten.
     """

@@ -13,6 +13,7 @@ from folai.diffusion.naming import sound_of_prompt
 from folai.diffusion.vocabulary import find_words
 from folai.envelope import FRAME_RATE, Envelope
 from folai.media.audio import fit_length, read_audio
+from folai.media.rumble import without_rumble
 from folai.preview.lay import Kit, lay_kit, make_kit
 from folai.preview.materials import DEFAULT_SOUND
 from folai.studio import project_envelopes
@@ -80,7 +81,8 @@ class Previewer:
             if key in self._kits:
                 return self._kits[key]
         if reference:
-            wav, _ = read_audio(studio.reference_path(project, reference))
+            wav, rate = read_audio(studio.reference_path(project, reference))
+            wav = without_rumble(wav, rate)
             kit = make_kit(reference=wav, sample_rate=SAMPLE_RATE, seed=seed)
         else:
             kit = make_kit(sound=name, sample_rate=SAMPLE_RATE, seed=seed)

@@ -138,7 +138,6 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
     """Writes any sound as a WAV file with one or two channels, and returns its facts."""
     from folai.media.audio import read_audio, resample, write_wav
     from folai.media.files import audio_stream, open_media
-    from folai.media.rumble import without_rumble
     from folai.preview.events import cut_events
 
     check_format(path)
@@ -155,7 +154,6 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
         wav = resample(wav, rate, sample_rate)
         notes.append(f"resampled from {rate} to {sample_rate} Hz")
     try:
-        wav = without_rumble(wav, sample_rate)
         cut_events(wav, sample_rate)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -1,6 +1,7 @@
 """Trains RMS-Mapper. Read top to bottom: options, loop, model, data.
 
     folai train mapper --data clips --rendered 80 --out runs/mapper
+    folai train mapper --data clips --splits train train_wild --simulated 200 --init shipped
 
 Recorded clips teach what real hits look like, rendered ones exactly when the contact is. Two in
 three windows are rendered. A recording's offset between sound and picture is first estimated from
@@ -17,23 +18,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.checkpoints import load_mapper, save_mapper, sha256_of
 from folai.data.alignment import annotated_span, estimate_offsets, refine_onsets
-from folai.data.clips import load_clips
+from folai.data.clips import TRUTH_RATE, Clip, load_clips
 from folai.data.dataset import Batch, augmented, batches
-from folai.data.examples import Example, usual_speeds, without_floor
+from folai.data.examples import EVERYWHERE, Example, usual_speeds, without_floor
 from folai.data.folds import Fold
-from folai.data.listing import list_clips
+from folai.data.listing import Listing, list_clips
 from folai.data.other_cameras import load_guises
 from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
+from folai.data.simulated_scenes import FIRST_SCORED, load_simulated
+from folai.envelope.rms import find_onsets
+from folai.mapper.features import Pictures
 from folai.models.rms_mapper import SIZES, Inputs, RMSMapper
 from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.feed import prefetched
 from folai.train.realign import realign
 
+Curve = NDArray[np.float32]
+Onsets = NDArray[np.float64]  # seconds
+
+SCATTER = 0.06  # seconds by which clips from anywhere are out of time, standard deviation
 WARM_UP = 100  # steps over which the learning rate rises
 AVERAGED = 0.998  # share of the averaged weights that stays in a step
 
@@ -42,13 +51,20 @@ AVERAGED = 0.998  # share of the averaged weights that stays in a step
 class TrainOptions:
     data: Path | None = None  # folder of recorded clips; its `train` split where it has splits
     out: Path = Path("runs/mapper")
+    splits: tuple[str, ...] = ("train",)  # clips of all but the first have offsets of any size
+    others_share: float = 0.5  # of the recorded windows, for the splits after the first
+    noisy: float = 0.3  # weight of a clip whose sound is rated B, beside one of A; 0: left out
+    leave_out: tuple[str, ...] = ()  # paths of clips, as the table has them
     rendered_minutes: float = 80.0
     rendered_share: float = 0.65  # of each batch
+    simulated: int = 0  # scenes in three dimensions (`folai.scenes`)
+    simulated_share: float = 0.3  # of each batch, where there are any
+    first_simulated: int = 0  # seed of the first of them
     steps: int = 8000
     batch_size: int = 8
     window: int = 120  # steps of the timeline, 4 s
     guises: int = 8  # of each recording, beside the recording itself
-    first_guise: int = 0  # number of the first of them: to go on with others, count on
+    first_guise: int = 0  # number of the first of them, in the first split: to go on, count on
     first_scene: int = 0  # seed of the first rendered clip, likewise
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -70,9 +86,16 @@ class TrainOptions:
             raise ValueError(f"size is {self.size!r}; allowed: {', '.join(SIZES)}")
         if self.size is not None and self.init is not None:
             raise ValueError(f"{self.init}: the weights decide the size; leave size out")
-        for name in ("rendered_minutes", "guises", "first_guise", "first_scene"):
+        sizes = ("rendered_minutes", "guises", "first_guise", "first_scene")
+        for name in (*sizes, "noisy", "simulated", "first_simulated"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if not self.splits:
+            raise ValueError("splits is empty; give train, say")
+        if self.first_simulated + self.simulated > FIRST_SCORED:
+            raise ValueError(
+                f"first_simulated: scenes from {FIRST_SCORED} on are kept for scoring; give less"
+            )
         if self.first_scene + num_scenes(self.rendered_minutes) > SCENES:
             raise ValueError(
                 f"first_scene: scenes from {SCENES} on are kept for scoring; give less"
@@ -105,6 +128,8 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     state = loop.resume_run(options.out / "last.pt", parts)
     first = state["step"]
     _put_back(examples, state.get("offsets", {}))
+    if options.init is not None and not first:
+        realign(examples, average, log)  # it knows already what a contact looks like
     log(f"{loop.size_of(model.parameters())} on {device}")
     log(loop.heading("bins", "onset", "shape"))
 
@@ -160,56 +185,105 @@ def first_model(options: TrainOptions) -> RMSMapper:
 
 
 def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Example]:
-    """Recorded and rendered clips, weighted so that `rendered_share` of a batch is rendered."""
+    """Recorded, rendered and simulated clips, weighted so that each kind has its share."""
     cache = options.cache or options.out / "cache"
     recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
     rendered = [
-        Example(
-            clip.name,
-            tuple(clip.views),
-            usual_speeds(clip.views),
-            clip.rms,
-            clip.onsets,
-            offset=0.0,
-            exact=True,
-        )
+        _exact(clip.name, clip.views, clip.rms, clip.onsets)
         for clip in load_rendered(options.rendered_minutes, cache, log, first=options.first_scene)
     ]
-    if not recorded and not rendered:
+    simulated = _simulated(options, cache, log)
+    if not recorded and not rendered and not simulated:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
-    log(f"{len(recorded)} recorded clips, {len(rendered)} rendered")
-    share = options.rendered_share if recorded else 1.0
-    return _weighted(recorded, 1.0 - share) + _weighted(rendered, share)
+    log(f"{len(recorded)} recorded clips, {len(rendered)} rendered, {len(simulated)} simulated")
+    shares = [
+        options.rendered_share if rendered else 0.0,
+        options.simulated_share if simulated else 0.0,
+    ]
+    rest = 1.0 - sum(shares)
+    if recorded and not rest > 0:
+        raise ValueError(
+            f"shares of rendered and simulated clips are {shares[0]:g} and {shares[1]:g}; "
+            "give less than 1 together"
+        )
+    if not recorded:
+        shares = [share / sum(shares) for share in shares]
+    return (
+        [replace(example, weight=rest * example.weight) for example in recorded]
+        + _weighted(rendered, shares[0])
+        + _weighted(simulated, shares[1])
+    )
+
+
+def _exact(name: str, views: list[Pictures], rms: Curve, onsets: Onsets) -> Example:
+    """A clip that was made: its contacts are known, and it has no offset."""
+    speeds = usual_speeds(views)
+    return Example(name, tuple(views), speeds, rms, onsets, offset=0.0, exact=True)
+
+
+def _simulated(options: TrainOptions, cache: Path, log: Callable[[str], None]) -> list[Example]:
+    if not options.simulated:
+        return []
+    seeds = range(options.first_simulated, options.first_simulated + options.simulated)
+    return [
+        _exact(clip.name, clip.views, clip.rms, clip.onsets)
+        for clip in load_simulated(seeds, cache, log=log)
+    ]
 
 
 def _recorded(
     options: TrainOptions, data: Path, cache: Path, log: Callable[[str], None]
 ) -> list[Example]:
-    splits = (data / "clips.csv").is_file()
-    listings = list_clips(data, "train" if splits else None)
-    if options.fold is not None:
-        listings, left_out = options.fold.apart(listings)
-        log(f"{len(left_out)} clips are left out")
-    clips = list(load_clips(listings, cache))
-    offsets = estimate_offsets(clips)
-    numbers = range(options.first_guise, options.first_guise + options.guises)
+    """Clips of the splits, with weights that add up to 1."""
+    has_table = (data / "clips.csv").is_file()
+    splits = options.splits if has_table else options.splits[:1]
+    others = options.others_share if len(splits) > 1 else 0.0
     examples = []
-    for listing, clip in zip(listings, clips, strict=True):
-        onsets = refine_onsets(clip.annotated, clip.rms) if clip.annotated is not None else None
-        views = [clip.pictures, *load_guises(listing, clip.pictures, numbers, cache)]
-        rms, offset = without_floor(clip.rms), offsets[clip.name]
-        span = annotated_span(onsets)
-        examples.append(
-            Example(clip.name, tuple(views), usual_speeds(views), rms, onsets, offset, span)
-        )
+    for index, split in enumerate(splits):
+        listings = list_clips(data, split if has_table else None)
+        listings = [listing for listing in listings if listing.name not in options.leave_out]
+        if options.fold is not None and index == 0:
+            listings, left_out = options.fold.apart(listings)
+            log(f"{len(left_out)} clips are left out")
+        if not options.noisy:
+            listings = [listing for listing in listings if listing.sync != "B"]
+        clips = list(load_clips(listings, cache))
+        offsets = estimate_offsets(clips, None if index == 0 else SCATTER)
+        first = options.first_guise if index == 0 else 0
+        guises = range(first, first + options.guises)
+        of_split = [
+            _of_recording(options, listing, clip, offsets[clip.name], cache, guises)
+            for listing, clip in zip(listings, clips, strict=True)
+        ]
+        share = 1.0 - others if index == 0 else others / (len(splits) - 1)
+        examples += _weighted(of_split, share)
     return examples
+
+
+def _of_recording(
+    options: TrainOptions,
+    listing: Listing,
+    clip: Clip,
+    offset: float,
+    cache: Path,
+    guises: range,
+) -> Example:
+    rms, onsets, span = without_floor(clip.rms), None, EVERYWHERE
+    if clip.annotated is not None:
+        onsets = refine_onsets(clip.annotated, clip.rms)
+        span = annotated_span(onsets)
+    elif listing.sync == "A":  # the sound is plainly of contacts: its own onsets are theirs
+        onsets = find_onsets(rms, TRUTH_RATE)
+    views = [clip.pictures, *load_guises(listing, clip.pictures, guises, cache)]
+    weight = options.noisy if listing.sync == "B" else 1.0
+    return Example(clip.name, tuple(views), usual_speeds(views), rms, onsets, offset, span, weight)
 
 
 def _weighted(examples: list[Example], share: float) -> list[Example]:
     """Sets weights that sum to `share`: longer clips are drawn more often, but less than in
     proportion.
     """
-    masses = [example.views[0].duration ** 0.75 for example in examples]
+    masses = [example.weight * example.views[0].duration ** 0.75 for example in examples]
     total = sum(masses)
     return [replace(e, weight=share * m / total) for e, m in zip(examples, masses, strict=True)]
 

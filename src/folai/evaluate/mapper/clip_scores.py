@@ -8,13 +8,15 @@ of one frame rate have in common. Only what has both picture and sound counts.
 
     corr        correlation at lag 0, as `metrics.envelope_correlation` defines it
     best, lag   the same at the best lag within 100 ms, and that lag (positive: prediction late)
-    raw         correlation at lag 0 with the offset left as it is in the file
+    raw         correlation at lag 0 with the offset left as it is in the file, and at the best lag
     P, R, F1    of onsets within 50 ms. The truth is the annotated contacts, moved to the rise of
                 the sound beside them, or, in a clip without any, the onsets found in the sound;
                 both on the picture's clock. Annotators stop before recordings do: what lies before
                 the first or after the last annotated contact is neither right nor wrong (`all` in
                 the table: F1 with it taken for wrong). NaN in a clip without onsets, and left out
                 of the mean
+    wide        F1 of onsets within 100 ms, the offset left as it is: clips from anywhere are late
+                or early by that much, and what offset they have cannot be told from them alone
     L1          mean absolute difference of the curves over what silence would score
 """
 
@@ -53,6 +55,7 @@ from folai.writing import one_line
 Floats = NDArray[np.float64]
 
 TOLERANCE = 0.05  # seconds within which an onset is right
+_WIDE = 0.1  # the same for clips whose offset is not known
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ class ClipScore:
     best: float
     lag: float  # seconds
     uncorrected: float
+    uncorrected_best: float  # at the best lag within 100 ms of it
     precision: float
     recall: float
     f1: float
     f1_all: float  # with onsets beyond the annotations taken for wrong
+    f1_wide: float  # within 100 ms, offset not corrected
     l1: float
     offset: float  # seconds by which the sound is late
     truth: str = ""  # what the onsets were taken from: "annotated" or "sound"
@@ -75,8 +80,10 @@ class ClipScore:
     def row(self) -> str:
         first = f"{self.correlation:7.3f}{self.best:7.3f}{1000 * self.lag:+7.0f}"
         onsets = f"{self.precision:7.3f}{self.recall:7.3f}{self.f1:7.3f}{self.f1_all:7.3f}"
+        onsets += f"{self.f1_wide:7.3f}"
+        raw = f"{self.uncorrected:7.3f}{self.uncorrected_best:7.3f}"
         rest = f"{self.l1:7.3f}{1000 * self.offset:+10.0f}  {self.truth:9}  {self.name}"
-        return f"{first}{self.uncorrected:7.3f}{onsets}{rest}".rstrip()
+        return f"{first}{raw}{onsets}{rest}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class MapperReport:
 
     def table(self) -> str:
         """A line for each clip, their mean, and what could not be read."""
-        names = ("corr", "best", "lag/ms", "raw", "P", "R", "F1", "all", "L1")
+        names = ("corr", "best", "lag/ms", "raw", "best", "P", "R", "F1", "all", "wide", "L1")
         heading = "".join(f"{name:>7}" for name in names)
         lines = [f"{heading}{'offset/ms':>10}  onsets of  clip"]
         lines += [score.row() for score in self.scores]
@@ -106,8 +113,9 @@ class MapperReport:
         lines += [f"not scored: {reason}" for reason in self.unread.values()]
         explained = (
             "corr: correlation at lag 0, offset corrected; best: at the best lag within 100 ms; "
-            "raw: at lag 0, not corrected\n"
+            "raw: at lag 0 and best, not corrected\n"
             "P, R, F1: onsets within 50 ms, where contacts are annotated; all: F1 everywhere; "
+            "wide: F1 within 100 ms, not corrected; "
             "L1: of the envelope, over that of silence; offset: sound late by"
         )
         return "\n".join([explained, *lines, *self._how_reliable()])
@@ -232,16 +240,19 @@ def score_clip(clip: Clip, envelope: Envelope, offset: float, since: float = 0.0
     onsets, everywhere = (times[times >= since] for times in (onsets, envelope.onsets))
     judged = everywhere[(everywhere >= first) & (everywhere <= last)]
     scores = onset_scores(judged, onsets, TOLERANCE)
+    raw = envelope_correlation(*_curves(clip, envelope, 0.0, since))
     known = 1.0 if len(onsets) else math.nan
     return ClipScore(
         correlation=correlation.at_zero,
         best=correlation.best,
         lag=correlation.lag,
-        uncorrected=envelope_correlation(*_curves(clip, envelope, 0.0, since)).at_zero,
+        uncorrected=raw.at_zero,
+        uncorrected_best=raw.best,
         precision=known * scores.precision,
         recall=known * scores.recall,
         f1=known * scores.f1,
         f1_all=known * onset_scores(everywhere, onsets, TOLERANCE).f1,
+        f1_wide=known * onset_scores(judged, onsets + offset, _WIDE).f1,
         l1=l1_over_silence(predicted, true),
         offset=offset,
         truth=truth,
