@@ -20,6 +20,7 @@ from folai.media.clip import Clip
 # Tags of the file that belong to its container, not to what it holds.
 OWN_TAGS = {
     "encoder", "major_brand", "minor_version", "compatible_brands", "duration", "timecode",
+    "software",
 }  # fmt: skip
 OWN_STREAM_TAGS = {"encoder", "duration", "handler_name", "vendor_id", "rotate"}
 
