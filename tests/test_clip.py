@@ -105,7 +105,7 @@ def test_takes_written_at_once_are_those_written_one_by_one(tmp_path, source, su
 
 
 def test_a_take_that_cannot_be_written_is_named(tmp_path, clip, monkeypatch):
-    from folai.media import mux as module
+    from folai.media import output as module
 
     real = module._encoded
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from folai.media.clip import probe
-from folai.media.mux import OUTPUTS, check_output, mux
+from folai.media.containers import OUTPUTS
+from folai.media.mux import check_output, mux
 
 RATE = 48000
 SOURCES = [  # suffix, codec, B-frames

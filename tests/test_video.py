@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from folai.media.audio import read_audio, write_wav
 from folai.media.clip import probe
+from folai.media.containers import OUTPUTS
 from folai.media.encode import write_pictures
 from folai.media.frames import frames_between, iter_frames
-from folai.media.mux import OUTPUTS, check_output, mux
+from folai.media.mux import check_output, mux
 
 SIZE = (64, 48)  # width, height
 RATE = 44100  # Hz
@@ -303,7 +304,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("folai.media.mux._encoded", fail)
+    monkeypatch.setattr("folai.media.output._encoded", fail)
     with pytest.raises(ValueError, match=r"out\.mkv: cannot be written \(No space left"):
         mux(clip, clicks([0.0], 1.0), RATE, out)
     assert out.read_text() == "precious"

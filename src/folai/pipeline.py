@@ -33,8 +33,9 @@ from folai.mapper.flow import FLOW_SIZE
 from folai.media.audio import fit_length, peak_normalise, read_audio, resample
 from folai.media.channels import to_mono, to_stereo, usual_names
 from folai.media.clip import Clip, opened
+from folai.media.containers import check_codec
 from folai.media.frames import Frame
-from folai.media.mux import check_codec, check_output, mux_takes
+from folai.media.mux import check_output, mux_takes
 from folai.media.rumble import without_rumble
 from folai.options import check_number
 from folai.preview.events import check_reference
@@ -152,9 +153,10 @@ def generate(
     *,
     progress: Progress | None = None,
 ) -> FoleyResult:
-    """Give a clip its sound, and write the finished clip to `out` (see `folai.media.mux.OUTPUTS`).
+    """Give a clip its sound, and write the finished clip to `out`.
 
-    More than one take go to `out`, `out.take2`... before the suffix. progress: is told the share of
+    Suffixes are those of `folai.media.containers.OUTPUTS`; more than one take go to `out`,
+    `out.take2`... before the suffix. progress: is told the share of
     the whole that is done, 0 to 1; what it raises stops the work. Raises ValueError, before any
     work, for a clip, reference, envelope or output that is unusable.
     """
