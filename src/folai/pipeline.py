@@ -156,9 +156,9 @@ def generate(
     """Give a clip its sound, and write the finished clip to `out`.
 
     Suffixes are those of `folai.media.containers.OUTPUTS`; more than one take go to `out`,
-    `out.take2`... before the suffix. progress: is told the share of
-    the whole that is done, 0 to 1; what it raises stops the work. Raises ValueError, before any
-    work, for a clip, reference, envelope or output that is unusable.
+    `out.take2`... before the suffix. progress: is told the share of the whole that is done, 0 to
+    1; what it raises stops the work. Raises ValueError, before any work, for a clip, reference,
+    envelope or output that is unusable.
     """
     with opened(video) as clip:
         paths = _check_paths(clip, out, options)
