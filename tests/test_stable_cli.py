@@ -128,6 +128,7 @@ def test_models_are_listed(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["small", "stable-audio-open-1.0"]
     assert " here " in lines[0] and "Stability AI Community" in lines[1]
+    assert [line.split()[0] for line in lines[-2:]] == ["all", "open"]  # mappers
     assert main(["models", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["models"]
     assert facts["small"]["path"] and facts["clap"]["repository"] == "laion/clap-htsat-fused"

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 MAPPER = WEIGHTS / "mapper.safetensors"
 MAPPERS = {"all": MAPPER, "open": WEIGHTS / "mapper_open.safetensors"}  # by what they have seen
+TRAINED_ON = {
+    "all": "the Greatest Hits (CC BY 4.0), scenes, 50 clips from the web; the default",
+    "open": "the Greatest Hits (CC BY 4.0) and scenes: open data alone",
+}
 AUTOENCODER = WEIGHTS / "autoencoder.safetensors"
 FOLEY = WEIGHTS / "foley.safetensors"
 CONTROL = WEIGHTS / "control.safetensors"

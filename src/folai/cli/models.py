@@ -19,7 +19,10 @@ def add_to(commands: Commands) -> None:
 
 
 def run(parsed: Namespace) -> None:
+    from folai.checkpoints import TRAINED_ON
     from folai.stable.hub import list_models, models_table
 
     models = list_models()
-    report(parsed, models_table(models), models=models)
+    lines = [models_table(models), "", "mappers, for --weights:"]
+    lines += [f"{name:24} {data}" for name, data in TRAINED_ON.items()]
+    report(parsed, "\n".join(lines), models=models, mappers=TRAINED_ON)
