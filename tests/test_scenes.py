@@ -28,6 +28,12 @@ def test_a_scene_has_pictures_and_its_contacts_lie_within_it(family):
 
 
 @needs_engine
+def test_the_engine_prints_nothing(capfd):
+    simulate(1, "walk", **SMALL)
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_engine
 def test_one_seed_is_one_scene():
     first, second = (simulate(7, "drop", **SMALL) for _ in range(2))
     assert first.truth.contacts == second.truth.contacts

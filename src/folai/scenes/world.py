@@ -6,6 +6,8 @@ Lengths are in metres, z is up, times in seconds. One `World` is one connection 
 from __future__ import annotations
 
 import math
+import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -136,20 +138,41 @@ class World:
 @contextmanager
 def new_world() -> Iterator[World]:
     """An empty world. Raises ValueError where PyBullet is missing."""
+    with _silenced():
+        try:
+            import pybullet
+            import pybullet_data
+            from pybullet_utils.bullet_client import BulletClient
+        except ImportError:
+            fix = "pip install 'folai[scenes]'"
+            raise ValueError(f"simulated scenes need PyBullet: {fix}") from None
+        engine = BulletClient(pybullet.DIRECT)
+        try:
+            with tempfile.TemporaryDirectory(prefix="folai-") as folder:
+                data = Path(pybullet_data.getDataPath())
+                engine.setAdditionalSearchPath(str(data))
+                yield World(engine, data, Path(folder))
+        finally:
+            engine.disconnect()
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Without what Bullet prints, from C, into the output of whoever simulates: its build time, and
+    a warning for each joint of a body."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = {number: os.dup(number) for number in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        import pybullet
-        import pybullet_data
-        from pybullet_utils.bullet_client import BulletClient
-    except ImportError:
-        raise ValueError("simulated scenes need PyBullet: pip install 'folai[scenes]'") from None
-    engine = BulletClient(pybullet.DIRECT)
-    try:
-        with tempfile.TemporaryDirectory(prefix="folai-") as folder:
-            data = Path(pybullet_data.getDataPath())
-            engine.setAdditionalSearchPath(str(data))
-            yield World(engine, data, Path(folder))
+        for number in saved:
+            os.dup2(nowhere, number)
+        yield
     finally:
-        engine.disconnect()
+        for number, original in saved.items():
+            os.dup2(original, number)
+            os.close(original)
+        os.close(nowhere)
 
 
 def some_colour(rng: Generator) -> Array:
