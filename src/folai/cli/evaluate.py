@@ -17,9 +17,11 @@ from folai.cli.parsing import (
     add_command,
     add_fold,
     add_group,
+    add_sampling,
     add_seed,
     add_weights,
     fields_from,
+    sampling_from,
 )
 
 if TYPE_CHECKING:
@@ -204,19 +206,6 @@ def evaluate_foley(parsed: Namespace) -> int:
     with progress_bar(parsed) as progress:
         report = evaluate_foley(options, progress=progress)
     return report_outcome(parsed, Outcome(report.table(), report.to_dict()))
-
-
-def add_sampling(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--steps", dest="num_steps", type=int, metavar="N", help="of sampling (default: 12)"
-    )
-    command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
-
-
-def sampling_from(parsed: Namespace) -> dict[str, Any]:
-    """What `add_sampling` added, as the sound model's options."""
-    options = {"num_steps": parsed.num_steps, "cfg_scale": parsed.cfg_scale}
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _add_embedding_and_cache(command: argparse.ArgumentParser) -> None:

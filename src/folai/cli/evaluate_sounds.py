@@ -7,7 +7,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from folai.cli.output import Outcome, progress_bar, report_outcome
-from folai.cli.parsing import Commands, add_command, add_seed, fields_from
+from folai.cli.parsing import (
+    Commands,
+    add_command,
+    add_sampling,
+    add_seed,
+    fields_from,
+    sampling_from,
+)
 from folai.tables import read_table
 
 
@@ -214,8 +221,7 @@ def _add_experiment(measures: Commands) -> None:
         help="pieces to make sound for (default: %(default)s)",
     )
     add_seed(command, "of the noise")
-    command.add_argument("--steps", dest="num_steps", type=int, metavar="N", help="of sampling")
-    command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
+    add_sampling(command)
     command.add_argument("--weights", type=Path, metavar="FILE", help="weights of the sound model")
     command.add_argument(
         "--mapper",
@@ -239,11 +245,10 @@ def run_experiments(parsed: Namespace) -> int:
     from folai.evaluate.report.report_files import PAGE, check_folder, write_report
     from folai.reporting import jsonable
 
-    sampling = {"num_steps": parsed.num_steps, "cfg_scale": parsed.cfg_scale}
     options = ExperimentOptions(
         **fields_from(parsed, ExperimentOptions),
         mappers=tuple(parsed.mapper or ()),
-        sampling={name: value for name, value in sampling.items() if value is not None},
+        sampling=sampling_from(parsed),
     )
     if parsed.out is not None:
         check_folder(parsed.out)

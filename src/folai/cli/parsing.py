@@ -78,6 +78,19 @@ def add_expect(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sampling(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--steps", dest="num_steps", type=int, metavar="N", help="of sampling (default: 12)"
+    )
+    command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
+
+
+def sampling_from(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What `add_sampling` added, as the sound model's options."""
+    options = {"num_steps": parsed.num_steps, "cfg_scale": parsed.cfg_scale}
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def add_fold(command: argparse.ArgumentParser, about: str) -> None:
     command.add_argument("--fold", type=_fold, metavar="K/N", help=about)
 
