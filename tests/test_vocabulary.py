@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from folai.diffusion.vocabulary import ALL, MAX_WORDS, find_words, numbers_of, words_of_label
+from folai.diffusion.vocabulary import (
+    ALL,
+    MAX_WORDS,
+    find_words,
+    numbers_of,
+    understand,
+    words_of_label,
+)
 from folai.preview.materials import MATERIALS
 
 
@@ -29,8 +36,38 @@ def test_prompts_name_words(prompt, words):
 
 
 def test_unknown_words_are_named_with_the_nearest():
-    with pytest.warns(UserWarning, match=r"'glas' is not known.*nearest: glass"):
-        assert find_words("hit glas") == ("hit",)
+    with pytest.warns(UserWarning, match=r"'parliament' is not known to the model; nearest: \w+"):
+        assert find_words("hit parliament") == ("hit",)
+
+
+def test_other_words_are_taken_by_meaning_and_spelling():
+    with pytest.warns(UserWarning, match="'chainmail' is taken for chain"):
+        assert find_words("chainmail on sandstone") == ("chain", "stone")
+    with pytest.warns(UserWarning, match="'gravle' is taken for gravel"):
+        assert find_words("steps on gravle") == ("footstep", "gravel")
+
+
+def test_written_prompts_are_understood_and_nonsense_is_not():
+    right = [row for row in rows("prompts.csv") if is_meant(row["prompt"], row["meaning"])]
+    assert len(right) >= 0.8 * 60
+    taken = [row["prompt"] for row in rows("nonsense.csv") if understand(row["prompt"]).words]
+    assert taken == []
+
+
+def rows(name):
+    with (Path(__file__).parent / "data" / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def is_meant(prompt, meaning):
+    """Whether all words that have to be are understood, and none that may not be."""
+    words, allowed = set(understand(prompt).words), set()
+    for part in meaning.split("+"):
+        others = set(part.removesuffix("?").split("|"))
+        allowed |= others
+        if not part.endswith("?") and words.isdisjoint(others):
+            return False
+    return words <= allowed
 
 
 def test_a_prompt_without_a_known_word_lists_them():

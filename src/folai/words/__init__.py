@@ -1,0 +1,1 @@
+"""English words as vectors, and what each means to the sound model. NumPy alone."""
