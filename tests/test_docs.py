@@ -170,5 +170,5 @@ def test_the_version_is_the_same_everywhere():
     from folai import __version__
 
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(r"^## (\S+)", changes, re.MULTILINE)[1] == __version__
+    assert re.search(r"^## (\d\S+)", changes, re.MULTILINE)[1] == __version__
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -27,6 +27,7 @@ from folai.engines import (
 )
 from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.unsure import describe_doubt
+from folai.library.pool import pool_from_files, pool_from_words
 from folai.mapper.expect import check_expectation
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
@@ -39,10 +40,15 @@ from folai.media.mux import check_output, mux_takes
 from folai.media.rumble import without_rumble
 from folai.options import check_number
 from folai.preview.events import check_reference
+from folai.preview.pool import Cue, Pool
 from folai.progress import Progress, Stages
 from folai.writing import check_writable
 
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
+
+
+# A folder, and a sequence of files and folders, are pools: events of many recordings.
+Reference = str | Path | NDArray[Any] | Sequence[str | Path]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +63,12 @@ class GenerateOptions:
     built-in sound alone the preview.
     """
 
-    reference: str | Path | NDArray[Any] | None = None  # a file, or [T] or [C, T] at sample_rate
+    reference: Reference | None = None  # a file, [T] or [C, T] at sample_rate, or a pool of files
     prompt: str | None = None  # alone, or beside a reference
     negative_prompt: str | None = None  # what the sound must not be like
     sound: str | None = None  # a built-in material, where there is neither
+    library: str | None = None  # words: what they find in one's library is the reference
+    library_file: str | Path | None = None  # that library; None: the default one
     engine: str | EngineOptions | None = None
     envelope: Envelope | str | Path | None = None  # an edited one, instead of predicting it
     resample: bool = False  # fit that envelope to the clip if its rate or length differ
@@ -90,6 +98,7 @@ class GenerateOptions:
 
     def __post_init__(self) -> None:
         check_description(self)
+        self._check_library()
         get_engine(self.engine_options.engine).check(self.engine_options, self)
         check_number("seed", self.seed, int, 0)
         check_number("variations", self.variations, int, 1, 100)
@@ -104,6 +113,13 @@ class GenerateOptions:
         check_expectation(self.expect)
         if self.envelope is not None and self.expect is not None:
             raise ValueError("expect is for a prediction, and an envelope is given; leave one out")
+
+    def _check_library(self) -> None:
+        if self.library is None and self.library_file is not None:
+            raise ValueError("library_file is searched by library, and no words are given")
+        for name in ("reference", "sound"):
+            if self.library is not None and getattr(self, name) is not None:
+                raise ValueError(f"both library and {name} are given; give one of them")
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -129,6 +145,7 @@ class FoleyResult:
     paths: tuple[Path, ...]  # a file a take, or none
     engine: str  # that made it
     notes: tuple[str, ...] = ()  # what was done to the reference first
+    cues: tuple[Cue, ...] = ()  # of a pool: which recording is heard when
 
     @property
     def wav(self) -> NDArray[np.float32]:
@@ -221,7 +238,11 @@ class _Player:
     def __init__(self, options: GenerateOptions, duration: float) -> None:
         self.options, self.own = options, options.engine_options
         self.engine = get_engine(self.own.engine)
-        reference, self.notes = read_reference(options)
+        self.pool = read_pool(options)
+        if self.pool is None:
+            reference, self.notes = read_reference(options)
+        else:
+            reference, self.notes = self.pool.reference(), ()
         self.request = Request(
             duration=duration,
             reference=reference,
@@ -231,6 +252,7 @@ class _Player:
             sample_rate=int(options.sample_rate),
             seed=int(options.seed),
             variations=int(options.variations),
+            pool=self.pool,
         )
         self.models = self.engine.load(self.own, self.request)
 
@@ -255,7 +277,18 @@ class _Player:
         paths: tuple[Path, ...] = (),
     ) -> FoleyResult:
         rate, label = self.request.sample_rate, self.own.label
-        return FoleyResult(takes, rate, envelope, paths, label, self.notes)
+        return FoleyResult(takes, rate, envelope, paths, label, self.notes, self._cues(envelope))
+
+    def _cues(self, envelope: Envelope) -> tuple[Cue, ...]:
+        """Which recording is heard when; of an engine that hears a pool as a whole, its files."""
+        pool, request = self.pool, self.request
+        if pool is None:
+            return ()
+        if self.own.engine != "preview":
+            return tuple(pool.files_as_cues())
+        takes = range(request.variations)
+        cues = (pool.cues(envelope, request.seed + take, take + 1) for take in takes)
+        return tuple(chain.from_iterable(cues))
 
 
 def take_paths(out: str | Path, variations: int) -> tuple[Path, ...]:
@@ -273,7 +306,9 @@ def _check_paths(clip: Clip, out: str | Path | None, options: GenerateOptions) -
                 raise ValueError(f"{name} is of the finished clip; give an output, or leave it out")
         return ()
     paths = take_paths(out, options.variations)
-    inputs = (options.reference, options.envelope, options.weights)
+    inputs: tuple[Any, ...] = (options.reference, options.envelope, options.weights)
+    if isinstance(options.reference, list | tuple):
+        inputs += (*options.reference,)
     inputs += tuple(vars(options.engine_options).values())
     files = tuple(value for value in inputs if isinstance(value, str | Path))
     for path in paths:
@@ -366,6 +401,21 @@ def _reporting(
         progress(1.0)
 
 
+def read_pool(options: GenerateOptions) -> Pool | None:
+    """The pool of recordings that is asked for, if one is. Raises ValueError where it is empty."""
+    reference, rate = options.reference, int(options.sample_rate)
+    if options.library is not None:
+        file = None if options.library_file is None else Path(options.library_file)
+        return pool_from_words(options.library, file, rate)
+    if isinstance(reference, str | Path):
+        return pool_from_files([reference], rate) if Path(reference).is_dir() else None
+    if reference is None or isinstance(reference, np.ndarray):
+        return None
+    if all(isinstance(place, str | Path) for place in reference):
+        return pool_from_files([*reference], rate, options.prompt or "")
+    return None
+
+
 def read_reference(
     options: GenerateOptions,
 ) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
@@ -390,7 +440,7 @@ def read_reference(
             notes.append(f"{name}{wav.shape[0]} channels folded into {used}")
         wav = resample(wav, stored_rate, rate)
     else:
-        wav = np.atleast_2d(reference)
+        wav = np.atleast_2d(np.asarray(reference))
     try:
         wav = check_reference(wav, rate)
         if wav.shape[0] > 2:

@@ -10,7 +10,19 @@ import warnings
 from collections.abc import Sequence
 
 from folai import __version__
-from folai.cli import adapt, data, demo, edit, envelope, evaluate, generate, models, studio, train
+from folai.cli import (
+    adapt,
+    data,
+    demo,
+    edit,
+    envelope,
+    evaluate,
+    generate,
+    library,
+    models,
+    studio,
+    train,
+)  # fmt: skip
 from folai.cli.output import warn_in_one_line
 from folai.writing import line_with_file
 
@@ -46,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"folai {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        generate, envelope, edit, adapt, demo, studio, models, train, evaluate, data,
+        generate, envelope, edit, library, adapt, demo, studio, models, train, evaluate, data,
     ):  # fmt: skip
         command.add_to(commands)
     return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from argparse import Namespace
-from dataclasses import Field, fields
+from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,18 @@ def add_to(commands: Commands) -> None:
 def _add_description(command: argparse.ArgumentParser) -> None:
     """What the sound should be like, and how many takes."""
     sounds = command.add_mutually_exclusive_group()
-    sounds.add_argument("--reference", type=Path, metavar="SOUND", help="file to sound like")
+    sounds.add_argument(
+        "--reference",
+        type=Path,
+        nargs="+",
+        metavar="SOUND",
+        help="file to sound like; several, or a folder of them, are a pool to choose from",
+    )
+    sounds.add_argument(
+        "--library",
+        metavar="WORDS",
+        help='what these words find in your library is the pool, such as "footstep gravel"',
+    )
     sounds.add_argument(
         "--sound",
         choices=tuple(MATERIALS),
@@ -81,6 +92,15 @@ def _add_envelope_and_output(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="ENV",
         help=".json, .csv or a sound file to take the envelope from, instead of predicting it",
+    )
+    command.add_argument(
+        "--library-file", type=Path, metavar="FILE", help="that library (default: your own)"
+    )
+    command.add_argument(
+        "--cue-sheet",
+        type=Path,
+        metavar="CUES",
+        help="also write which recording of a pool is heard when: .csv or .json",
     )
     command.add_argument("--verbose", action="store_true", help="say what is done to the reference")
     command.add_argument(
@@ -153,18 +173,24 @@ def _options(parsed: Namespace) -> dict[str, Any]:
 def run(parsed: Namespace) -> None:
     from folai.media.mux import finished_name
     from folai.pipeline import GenerateOptions, generate
+    from folai.preview.pool import write_cue_sheet
 
     began = time.perf_counter()
     out = parsed.out or Path(finished_name(parsed.video))
     check_extras(parsed, parsed.save_envelope)
+    if parsed.cue_sheet:
+        _check_cues(parsed)
+    if parsed.reference is not None and len(parsed.reference) == 1:
+        parsed.reference = parsed.reference[0]
     options = GenerateOptions.of(**_options(parsed))
     with progress_bar(parsed) as progress:
         result = generate(parsed.video, out, options, progress=progress)
     if parsed.save_envelope:
         result.envelope.save(parsed.save_envelope)
+    if parsed.cue_sheet:
+        write_cue_sheet(parsed.cue_sheet, result.cues, read_fps(parsed.video))
     plot(parsed, result.envelope)
-    hints = (parsed.reference, parsed.prompt, parsed.sound)
-    sound = ", ".join(str(hint) for hint in hints if hint) or DEFAULT_SOUND
+    sound = _sound(parsed)
     names = ", ".join(map(str, result.paths))
     text = f"{names}: {summary(result.envelope)}, {sound} by {result.engine}"
     report(
@@ -180,6 +206,47 @@ def run(parsed: Namespace) -> None:
         duration=result.duration,
         **envelope_facts(result.envelope),
         sound=sound,
+        understood=_understood(parsed),
+        cues=[asdict(cue) for cue in result.cues],
         seed=parsed.seed,
         seconds=time.perf_counter() - began,
     )
+
+
+def _check_cues(parsed: Namespace) -> None:
+    """Refuse, before any work, a cue sheet that cannot be written or would be empty."""
+    from folai.preview.pool import check_cue_sheet
+    from folai.writing import check_writable
+
+    check_cue_sheet(parsed.cue_sheet)
+    check_writable(parsed.cue_sheet, inputs=(parsed.video, *(parsed.reference or ())))
+    if parsed.reference is None and parsed.library is None:
+        raise ValueError("a cue sheet lists recordings, and none are used; give --library words")
+
+
+def read_fps(video: Path) -> float:
+    """Frames a second of a clip, for timecodes."""
+    from folai.media.clip import opened
+
+    with opened(video) as clip:
+        return float(clip.info.nominal_fps)
+
+
+def _sound(parsed: Namespace) -> str:
+    """What was asked for, in one line."""
+    reference = parsed.reference
+    if isinstance(reference, list):
+        reference = f"{len(reference)} recordings"
+    hints = (reference, parsed.library, parsed.prompt, parsed.sound)
+    text = ", ".join(str(hint) for hint in hints if hint) or DEFAULT_SOUND
+    understood = _understood(parsed)
+    return f"{text} ({', '.join(understood)})" if understood else text
+
+
+def _understood(parsed: Namespace) -> list[str] | None:
+    """The words that the small model was given of the prompt."""
+    if parsed.prompt is None or parsed.engine == "stable_audio_open":
+        return None
+    from folai.diffusion.vocabulary import MAX_WORDS, understand
+
+    return list(understand(parsed.prompt).words[:MAX_WORDS])

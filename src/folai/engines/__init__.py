@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from folai.envelope import Envelope
 from folai.preview.materials import MATERIALS
+from folai.preview.pool import Pool
 from folai.progress import Progress
 
 Wav = NDArray[np.float32]  # [C, T]
@@ -67,6 +68,7 @@ class Request:
     sample_rate: int = 44100  # Hz, of the takes
     seed: int = 0
     variations: int = 1  # number of takes; take i is that of seed + i alone
+    pool: Pool | None = None  # what the reference was made from, where it is many recordings
 
 
 class Engine(Protocol):

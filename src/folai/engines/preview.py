@@ -1,4 +1,4 @@
-"""The preview engine: a reference's events, or a built-in sound, laid along the envelope."""
+"""The preview engine: events of recordings, or a built-in sound, laid along the envelope."""
 
 from __future__ import annotations
 
@@ -49,13 +49,17 @@ def play(
     request: Request,
     progress: Progress | None = None,
 ) -> Iterator[Wav]:
-    reference, rate = request.reference, request.sample_rate
+    reference, rate, pool = request.reference, request.sample_rate, request.pool
     sound = None if reference is not None else request.sound or DEFAULT_SOUND
-    events = None if reference is None else cut_events(reference, rate)
+    events = None if reference is None or pool is not None else cut_events(reference, rate)
     for take in range(request.variations):
         report = part_of(progress, take, request.variations)
         report(0.0)
-        kit = make_kit(events=events, sound=sound, sample_rate=rate, seed=request.seed + take)
+        seed = request.seed + take
+        if pool is not None:
+            kit = pool.kit(seed)
+        else:
+            kit = make_kit(events=events, sound=sound, sample_rate=rate, seed=seed)
         wav = lay_kit(envelope, kit, report)
         report(1.0)
         yield wav

@@ -25,7 +25,8 @@ class Event:
     """One sounding event. `samples` is [C, T]; the attack begins at sample `onset` of it.
 
     `level` is the highest RMS over 32 ms after the onset, `decay` the seconds until the sound is
-    20 dB below it; `is_sustained` says that the sound holds on rather than dies away.
+    20 dB below it; `is_sustained` says that the sound holds on rather than dies away. `start` is
+    where its attack was in the sound that it was cut from, seconds.
     """
 
     samples: Wav
@@ -33,6 +34,7 @@ class Event:
     level: float
     decay: float
     is_sustained: bool
+    start: float = 0.0
 
 
 def cut_events(reference: ArrayLike, sample_rate: int) -> list[Event]:
@@ -113,10 +115,10 @@ def _cut(wav: Wav, onset: int, following: int, quiet: float, sample_rate: int) -
     end = min(until, onset + max(length, 10 * lead))
     start = max(0, onset - lead)
     samples = _faded(wav[:, start:end], onset - start, 4 * lead)
-    return measure_event(samples, onset - start, sample_rate)
+    return measure_event(samples, onset - start, sample_rate, start=onset / sample_rate)
 
 
-def measure_event(samples: Wav, onset: int, sample_rate: int) -> Event:
+def measure_event(samples: Wav, onset: int, sample_rate: int, *, start: float = 0.0) -> Event:
     """Measures the level and decay of a cut or computed sound [C, T]."""
     level = event_level(samples, onset, sample_rate)
     curve = centred_rms(samples[:, onset:], sample_rate, 200.0)
@@ -125,7 +127,7 @@ def measure_event(samples: Wav, onset: int, sample_rate: int) -> Event:
     decay = (below[0] if below.size else curve.size - top) / 200.0
     early = curve[20:60]  # 100 to 300 ms
     is_sustained = early.size >= 20 and bool(np.median(early) > 0.3 * curve[top])
-    return Event(samples, onset, level, float(max(decay, 0.005)), is_sustained)
+    return Event(samples, onset, level, float(max(decay, 0.005)), is_sustained, start)
 
 
 def event_level(samples: Wav, onset: int, sample_rate: int) -> float:

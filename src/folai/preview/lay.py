@@ -10,6 +10,7 @@ What the envelope asks for beyond the events (scraping, rolling) is filled by gr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from folai.envelope import Envelope
 from folai.envelope.rms import WINDOW, centred_rms
+from folai.preview.choosing import Span
 from folai.preview.events import (
     ATTACK,
     Event,
@@ -50,6 +52,7 @@ class Kit:
     detune: float
     sample_rate: int  # Hz
     rng: Generator  # as it was left by the making; each laying starts from a copy
+    choose: Callable[[list[Span]], list[int]] | None = None  # the events; None: `_choose` does
 
 
 @dataclass(frozen=True)
@@ -174,17 +177,27 @@ def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Pro
     """Adds one event at each onset to `wav`, [C, T]."""
     spans = _spans(score)
     loudest = max((peak for _, peak, _ in spans), default=0.0)
+    chosen = None if kit.choose is None else kit.choose(spans)
     previous = -1
     for index, (onset, peak, decay) in enumerate(spans):
         progress(index / len(spans))
-        previous = _choose(kit.events, peak / loudest, decay, previous, rng)
+        if chosen is None:
+            previous = _choose(kit.events, peak / loudest, decay, previous, rng)
+        else:
+            previous = chosen[index]
         event = kit.events[previous]
         samples, lead = _vary(event, kit, peak / loudest, score.sample_rate, rng)
         samples *= peak / max(event_level(samples, lead, score.sample_rate), 1e-9)
         _add(wav, samples, round(onset * score.sample_rate) - lead)
 
 
-def _spans(score: _Score) -> list[tuple[float, float, float]]:
+def spans_of(envelope: Envelope, sample_rate: int) -> list[Span]:
+    """The audible onsets of an envelope, as a laying sees them."""
+    target = _gate(envelope.values.astype(np.float64))
+    return _spans(_Score(target, envelope.onsets, envelope.frame_rate, sample_rate))
+
+
+def _spans(score: _Score) -> list[Span]:
     """(onset, peak RMS, seconds until 20 dB below or the next onset) of each audible onset."""
     target, onsets, rate = score.target, score.onsets, score.rate
     spans = []
