@@ -18,6 +18,7 @@ LAYERS = [
     ["media", "envelope", "models"],
     ["metrics", "words"],
     ["preview", "mapper"],
+    ["takes"],
     ["checkpoints"],
     ["diffusion"],
     ["stable", "library"],

@@ -42,6 +42,9 @@ from folai.options import check_number
 from folai.preview.events import check_reference
 from folai.preview.pool import Cue, Pool
 from folai.progress import Progress, Stages
+from folai.takes.finish import finished
+from folai.takes.noise import Noise, without_noise
+from folai.takes.options import FinishOptions
 from folai.writing import check_writable
 
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
@@ -79,10 +82,11 @@ class GenerateOptions:
     sample_rate: int = 44100  # Hz
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
     expect: str | None = None  # what is to be heard: "steps", "hits" or "continuous"
+    finish: FinishOptions = FinishOptions()  # room, tails and pan, the same for every engine
 
     @classmethod
     def of(cls, **values: Any) -> GenerateOptions:
-        """From flat values, the engine's own among them; None stands for "not given".
+        """From flat values, those of engine and finish among them; None stands for "not given".
 
         As a command line or a row of a table has them. Raises ValueError for a name that no option
         has, and for an option of another engine than the one that is used.
@@ -91,7 +95,10 @@ class GenerateOptions:
         if not isinstance(engine, str | None):
             return cls(engine=engine, **values)
         options, others = split_options(engine, values)
-        known = [field.name for field in fields(cls)]
+        finishing = {field.name for field in fields(FinishOptions)} & others.keys()
+        if finishing:
+            others["finish"] = FinishOptions(**{name: others.pop(name) for name in finishing})
+        known = [field.name for field in (*fields(cls), *fields(FinishOptions))]
         if unknown := sorted(others.keys() - set(known)):
             raise ValueError(f"there is no option {unknown[0]}; use one of {', '.join(known)}")
         return cls(engine=options, **others)
@@ -110,6 +117,9 @@ class GenerateOptions:
             raise ValueError("resample fits an envelope to the clip, and none is given; give one")
         if self.envelope is not None and self.weights is not None:
             raise ValueError("weights predict an envelope, and one is given; leave one of them out")
+        if self.finish.room > 0 and self.reference is None and self.library is None:
+            room = f"room is {self.finish.room:g}"
+            raise ValueError(f"{room}, and it is that of a reference; give one, or leave it 0")
         check_expectation(self.expect)
         if self.envelope is not None and self.expect is not None:
             raise ValueError("expect is for a prediction, and an envelope is given; leave one out")
@@ -181,17 +191,22 @@ def generate(
         paths = _check_paths(clip, out, options)
         envelope = _read_envelope(options, clip.info.duration)
         player = _Player(options, clip.info.duration)
+        placing = options.finish.pan == "auto" and (envelope is None or envelope.pan is None)
         stages = Stages(
             progress,
-            predict=float(envelope is None),
+            predict=float(envelope is None or placing),
             play=player.work,
             write=0.05 * len(paths),
         )
-        if envelope is None:
-            predicting = stages.of("predict")
-            envelope = predict_envelope(
-                clip, weights=options.weights, expect=options.expect, progress=predicting
+        if envelope is None or placing:
+            seen = predict_envelope(
+                clip,
+                weights=options.weights,
+                expect=options.expect,
+                pan=placing,
+                progress=stages.of("predict"),
             )
+            envelope = seen if envelope is None else envelope.placed_as(seen)
         takes = player.play(envelope, stages.of("play"))
         writing, rate = stages.of("write"), options.sample_rate
         mux_takes(
@@ -243,6 +258,9 @@ class _Player:
             reference, self.notes = read_reference(options)
         else:
             reference, self.notes = self.pool.reference(), ()
+        self.noise: Noise | None = None
+        if reference is not None:
+            reference, self.noise = without_noise(reference, int(options.sample_rate))
         self.request = Request(
             duration=duration,
             reference=reference,
@@ -253,6 +271,7 @@ class _Player:
             seed=int(options.seed),
             variations=int(options.variations),
             pool=self.pool,
+            tails=options.finish.tails,
         )
         self.models = self.engine.load(self.own, self.request)
 
@@ -262,9 +281,16 @@ class _Player:
         return self.engine.WORK * self.request.variations
 
     def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
-        num_samples = round(self.request.duration * self.request.sample_rate)
-        for take in self.engine.play(self.models, self.own, envelope, self.request, progress):
-            yield fit_length(take, num_samples)
+        finish, rate, seed = self.options.finish, self.request.sample_rate, self.request.seed
+        if finish.pan == "auto" and envelope.pan is None:
+            raise ValueError(
+                "pan is auto, and the envelope does not say where it moves; predict it with pan"
+            )
+        num_samples = round(self.request.duration * rate)
+        takes = self.engine.play(self.models, self.own, envelope, self.request, progress)
+        for number, take in enumerate(takes):
+            take = fit_length(take, num_samples)
+            yield finished(take, rate, envelope, finish, noise=self.noise, seed=seed + number)
         progress(1.0)
 
     def play(self, envelope: Envelope, progress: Progress) -> tuple[NDArray[np.float32], ...]:
@@ -324,13 +350,15 @@ def predict_envelope(
     *,
     weights: str | Path | None = None,
     expect: str | None = None,
+    pan: bool = False,
     progress: Progress | None = None,
 ) -> Envelope:
     """Watch a clip: the envelope of the sound it asks for, as long as the clip, with its onsets.
 
     Any length in bounded memory. expect: what is to be heard, "steps", "hits" or "continuous"
-    (`folai.mapper.expect`). Warns, with the times, where the prediction is unsure. Raises
-    ValueError for a clip or weights that cannot be read, and for another expectation.
+    (`folai.mapper.expect`). pan: also where in the picture it moves, for stereo. Warns, with the
+    times, where the prediction is unsure. Raises ValueError for a clip or weights that cannot be
+    read, and for another expectation.
     """
     check_expectation(expect)
     with opened(video) as clip, ThreadPoolExecutor(max_workers=1) as thread:
@@ -342,7 +370,8 @@ def predict_envelope(
         first = next(blocks)
         run = loading.result()
         envelope = run(chain([first], blocks))
-    envelope = _prolonged(envelope).resample(FRAME_RATE, duration)
+    envelope = _prolonged(envelope if pan else replace(envelope, pan=None))
+    envelope = envelope.resample(FRAME_RATE, duration)
     doubt = describe_doubt(envelope)
     if doubt is not None:
         warnings.warn(f"{clip.path}: {doubt}", stacklevel=2)
@@ -384,10 +413,12 @@ def _load_mapper(
 def _prolonged(envelope: Envelope, seconds: float = 0.1) -> Envelope:
     """Continued a little at its last value: the last picture stays, though no step follows it."""
     more = (0, round(seconds * envelope.frame_rate))
-    values, confidence = np.pad(envelope.values, more, mode="edge"), envelope.confidence
-    if confidence is not None:
-        confidence = np.pad(confidence, more, mode="edge")
-    return replace(envelope, values=values, confidence=confidence)
+    curves: dict[str, Any] = {
+        name: np.pad(curve, more, mode="edge")
+        for name in ("values", "confidence", "pan")
+        if (curve := getattr(envelope, name)) is not None
+    }
+    return replace(envelope, **curves)
 
 
 def _reporting(

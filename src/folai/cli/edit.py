@@ -17,6 +17,7 @@ EDITS = {  # option of `folai edit`: method of Envelope, what it takes, help
     "--sharpen": ("sharpen", ("A",), "contrast with the surroundings; 1 is strong"),
     "--scale": ("scale_region", ("START", "END", "DB"), "louder by DB from START to END seconds"),
     "--mute": ("mute", ("START", "END"), "silence from START to END seconds"),
+    "--place": ("place", ("START", "END", "PAN"), "heard at PAN, -1 left to 1 right, in between"),
     "--add-hit": ("add_hit", ("S", "LEVEL"), "add a hit at S seconds, of peak RMS LEVEL"),
     "--remove-hit": ("remove_hit", ("S",), "remove the hit nearest to S seconds"),
     "--move-hit": ("move_hit", ("S", "TO"), "move the hit nearest to S seconds to TO seconds"),

@@ -32,6 +32,11 @@ def add_to(commands: Commands) -> None:
         action="store_true",
         help="measure the clip's own sound, and plot its envelope behind the prediction",
     )
+    command.add_argument(
+        "--pan",
+        choices=("auto",),
+        help="also say where in the picture it moves, for sound in stereo",
+    )
     add_expect(command)
     add_weights(command)
 
@@ -45,7 +50,11 @@ def run(parsed: Namespace) -> None:
     truth = measure_envelope(parsed.video) if parsed.truth else None
     with progress_bar(parsed) as progress:
         envelope = predict_envelope(
-            parsed.video, weights=parsed.weights, expect=parsed.expect, progress=progress
+            parsed.video,
+            weights=parsed.weights,
+            expect=parsed.expect,
+            pan=parsed.pan == "auto",
+            progress=progress,
         )
     envelope.save(out)
     plot(parsed, envelope, truth)

@@ -191,6 +191,18 @@ def _add_foley(measures: Commands) -> None:
         help="also time S seconds of sound and measure the memory, such as 10 600",
     )
     command.add_argument(
+        "--ringing",
+        action="store_true",
+        help="also measure whether metal, glass and ceramic of --sounds ring as they should",
+    )
+    command.add_argument(
+        "--speech",
+        type=int,
+        metavar="N",
+        default=0,
+        help="also look for speech in N takes (pip install silero-vad)",
+    )
+    command.add_argument(
         "--plot", type=Path, metavar="DIR", help="write spectrograms and the sounds of six clips"
     )
     command.add_argument("--weights", type=Path, metavar="FILE", help="weights of the sound model")

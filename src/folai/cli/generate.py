@@ -21,6 +21,7 @@ from folai.cli.parsing import (
 )
 from folai.engines import engine_names, get_engine
 from folai.preview.materials import DEFAULT_SOUND, MATERIALS
+from folai.takes.options import FinishOptions
 
 
 def add_to(commands: Commands) -> None:
@@ -41,6 +42,7 @@ def add_to(commands: Commands) -> None:
         "(default: VIDEO's name with .foley before its suffix, in the current directory)",
     )
     _add_description(command)
+    _add_finish(command)
     _add_engines(command)
     _add_envelope_and_output(command)
     add_plot(command)
@@ -119,6 +121,13 @@ def _add_envelope_and_output(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_finish(command: argparse.ArgumentParser) -> None:
+    """What happens to a take of any engine, as its dataclass describes it."""
+    group = command.add_argument_group("of the finished takes")
+    for field in fields(FinishOptions):
+        _add_option(group, field, [("", field)])
+
+
 def _add_engines(command: argparse.ArgumentParser) -> None:
     """`--engine`, and every engine's own options, as their dataclasses describe them."""
     command.add_argument(
@@ -166,7 +175,8 @@ def _options(parsed: Namespace) -> dict[str, Any]:
     """The options that were given, of the command and of the engines."""
     from folai.pipeline import GenerateOptions
 
-    kinds: list[type] = [GenerateOptions, *(get_engine(name).Options for name in engine_names())]
+    engines = [get_engine(name).Options for name in engine_names()]
+    kinds: list[type] = [GenerateOptions, FinishOptions, *engines]
     return {name: value for kind in kinds for name, value in fields_from(parsed, kind).items()}
 
 

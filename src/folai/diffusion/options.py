@@ -35,7 +35,7 @@ class DiffusionOptions:
 
     engine: ClassVar[str] = "diffusion"
 
-    num_steps: int = option(12, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
+    num_steps: int = option(5, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
     sampler: str | None = option(
         None, str, "how steps are taken", choices=SAMPLERS, default_text="that of the weights"
     )

@@ -69,6 +69,7 @@ class Request:
     seed: int = 0
     variations: int = 1  # number of takes; take i is that of seed + i alone
     pool: Pool | None = None  # what the reference was made from, where it is many recordings
+    tails: str = "natural"  # how a hit that is alone dies away, one of `folai.takes.options.TAILS`
 
 
 class Engine(Protocol):

@@ -13,8 +13,11 @@ from folai.diffusion.vocabulary import find_words
 from folai.engines import Description, Request, Wav
 from folai.envelope import Envelope
 from folai.media.audio import fit_length, resample
-from folai.preview.lay import Sketch
+from folai.preview.events import cut_events
+from folai.preview.lay import Sketch, make_kit
 from folai.progress import Progress
+from folai.takes.gate import gated
+from folai.takes.ringing import Modes, find_modes, ring
 
 if TYPE_CHECKING:
     from folai.diffusion.foley import Foley
@@ -67,5 +70,16 @@ def play(
         progress=progress,
     )
     num_samples = round(request.duration * request.sample_rate)
-    for take in takes:
+    for number, take in enumerate(takes):
+        take = gated(take, rate, envelope)
+        if request.tails == "natural":
+            modes = _modes(reference, sound, rate, request.seed + number)
+            take = take if modes is None else ring(take, rate, envelope, modes)
         yield fit_length(resample(take, rate, request.sample_rate), num_samples)
+
+
+def _modes(reference: Wav | None, sound: str, rate: int, seed: int) -> Modes | None:
+    """Of what rings in the reference; without one, of a built-in thing of that material."""
+    if reference is not None:
+        return find_modes(cut_events(reference, rate), rate)
+    return find_modes(make_kit(sound=sound, sample_rate=rate, seed=seed).events, rate)

@@ -60,6 +60,6 @@ def play(
             kit = pool.kit(seed)
         else:
             kit = make_kit(events=events, sound=sound, sample_rate=rate, seed=seed)
-        wav = lay_kit(envelope, kit, report)
+        wav = lay_kit(envelope, kit, report, tails=request.tails)
         report(1.0)
         yield wav

@@ -18,6 +18,7 @@ from folai.media.audio import fit_length, resample
 from folai.preview.lay import Sketch
 from folai.progress import Progress, part_of
 from folai.stable.options import StableAudioOpenOptions
+from folai.takes.gate import gated
 
 if TYPE_CHECKING:
     from folai.stable.model import StableAudio
@@ -91,4 +92,5 @@ def play(
             seed=seed,
             progress=part_of(progress, take, request.variations),
         )
-        yield fit_length(resample(takes[0], rate, request.sample_rate), num_samples)
+        wav = gated(takes[0], rate, envelope)
+        yield fit_length(resample(wav, rate, request.sample_rate), num_samples)

@@ -13,13 +13,15 @@ those in the envelope and those that a microphone would have heard, that are exp
 `onset_confidence[n]` the probability that onset n is right to 100 ms. Both are None where nobody
 knows: measured from sound, drawn by hand, read from a file without them. Edits keep them, and what
 a person draws, pastes, adds, moves or removes is sure from then on: 1.
+
+An envelope may also say where the sound is between the loudspeakers: `pan[i]`, -1 left to 1 right.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,7 @@ class Envelope:
     values: [T] linear RMS >= 0, 1.0 being full scale. frame_rate: Hz.
     onsets: [N] event times in seconds, sorted, within [0, duration].
     confidence: [T] and onset_confidence: [N], 0 to 1, or None where unknown.
+    pan: [T] from -1, left, to 1, right, or None: nobody says where.
     Raises ValueError where any of that does not hold.
     """
 
@@ -55,6 +58,7 @@ class Envelope:
     onsets: Floats = field(default_factory=lambda: np.zeros(0))
     confidence: NDArray[np.float32] | None = None
     onset_confidence: NDArray[np.float32] | None = None
+    pan: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float32)
@@ -65,13 +69,15 @@ class Envelope:
         _check_onsets(onsets, len(values) / rate)
         confidence = _shares("confidence", self.confidence, len(values), "frame")
         onset_confidence = _shares("onset_confidence", self.onset_confidence, len(onsets), "onset")
-        for array in (values, onsets, confidence, onset_confidence):
+        pan = _shares("pan", self.pan, len(values), "frame", lowest=-1)
+        for array in (values, onsets, confidence, onset_confidence, pan):
             if array is not None:
                 array.flags.writeable = False
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "onsets", onsets)
         object.__setattr__(self, "confidence", confidence)
         object.__setattr__(self, "onset_confidence", onset_confidence)
+        object.__setattr__(self, "pan", pan)
         object.__setattr__(self, "frame_rate", float(self.frame_rate))
 
     def __eq__(self, other: object) -> bool:
@@ -82,6 +88,7 @@ class Envelope:
             and np.array_equal(self.onsets, other.onsets)
             and _same(self.confidence, other.confidence)
             and _same(self.onset_confidence, other.onset_confidence)
+            and _same(self.pan, other.pan)
         )
 
     @property
@@ -167,16 +174,16 @@ class Envelope:
 
     def save(self, path: str | Path) -> None:
         """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
-        shares = (self.confidence, self.onset_confidence)
-        write_envelope(Curve(self.values, self.frame_rate, self.onsets, *shares), Path(path))
+        beside = (self.confidence, self.onset_confidence, self.pan)
+        write_envelope(Curve(self.values, self.frame_rate, self.onsets, *beside), Path(path))
 
     @classmethod
     def _of_curve(cls, curve: Curve) -> Envelope:
         """From what a file holds; onsets are detected where it has none."""
         if curve.onsets is None:
-            return cls(curve.values, curve.frame_rate).detect_onsets()
-        shares = (curve.confidence, curve.onset_confidence)
-        return cls(curve.values, curve.frame_rate, curve.onsets, *shares)
+            return cls(curve.values, curve.frame_rate, pan=curve.pan).detect_onsets()
+        beside = (curve.confidence, curve.onset_confidence, curve.pan)
+        return cls(curve.values, curve.frame_rate, curve.onsets, *beside)
 
     # Reading it
 
@@ -195,8 +202,9 @@ class Envelope:
             self.at(times).astype(np.float32),
             frame_rate,
             self.onsets[kept],
-            self._confidence_at(times),
+            self._at(times, self.confidence),
             _part(self.onset_confidence, kept),
+            self._at(times, self.pan),
         )
 
     def require_match(self, frame_rate: float | None, duration: float | None) -> None:
@@ -229,7 +237,7 @@ class Envelope:
     def detect_onsets(self) -> Envelope:
         """The same curve with its onsets found anew; how sure those are is unknown."""
         onsets = find_onsets(self.values, self.frame_rate)
-        return Envelope(self.values, self.frame_rate, onsets, self.confidence)
+        return replace(self, onsets=onsets, onset_confidence=None)
 
     def gain(self, db: float) -> Envelope:
         """Louder by db decibels."""
@@ -240,9 +248,9 @@ class Envelope:
         moved = self.onsets + seconds
         kept = (moved >= 0) & (moved <= self.duration)
         times = self.times - seconds
-        confidence = self._confidence_at(times)
+        confidence, pan = self._at(times, self.confidence), self._at(times, self.pan)
         return self._with(
-            self.at(times), moved[kept], confidence, _part(self.onset_confidence, kept)
+            self.at(times), moved[kept], confidence, _part(self.onset_confidence, kept), pan
         )
 
     def smooth(self, seconds: float) -> Envelope:
@@ -282,7 +290,7 @@ class Envelope:
         return self.paste(silence, start, end, fade)
 
     def paste(self, other: Envelope, start: float, end: float, fade: float = 0.01) -> Envelope:
-        """Between start and end seconds what another envelope has there, its onsets too.
+        """Between start and end seconds what another envelope has there, its onsets and pan too.
 
         What a person pastes is sure, whatever it was before.
         """
@@ -298,7 +306,29 @@ class Envelope:
         if self.onset_confidence is not None:
             joined = np.append(self.onset_confidence[outside], np.ones(len(pasted)))
             onset_confidence = joined[order]
-        return self._with(values, onsets[order], confidence, onset_confidence)
+        pan = self.pan
+        if other.pan is not None:
+            here = np.zeros(self.num_frames) if pan is None else pan
+            there = np.interp(self.times, other.times, other.pan)
+            pan = np.asarray(here * (1 - share) + there * share, np.float32)
+        return self._with(values, onsets[order], confidence, onset_confidence, pan)
+
+    def placed_as(self, other: Envelope) -> Envelope:
+        """The same curve, heard where another envelope is."""
+        if other.pan is None:
+            return replace(self, pan=None)
+        pan = np.interp(self.times, other.times, other.pan)
+        return replace(self, pan=pan.astype(np.float32))
+
+    def place(self, start: float, end: float, pan: float, fade: float = 0.05) -> Envelope:
+        """Heard at `pan`, -1 left to 1 right, between start and end seconds.
+
+        It moves there over fade seconds on either side; where nobody said, it is in the middle.
+        """
+        _require(-1 <= pan <= 1, f"pan is {pan}: must be -1, left, to 1, right")
+        share = self._region(start, end, fade)
+        before = np.zeros(self.num_frames) if self.pan is None else self.pan
+        return replace(self, pan=np.asarray(before * (1 - share) + pan * share, np.float32))
 
     # Edits of single hits
 
@@ -346,9 +376,10 @@ class Envelope:
         onsets: Floats | None = None,
         confidence: ArrayLike | None = None,
         onset_confidence: ArrayLike | None = None,
+        pan: ArrayLike | None = None,
     ) -> Envelope:
-        """With these instead; confidences stay as they are where they are not given. Whoever
-        changes the onsets gives theirs, too."""
+        """With these instead; what is not given stays as it is. Whoever changes the onsets gives
+        their confidence, too."""
         if confidence is None:
             confidence = self.confidence
         if onset_confidence is None:
@@ -359,13 +390,12 @@ class Envelope:
             self.onsets if onsets is None else onsets,
             _optional(confidence),
             _optional(onset_confidence),
+            self.pan if pan is None else _optional(pan),
         )
 
-    def _confidence_at(self, times: Floats) -> NDArray[np.float32] | None:
-        """Of any times in seconds; beyond the ends as at the ends."""
-        if self.confidence is None:
-            return None
-        return np.interp(times, self.times, self.confidence).astype(np.float32)
+    def _at(self, times: Floats, curve: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        """A curve [T] beside the values at any times in seconds; beyond the ends as at the ends."""
+        return None if curve is None else np.interp(times, self.times, curve).astype(np.float32)
 
     def _sure_where(self, frames: NDArray[np.bool_] | slice) -> NDArray[np.float32] | None:
         """The confidence with what a person has changed in it."""
@@ -463,18 +493,19 @@ def _require(holds: bool, message: str) -> None:
 
 
 def _shares(
-    name: str, given: ArrayLike | None, count: int, what: str
+    name: str, given: ArrayLike | None, count: int, what: str, lowest: int = 0
 ) -> NDArray[np.float32] | None:
-    """A copy of [count] shares from 0 to 1; None stays None."""
+    """A copy of [count] numbers from `lowest` to 1; None stays None."""
     if given is None:
         return None
     shares = np.array(given, dtype=np.float32)
     one_each = f"{name} has shape {shares.shape}: give one for each {what}, [{count}]"
     _require(shares.shape == (count,), one_each)
-    inside = (shares >= 0) & (shares <= 1)
+    inside = (shares >= lowest) & (shares <= 1)
     if not inside.all():
         wrong = shares[~inside][0]
-        raise ValueError(f"{name} holds {wrong:g}: give 0 to 1, or leave it out where unknown")
+        fix = f"give {lowest} to 1, or leave it out where unknown"
+        raise ValueError(f"{name} holds {wrong:g}: {fix}")
     return shares
 
 

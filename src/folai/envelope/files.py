@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 FORMAT = "folai-envelope"
 VERSION = 1
-CONFIDENCES = ("confidence", "onset_confidence")  # that an envelope may have
+BESIDE = ("confidence", "onset_confidence", "pan")  # curves that an envelope may have
 MAX_CONTROL_RATE = 1000  # Hz: sound this slow is no sound but a control signal
 
 
@@ -35,6 +35,7 @@ class Curve(NamedTuple):
     onsets: Floats | None  # [N] seconds, sorted; None: the file knows of none, they are to be found
     confidence: Shares | None = None  # [T] 0 to 1; None: unknown
     onset_confidence: Shares | None = None  # [N] 0 to 1; None: unknown
+    pan: Shares | None = None  # [T] -1 to 1; None: nobody says where
 
 
 def read_envelope(path: Path, frame_rate: float | None) -> Curve:
@@ -90,7 +91,7 @@ def _to_json(curve: Curve) -> str:
         "onsets": _known(curve.onsets).tolist(),
         "values": _decimals(curve.values),
     }
-    for name in CONFIDENCES:  # readers that do not know them pass over them
+    for name in BESIDE:  # readers that do not know them pass over them
         if getattr(curve, name) is not None:
             document[name] = _decimals(getattr(curve, name))
     return json.dumps(document) + "\n"
@@ -124,10 +125,10 @@ def _from_json(text: str) -> Curve:
         rate = float(document["frame_rate"])
         values = np.array(document["values"], dtype=np.float32)
         onsets = np.array(document["onsets"], dtype=np.float64)
-        confidences = [_shares(document.get(name)) for name in CONFIDENCES]
+        beside = [_shares(document.get(name)) for name in BESIDE]
     except (TypeError, ValueError) as error:
         raise ValueError(f"holds something that is no number ({error}): repair it") from error
-    return Curve(values, rate, onsets, *confidences)
+    return Curve(values, rate, onsets, *beside)
 
 
 def _shares(values: list[float] | None) -> Shares | None:
@@ -135,7 +136,7 @@ def _shares(values: list[float] | None) -> Shares | None:
 
 
 def _to_csv(curve: Curve) -> str:
-    """Columns time, rms, onset, and confidence and onset_confidence where there are such.
+    """Columns time, rms, onset, and confidence, pan and onset_confidence where there are such.
 
     onset holds the seconds of the onsets nearest to that frame, onset_confidence those of theirs.
     """
@@ -146,11 +147,12 @@ def _to_csv(curve: Curve) -> str:
         "rms": [str(value) for value in curve.values],
         "onset": _beside(places, [repr(time) for time in onsets.tolist()], num_frames),
     }
-    if curve.confidence is not None:
-        columns["confidence"] = [str(share) for share in curve.confidence]
+    for name, shares in (("confidence", curve.confidence), ("pan", curve.pan)):
+        if shares is not None:
+            columns[name] = [str(share) for share in shares]
     if curve.onset_confidence is not None:
-        shares = [str(share) for share in curve.onset_confidence]
-        columns["onset_confidence"] = _beside(places, shares, num_frames)
+        known = [str(share) for share in curve.onset_confidence]
+        columns["onset_confidence"] = _beside(places, known, num_frames)
     rows = zip(*columns.values(), strict=True)
     return "\n".join([",".join(columns), *map(",".join, rows)]) + "\n"
 
@@ -172,7 +174,7 @@ def _from_csv(text: str) -> Curve:
     except csv.Error as error:
         raise ValueError(f"malformed CSV ({error}): each row is time,rms[,onset]") from error
     header = [] if not rows or _is_number(rows[0][0]) else [cell.lower() for cell in rows.pop(0)]
-    places = {name: header.index(name) for name in ("onset", *CONFIDENCES) if name in header[2:]}
+    places = {name: header.index(name) for name in ("onset", *BESIDE) if name in header[2:]}
     points: list[tuple[float, float]] = []
     found: dict[str, list[float]] = {name: [] for name in places}
     for number, row in enumerate(rows, start=1):
@@ -193,13 +195,17 @@ def _as_curve(points: Floats, found: dict[str, list[float]]) -> Curve:
     values, frame_rate = _evenly_spaced(points)
     onsets = np.array(found.get("onset", []), dtype=np.float64)
     order = np.argsort(onsets, kind="stable")
-    confidence, onset_confidence = (_shares(found.get(name)) for name in CONFIDENCES)
+    clock = np.arange(len(values)) / frame_rate
+    confidence, onset_confidence, pan = (_shares(found.get(name)) for name in BESIDE)
     if confidence is not None and len(confidence) == len(points):
-        clock = np.arange(len(values)) / frame_rate
         confidence = np.interp(clock, points[:, 0], confidence).astype(np.float32)
+    if pan is not None and len(pan) == len(points):
+        pan = np.interp(clock, points[:, 0], pan).astype(np.float32)
     if onset_confidence is not None and len(onset_confidence) == len(onsets):
         onset_confidence = onset_confidence[order]
-    return Curve(values.astype(np.float32), frame_rate, onsets[order], confidence, onset_confidence)
+    return Curve(
+        values.astype(np.float32), frame_rate, onsets[order], confidence, onset_confidence, pan
+    )
 
 
 def _evenly_spaced(points: Floats) -> tuple[Floats, float]:

@@ -20,6 +20,7 @@ from folai.media.channels import to_mono
 from folai.media.rumble import without_rumble
 from folai.preview.events import Event, cut_events
 from folai.preview.pool import Pool, Source
+from folai.takes.noise import without_noise
 
 MOST_FILES = 60  # of a pool
 LONGEST_FILE = 60.0  # seconds of each that are used
@@ -85,7 +86,7 @@ def make_pool(sources: Sequence[Source], sample_rate: int, *, are_steps: bool = 
     events: list[Event] = []
     owners: list[Source] = []
     for source, wav in wavs:
-        cut = cut_events(wav, sample_rate)
+        cut = cut_events(without_noise(wav, sample_rate)[0], sample_rate)
         events += cut
         owners += [source] * len(cut)
     if not events:

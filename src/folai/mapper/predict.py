@@ -26,6 +26,7 @@ from folai.mapper.expect import (
     without_floor_between,
 )
 from folai.mapper.features import Pictures
+from folai.mapper.places import moving_columns, pan_of
 from folai.models.cells import FLOW_CHANNELS
 from folai.models.rms_mapper import RMSMapper
 
@@ -54,6 +55,7 @@ class Curves:
     onset: NDArray[np.float32]  # [T] probability that something begins to sound
     moments: Floats  # [S] seconds, some 30 a second
     signals: Floats  # [S, 4] of walking, as `folai.mapper.expect` has them
+    columns: NDArray[np.float32] | None = None  # [S, columns] how much it moves where: `places`
 
 
 def predict_envelope(
@@ -75,7 +77,8 @@ def predict_envelope(
 
 def predict_curves(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> Curves:
     """Consecutive blocks of pictures -> what the models say of them."""
-    times, levels, onsets, strengths, moments, signals = [], [], [], [], [], []
+    times, levels, onsets, strengths = [], [], [], []
+    moments, signals, columns = [], [], []
     for before, block, after in _with_neighbours(blocks):
         window = Pictures.join([part for part in (before, block, after) if part is not None])
         strengths.append(motion_strength(block))
@@ -88,6 +91,7 @@ def predict_curves(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> C
         onsets.append(onset[inner])
         moments.append((block.edges[1:] + block.edges[:-1]) / 2)
         signals.append(walking_signals(block))
+        columns.append(moving_columns(block))
     return Curves(
         duration=block.duration,
         times=np.concatenate(times),
@@ -95,6 +99,7 @@ def predict_curves(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> C
         onset=np.concatenate(onsets),
         moments=np.concatenate(moments),
         signals=np.concatenate(signals),
+        columns=np.concatenate(columns),
     )
 
 
@@ -120,7 +125,12 @@ def decode(
         onset_confidence = calibration.onset_confidence(
             around(curves, onsets), own_probability(curves, onsets)
         )
-    return Envelope(values.astype(np.float32), FRAME_RATE, onsets, confidence, onset_confidence)
+    pan = None
+    if curves.columns is not None:
+        pan = pan_of(curves.moments, curves.columns, grid, onsets).astype(np.float32)
+    return Envelope(
+        values.astype(np.float32), FRAME_RATE, onsets, confidence, onset_confidence, pan
+    )
 
 
 def around(curves: Curves, at: Floats) -> Floats:

@@ -42,6 +42,7 @@ from folai.metrics.onset_figures import (
     onset_scores,
 )
 from folai.metrics.reliability import expected_calibration_error, share_right_above
+from folai.metrics.tonality import Partial, Tonality, partials, spectral_flatness, tonality
 
 __all__ = [
     "RMS_RATE",
@@ -50,6 +51,8 @@ __all__ = [
     "EventScores",
     "FrechetAtInfinity",
     "OnsetScores",
+    "Partial",
+    "Tonality",
     "bootstrap_interval",
     "cosine",
     "cosine_score",
@@ -71,7 +74,10 @@ __all__ = [
     "onset_confidence",
     "onset_distances",
     "onset_scores",
+    "partials",
     "rms_curve",
     "share_right_above",
+    "spectral_flatness",
+    "tonality",
     "wilson_interval",
 ]

@@ -10,7 +10,7 @@ What the envelope asks for beyond the events (scraping, rolling) is filled by gr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,7 +20,9 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from folai.envelope import Envelope
+from folai.envelope.lone_hits import LoneHit, lone_hits
 from folai.envelope.rms import WINDOW, centred_rms
+from folai.envelope.silence import opening
 from folai.preview.choosing import Span
 from folai.preview.events import (
     ATTACK,
@@ -40,6 +42,7 @@ Wav = NDArray[np.float32]
 Curve = NDArray[np.float64]
 
 _CEILING = 0.99  # highest sample of the result
+_DAMPED = 0.08  # seconds in which a sound that rings is damped as the next begins
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,14 @@ class Kit:
 
 @dataclass(frozen=True)
 class _Score:
-    """What is asked for: RMS `target` [frames] at `rate` Hz, and `onsets` in seconds."""
+    """What is asked for: RMS `target` [frames] at `rate` Hz, and `onsets` in seconds; `lone` are
+    the hits that die away by themselves."""
 
     target: Curve
     onsets: Curve
     rate: float
     sample_rate: int
+    lone: Sequence[LoneHit]
 
 
 def lay(
@@ -86,16 +91,18 @@ def lay(
     return lay_kit(envelope, kit)
 
 
-def lay_kit(envelope: Envelope, kit: Kit, progress: Progress | None = None) -> Wav:
+def lay_kit(
+    envelope: Envelope, kit: Kit, progress: Progress | None = None, *, tails: str = "envelope"
+) -> Wav:
     """As `lay` with what `kit` was made of: the same sound, and faster when a kit is kept.
 
-    progress: is told what share is laid, 0 to 1; what it raises stops the work.
+    progress: is told what share is laid, 0 to 1; what it raises stops the work. tails: "natural"
+    lets a hit that is alone die away as its event does, "envelope" as the envelope does.
     """
     rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
-    target = _gate(envelope.values.astype(np.float64))
-    score = _Score(target, envelope.onsets, envelope.frame_rate, sample_rate)
+    score = _score_of(envelope, sample_rate, lone_hits(envelope) if tails == "natural" else [])
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
-    if target.any() and wav.size:
+    if score.target.any() and wav.size:
         _lay_events(wav, kit, score, rng, part_of(progress, 0, 2))
         _pull(wav, score, lowest=0.001, highest=4.0)
         _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))
@@ -160,19 +167,6 @@ def make_kit(
 # Laying it along the envelope
 
 
-def _gate(values: Curve) -> Curve:
-    """The envelope [T] without its room: silent 50 dB below the peak and at its own floor.
-
-    The floor is the level exceeded 90 % of the time, unless that is within 22 dB of the peak: then
-    it is wanted sound. The gate opens over 6 dB so that decays end softly.
-    """
-    peak = values.max(initial=0.0)
-    floor = min(1.8 * float(np.percentile(values, 10)), 10**-1.1 * peak)
-    threshold = max(floor, 10**-2.5 * peak, 1e-9)
-    opening = np.clip(np.log2(np.maximum(values, 1e-12) / threshold), 0, 1)
-    return np.asarray(values * opening)
-
-
 def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Progress) -> None:
     """Adds one event at each onset to `wav`, [C, T]."""
     spans = _spans(score)
@@ -191,10 +185,15 @@ def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Pro
         _add(wav, samples, round(onset * score.sample_rate) - lead)
 
 
+def _score_of(envelope: Envelope, sample_rate: int, lone: Sequence[LoneHit] = ()) -> _Score:
+    values = envelope.values.astype(np.float64)
+    target = values * opening(values)
+    return _Score(target, envelope.onsets, envelope.frame_rate, sample_rate, lone)
+
+
 def spans_of(envelope: Envelope, sample_rate: int) -> list[Span]:
     """The audible onsets of an envelope, as a laying sees them."""
-    target = _gate(envelope.values.astype(np.float64))
-    return _spans(_Score(target, envelope.onsets, envelope.frame_rate, sample_rate))
+    return _spans(_score_of(envelope, sample_rate))
 
 
 def _spans(score: _Score) -> list[Span]:
@@ -286,7 +285,7 @@ def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
     measured = centred_rms(wav, score.sample_rate, score.rate)
     gain = np.clip(score.target / np.maximum(measured, 1e-9), lowest, highest)
     gain = np.convolve(np.pad(gain, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    gain = _hold(np.where(score.target > 0, gain, 0.0), score)
+    gain = _let_ring(_hold(np.where(score.target > 0, gain, 0.0), score), score)
     frames = np.arange(gain.size)
     for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
         part = wav[:, first : first + (1 << 18)]
@@ -309,6 +308,20 @@ def _hold(curve: Curve, score: _Score) -> Curve:
     return curve[source]
 
 
+def _let_ring(gain: Curve, score: _Score) -> Curve:
+    """The gain [T] with which a lone hit begins stays while it rings, then fades to the rest."""
+    gain = gain.copy()
+    fade = max(2, round(_DAMPED * score.rate))
+    for hit in score.lone:
+        first, last = round(hit.onset * score.rate) + 1, int(hit.stop * score.rate)
+        held = gain[min(first, gain.size - 1)]
+        after = gain[last : last + fade].copy()
+        gain[first:last] = held
+        share = np.linspace(1, 0, fade)[: after.size]
+        gain[last : last + fade] = held * share + after * (1 - share)
+    return gain
+
+
 def _missing(wav: Wav, score: _Score) -> Curve:
     """RMS [frames] that is asked for but not there yet, where that lasts longer than 60 ms.
 
@@ -319,7 +332,10 @@ def _missing(wav: Wav, score: _Score) -> Curve:
     power = np.maximum(score.target**2 - measured**2, 0.0)
     width = max(3, round(0.06 * score.rate)) | 1
     lasting = _sliding(_sliding(power, width).min(axis=1), width).max(axis=1)
-    return _hold(_scraping(score) * np.sqrt(np.minimum(lasting, power)), score)
+    level = _hold(_scraping(score) * np.sqrt(np.minimum(lasting, power)), score)
+    for hit in score.lone:  # what is quieter than the curve there is the sound's own decay
+        level[round(hit.onset * score.rate) : int(hit.stop * score.rate)] = 0
+    return level
 
 
 def _scraping(score: _Score) -> Curve:

@@ -17,6 +17,7 @@ EDITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # op: what it nee
     "sharpen": (("amount",), ()),
     "scale_region": (("start", "end", "db"), ("fade",)),
     "mute": (("start", "end"), ("fade",)),
+    "place": (("start", "end", "pan"), ("fade",)),
     "add_hit": (("time", "level"), ("decay",)),
     "remove_hit": (("time",), ("tolerance",)),
     "move_hit": (("time", "to"), ("tolerance",)),
@@ -66,6 +67,14 @@ def _within(before: Envelope, after: Envelope, start: float, end: float) -> Enve
     if before.onset_confidence is not None and after.onset_confidence is not None:
         of_onsets = (before.onset_confidence[outside], after.onset_confidence[inside])
         onset_confidence = np.concatenate(of_onsets)[order]
+    pan = after.pan
+    if before.pan is not None and pan is not None:
+        pan = (before.pan * (1 - share) + pan * share).astype(np.float32)
     return Envelope(
-        values.astype(np.float32), before.frame_rate, onsets[order], confidence, onset_confidence
+        values.astype(np.float32),
+        before.frame_rate,
+        onsets[order],
+        confidence,
+        onset_confidence,
+        pan,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
 from folai.studio.project_sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
 from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
+from folai.takes.finish import finished
+from folai.takes.loudness import headroom
+from folai.takes.noise import Noise, without_noise
+from folai.takes.options import FinishOptions
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
@@ -37,13 +43,17 @@ class Previewer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kits: dict[tuple[str, str | None, int], Kit] = {}
+        self._kits: dict[tuple[str, str | None, int], tuple[Kit, Noise | None]] = {}
 
     def preview(self, studio: Studio, project: Project, request: dict[str, Any]) -> bytes:
         """A WAV file. Raises ValueError for a request that cannot be played."""
         start, end, envelope = self._part(studio, project, request)
-        kit = self._kit(studio, project, request.get("sound", {}))
-        wav = lay_kit(envelope, kit)
+        sound = request.get("sound", {})
+        kit, noise = self._kit(studio, project, sound)
+        finish = finish_of(sound)
+        wav = lay_kit(envelope, kit, tails=finish.tails)
+        seed = sound.get("seed", 0)
+        wav = finished(wav, SAMPLE_RATE, envelope, finish, noise=noise, seed=seed)
         if end - start < envelope.duration - 1e-6:  # the whole was laid, a part was asked for
             wav = wav[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         return wav_bytes(fit_length(wav, round((end - start) * SAMPLE_RATE)), SAMPLE_RATE)
@@ -67,13 +77,16 @@ class Previewer:
             part = project_envelopes.from_json(request["envelope"])
             if abs(part.duration - (end - start)) > 2 / part.frame_rate:
                 raise ValueError(f"the part lasts {part.duration:g} s, not {end - start:g}")
-            return start, end, part
+            return start, end, part_of(part, request.get("peak") or 0.0)
         envelope = studio.envelope(project, request.get("envelope"))
         if project.duration <= WHOLE:
             return start, end, envelope
         return start, end, cut(envelope, start, end)
 
-    def _kit(self, studio: Studio, project: Project, sound: dict[str, Any]) -> Kit:
+    def _kit(
+        self, studio: Studio, project: Project, sound: dict[str, Any]
+    ) -> tuple[Kit, Noise | None]:
+        """What to lay, and the noise that was taken out of the reference."""
         seed, reference = sound.get("seed", 0), sound.get("reference")
         name = None if reference else preview_material(sound)
         key = (f"{project.id}/{reference}" if reference else "", name, seed)
@@ -82,21 +95,22 @@ class Previewer:
                 return self._kits[key]
         if reference:
             wav, rate = read_audio(studio.reference_path(project, reference))
-            wav = without_rumble(wav, rate)
-            kit = make_kit(reference=wav, sample_rate=SAMPLE_RATE, seed=seed)
+            wav, noise = without_noise(without_rumble(wav, rate), SAMPLE_RATE)
+            made = make_kit(reference=wav, sample_rate=SAMPLE_RATE, seed=seed), noise
         else:
-            kit = make_kit(sound=name, sample_rate=SAMPLE_RATE, seed=seed)
+            made = make_kit(sound=name, sample_rate=SAMPLE_RATE, seed=seed), None
         with self._lock:
             while len(self._kits) >= 16:
                 self._kits.pop(next(iter(self._kits)))
-            self._kits[key] = kit
-        return kit
+            self._kits[key] = made
+        return made
 
 
 def warm_up() -> None:
     """Load what the first preview would have to wait for."""
     envelope = Envelope.from_hits([0.1, 0.3], 0.5)
-    wav_bytes(lay_kit(envelope, make_kit(sound=DEFAULT_SOUND)), SAMPLE_RATE)
+    wav = lay_kit(envelope, make_kit(sound=DEFAULT_SOUND))
+    wav_bytes(finished(wav, SAMPLE_RATE, envelope), SAMPLE_RATE)
 
 
 def preview_material(sound: dict[str, Any]) -> str:
@@ -104,6 +118,12 @@ def preview_material(sound: dict[str, Any]) -> str:
     if sound.get("sound"):
         return str(sound["sound"])
     return sound_of_prompt(sound.get("prompt"))
+
+
+def finish_of(sound: dict[str, Any]) -> FinishOptions:
+    """How these settings finish a take."""
+    known = {field.name: sound.get(field.name) for field in fields(FinishOptions)}
+    return FinishOptions(**{name: value for name, value in known.items() if value is not None})
 
 
 def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +148,15 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
     inside = (envelope.onsets >= start) & (envelope.onsets < end)
     values = envelope.values[first:last]
     onsets = np.clip(envelope.onsets[inside] - start, 0, len(values) / envelope.frame_rate)
-    return Envelope(values, envelope.frame_rate, onsets)
+    pan = None if envelope.pan is None else envelope.pan[first:last]
+    part = Envelope(values, envelope.frame_rate, onsets, pan=pan)
+    return part_of(part, float(envelope.values.max()))
+
+
+def part_of(part: Envelope, peak: float) -> Envelope:
+    """A part of an envelope of that highest RMS, at the level at which the whole is played."""
+    gain = headroom(peak)
+    return part if gain == 1 else part.gain(20 * math.log10(gain))
 
 
 # Takes

@@ -181,7 +181,7 @@ def predict(path: str, out: str, expect: str | None = None) -> None:
     from folai.pipeline import predict_envelope
     from folai.studio.project_envelopes import write_npz
 
-    write_npz(Path(out), predict_envelope(path, expect=expect, progress=_seldom()))
+    write_npz(Path(out), predict_envelope(path, expect=expect, pan=True, progress=_seldom()))
 
 
 def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:
@@ -201,7 +201,10 @@ def adapt(path: str, out: str, taught: str, weights: str, start: float, end: flo
         progress=lambda share: report(learning * share),
     )
     predicted = predict_envelope(
-        path, weights=weights, progress=lambda share: report(learning + (1 - learning) * share)
+        path,
+        weights=weights,
+        pan=True,
+        progress=lambda share: report(learning + (1 - learning) * share),
     )
     write_npz(Path(out), predicted.paste(envelope, start, end))
 

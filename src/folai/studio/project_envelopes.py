@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from folai.envelope import FRAME_RATE, Envelope
-from folai.envelope.files import CONFIDENCES
+from folai.envelope.files import BESIDE
 from folai.envelope.rms import count_frames
 from folai.writing import written_whole
 
@@ -26,14 +26,14 @@ def envelope_id(envelope: Envelope) -> str:
     digest.update(np.int64(len(envelope.onsets)).tobytes())
     digest.update(np.ascontiguousarray(envelope.onsets, "<f8").tobytes())
     digest.update(np.ascontiguousarray(envelope.values, "<f4").tobytes())
-    for name, shares in _confidences(envelope).items():
+    for name, shares in _beside(envelope).items():
         digest.update(name.encode() + shares.tobytes())
     return digest.hexdigest()[:24]
 
 
-def _confidences(envelope: Envelope) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Those that the envelope has, little-endian float32."""
-    named = {name: getattr(envelope, name) for name in CONFIDENCES}
+def _beside(envelope: Envelope) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Confidences and pan, where the envelope has them, little-endian float32."""
+    named = {name: getattr(envelope, name) for name in BESIDE}
     return {
         name: np.ascontiguousarray(shares, "<f4")
         for name, shares in named.items()
@@ -44,7 +44,7 @@ def _confidences(envelope: Envelope) -> dict[str, np.ndarray[Any, np.dtype[np.fl
 def write_npz(path: Path, envelope: Envelope) -> None:
     """Writes a file that exists whole or not at all, also after a power cut."""
     buffer = io.BytesIO()
-    rate, shares = [envelope.frame_rate], _confidences(envelope)
+    rate, shares = [envelope.frame_rate], _beside(envelope)
     np.savez(
         buffer,
         values=envelope.values,
@@ -59,7 +59,7 @@ def read_npz(path: Path) -> Envelope:
     """Raises ValueError for a file that `write_npz` did not write."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            known = {name: arrays[name] for name in CONFIDENCES if name in arrays}
+            known = {name: arrays[name] for name in BESIDE if name in arrays}
             rate = float(arrays["frame_rate"][0])
             return Envelope(arrays["values"], rate, arrays["onsets"], **known)
     except (OSError, KeyError, ValueError, EOFError) as error:
@@ -78,7 +78,7 @@ def write_durably(path: Path, content: bytes) -> None:
 def to_json(envelope: Envelope) -> dict[str, Any]:
     """The Envelope of API.md: its arrays are base64 of little-endian float32."""
     values = np.ascontiguousarray(envelope.values, "<f4")
-    arrays = {"values": values, **_confidences(envelope)}
+    arrays = {"values": values, **_beside(envelope)}
     return {
         "frame_rate": envelope.frame_rate,
         "onsets": envelope.onsets.tolist(),
@@ -89,14 +89,15 @@ def to_json(envelope: Envelope) -> dict[str, Any]:
 def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Envelope:
     """Reads what `to_json` writes. With `base` it holds the frames to replace there, from `first`.
 
-    Confidences are not read: what a person has drawn is sure.
+    Confidences are not read: what a person has drawn is sure. Its pan is.
 
     Raises ValueError for an invalid envelope.
     """
     values = decode_values(document["values"])
     onsets = np.sort(np.array(document["onsets"], np.float64))
     if base is None:
-        envelope = Envelope(values, document["frame_rate"], onsets)
+        pan = decode_values(document["pan"]) if document.get("pan") else None
+        envelope = Envelope(values, document["frame_rate"], onsets, pan=pan)
     else:
         first = document["first"]
         last = first + len(values)

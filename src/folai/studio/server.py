@@ -29,7 +29,7 @@ from folai.studio.api_sounds import SoundsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
-from folai.studio.shapes import ENGINES, ID, MODELS, OPTIONS, STATUS
+from folai.studio.shapes import ENGINES, FINISH, ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
@@ -118,7 +118,7 @@ class _General:
             "materials": list(MATERIALS),
             "engines": list(ENGINES),
             "models": list(MODELS),
-            "options": OPTIONS,
+            "options": {**OPTIONS, **FINISH},
             "max_words": MAX_WORDS,
         }
 

@@ -19,6 +19,7 @@ from folai.studio.schema import (
     or_null,
     text,
 )
+from folai.takes.options import FinishOptions
 
 MOST_LAYERS, MOST_TAKES, MOST_PRESETS = 32, 1000, 200
 MODELS = ("small",)
@@ -33,18 +34,26 @@ DECIBELS = number(-96, 24)
 TIMECODE = text(16, 1, r"^\d\d:\d\d:\d\d[:;.]\d\d$")
 
 
-def _options() -> dict[str, Schema]:
-    """A schema for every number that the sampling takes, with the limits that it has."""
+def _options(kind: type) -> dict[str, Schema]:
+    """A schema for every number that a dataclass of options takes, with the limits that it has."""
     described: dict[str, Schema] = {}
-    for field in fields(DiffusionOptions):
+    for field in fields(kind):
         lowest, highest = field.metadata["range"]
         if lowest is not None:
-            kind = integer if field.metadata["kind"] is int else number
-            described[field.name] = {**kind(lowest, highest), "default": field.default}
+            form = integer if field.metadata["kind"] is int else number
+            described[field.name] = {**form(lowest, highest), "default": field.default}
     return described
 
 
-OPTIONS = _options()
+OPTIONS = _options(DiffusionOptions)
+FINISH = {
+    **_options(FinishOptions),
+    **{
+        field.name: {**one_of(*field.metadata["choices"]), "default": field.default}
+        for field in fields(FinishOptions)
+        if field.metadata["choices"]
+    },
+}
 
 SOUND = an_object(
     engine=or_null(one_of(*ENGINES)),
@@ -56,6 +65,7 @@ SOUND = an_object(
     seed=integer(0, 2**53 - 1),
     variations=integer(1, 16),
     **OPTIONS,
+    **{name: or_null(schema) for name, schema in FINISH.items()},
 )
 
 VALUES = {"type": "string", "contentEncoding": "base64"}
@@ -67,6 +77,7 @@ ENVELOPE = an_object(
     values=VALUES,
     confidence=VALUES,
     onset_confidence=VALUES,
+    pan=VALUES,
 )
 PATCH = an_object(
     "base first onsets values", base=ID, first=integer(0, 2**31), onsets=ONSETS, values=VALUES
@@ -119,7 +130,12 @@ GENERATE = an_object(
 )
 ADAPT = an_object("envelope start end", envelope=ANY_ENVELOPE, start=TIME, end=TIME)
 PREVIEW = an_object(
-    envelope=ANY_ENVELOPE, sound=SOUND, start=or_null(TIME), end=or_null(TIME), part=BOOLEAN
+    envelope=ANY_ENVELOPE,
+    sound=SOUND,
+    start=or_null(TIME),
+    end=or_null(TIME),
+    part=BOOLEAN,
+    peak=number(0, 8),
 )
 
 EXPORT = an_object(

@@ -247,8 +247,9 @@ def options_of(sound: dict[str, Any]) -> dict[str, Any]:
     others = {name for name in OPTIONS if name not in own}
     kept = {name: value for name, value in values.items() if name not in others}
     kept["engine"] = engine
+    room = kept.pop("room", 0)
     GenerateOptions.of(**kept)
-    return kept
+    return {**kept, "room": room} if room and sound.get("reference") else kept
 
 
 def require_room(project: Project, more: int) -> None:

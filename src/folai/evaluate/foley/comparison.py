@@ -28,8 +28,11 @@ from numpy.typing import NDArray
 from folai.data.sounds import SAMPLE_RATE, Sound, load_sounds
 from folai.evaluate.foley.labels import CLASSES, Classifier, label_tasks, learn_labels
 from folai.evaluate.foley.predicted import predicted_tasks
+from folai.evaluate.foley.ringing import HEADING as RING_HEADING
+from folai.evaluate.foley.ringing import RingScore, ring_scores, ring_systems, ring_tasks
 from folai.evaluate.foley.scoring import SystemScore, Trial, mapper_figure, num_plays, score
 from folai.evaluate.foley.spectrograms import check_folder, draw_spectrograms
+from folai.evaluate.foley.speech import SpeechScore, check_detector, speech_score
 from folai.evaluate.foley.speed import Speed, measure_speed
 from folai.evaluate.foley.systems import System, baselines, generators
 from folai.evaluate.foley.tasks import Task, Wav, cut_tasks, partners
@@ -61,6 +64,8 @@ class FoleyOptions:
     embedding: str | None = None
     sampling: dict[str, Any] = field(default_factory=dict)  # arguments of `Foley.generate`
     durations: tuple[float, ...] = ()  # seconds of sound to measure speed and memory with
+    ringing: bool = False  # also whether what should ring does
+    speech: int = 0  # takes in which speech is looked for
     plot: Path | None = None  # folder for spectrograms and the sounds of six clips
     cache: Path | None = None  # of decoded sound and pictures; None: a temporary folder
 
@@ -75,6 +80,8 @@ class FoleyReport:
     num_recordings: int
     mapper: float  # correlation at lag 0 of the mapper's own envelopes with the true ones
     speeds: tuple[Speed, ...] = ()
+    ringing: tuple[RingScore, ...] = ()
+    speech: SpeechScore | None = None
 
     def table(self) -> str:
         """A line for each system, and what the columns are."""
@@ -94,6 +101,10 @@ class FoleyReport:
         )
         lines = [explained, heading, *(score.row() for score in self.scores)]
         lines += [f"{name}: {self._classes(name)}" for name in self._labelled()]
+        if self.ringing:
+            lines += [RING_HEADING, *(score.row() for score in self.ringing)]
+        if self.speech is not None:
+            lines.append(self.speech.row())
         return "\n".join([*lines, *(speed.row() for speed in self.speeds)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,6 +133,8 @@ def evaluate_foley(
         raise ValueError("speed is that of the sound model: do not leave it out")
     if options.plot is not None:
         check_folder(options.plot)
+    if options.speech:
+        check_detector()
     if systems is None:
         trained = generators(options.weights, **options.sampling) if options.generator else []
         *simple, truth = baselines()
@@ -132,6 +145,8 @@ def evaluate_foley(
         if options.plot is not None:
             draw(trial.tasks, systems, options.plot)
         scores = [score(system, trial, steps) for system in systems]
+        ringing = _ringing(options, cache) if options.ringing else ()
+        speech = _speech(options, cache) if options.speech else None
     speeds = tuple(
         measure_speed(duration, options.weights, options.sampling) for duration in options.durations
     )
@@ -143,6 +158,8 @@ def evaluate_foley(
         num_recordings=len(set(trial.recordings)),
         mapper=mapper_figure(trial),
         speeds=speeds,
+        ringing=ringing,
+        speech=speech,
     )
 
 
@@ -197,16 +214,42 @@ def _labels(
     options: FoleyOptions, heard: Sequence[Sound], embedder: Embedder, cache: Path
 ) -> tuple[list[Task], Classifier | None]:
     """Tasks with prompts and who judges them; none where there are no labelled recordings."""
-    folder = options.sounds
+    folder = _labelled_folder(options)
     if folder is None:
-        folder = options.data.parent / SOUNDS
-        if not (folder / "index.csv").is_file():
-            return [], None
+        return [], None
     learned = load_sounds([options.data, folder], cache, "train")
     classifier = learn_labels(learned, embedder, seed=options.seed)
     sounds = [*heard, *load_sounds(folder, cache, "val")]
     names = [kind.name for kind in CLASSES if kind.name in classifier.names]
     return label_tasks(sounds, names, seed=options.seed), classifier
+
+
+def _labelled_folder(options: FoleyOptions) -> Path | None:
+    """Of labelled recordings; None where none is named and none lies beside the clips."""
+    folder = options.sounds or options.data.parent / SOUNDS
+    named = options.sounds is not None
+    return folder if named or (folder / "index.csv").is_file() else None
+
+
+def _labelled(options: FoleyOptions, cache: Path, what: str) -> list[Sound]:
+    """The labelled recordings of the split. Raises ValueError where there are none."""
+    folder = _labelled_folder(options)
+    if folder is None:
+        raise ValueError(f"{what} needs labelled recordings; give --sounds DIR")
+    return load_sounds(folder, cache, options.split)
+
+
+def _ringing(options: FoleyOptions, cache: Path) -> tuple[RingScore, ...]:
+    tasks = ring_tasks(_labelled(options, cache, "ringing"))
+    sampling = {"foley_weights": options.weights, **options.sampling}
+    return tuple(ring_scores(ring_systems(sampling, generator=options.generator), tasks))
+
+
+def _speech(options: FoleyOptions, cache: Path) -> SpeechScore:
+    sounds = _labelled(options, cache, "speech")
+    return speech_score(
+        options.speech, sounds, {"foley_weights": options.weights, **options.sampling}
+    )
 
 
 def _reference_of(task: Task) -> Wav:

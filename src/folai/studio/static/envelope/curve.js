@@ -7,8 +7,9 @@
  */
 
 /**
- * `confidence`, of a prediction alone: how sure each value is, 0 to 1.
- * @typedef {{values: Float32Array, rate: number, onsets: Float64Array, confidence?: Float32Array}} Curve
+ * `confidence`, of a prediction alone: how sure each value is, 0 to 1. `pan`: where it is heard, -1
+ * left to 1 right; edits of the curve leave it as it is.
+ * @typedef {{values: Float32Array, rate: number, onsets: Float64Array, confidence?: Float32Array, pan?: Float32Array}} Curve
  */
 /**
  * `values` stand from frame `first` on; of the onsets some go and some come, in seconds.
@@ -69,8 +70,8 @@ export function nearestOnset(onsets, time) {
 }
 
 /** @param {Curve} curve @returns {Curve} one that shares nothing with it */
-export function copyCurve({ values, rate, onsets }) {
-  return { values: values.slice(), rate, onsets: onsets.slice() };
+export function copyCurve({ values, rate, onsets, pan }) {
+  return { values: values.slice(), rate, onsets: onsets.slice(), ...(pan && { pan: pan.slice() }) };
 }
 
 /**

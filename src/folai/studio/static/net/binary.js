@@ -19,15 +19,20 @@ export function fromBase64(text) {
 }
 
 /**
- * @param {{frame_rate: number, onsets: number[], values: string, confidence?: string}} envelope as the server sends it
+ * @param {{frame_rate: number, onsets: number[], values: string, confidence?: string, pan?: string}} envelope as the server sends it
  * @returns {import("../envelope/curve.js").Curve}
  */
-export function curveOf({ frame_rate, onsets, values, confidence }) {
+export function curveOf({ frame_rate, onsets, values, confidence, pan }) {
   const curve = { values: fromBase64(values), rate: frame_rate, onsets: Float64Array.from(onsets) };
-  return confidence ? { ...curve, confidence: fromBase64(confidence) } : curve;
+  return {
+    ...curve,
+    ...(confidence && { confidence: fromBase64(confidence) }),
+    ...(pan && { pan: fromBase64(pan) }),
+  };
 }
 
 /** @param {import("../envelope/curve.js").Curve} curve as the server takes it */
-export function envelopeOf({ values, rate, onsets }) {
-  return { frame_rate: rate, onsets: Array.from(onsets), values: toBase64(values) };
+export function envelopeOf({ values, rate, onsets, pan }) {
+  const envelope = { frame_rate: rate, onsets: Array.from(onsets), values: toBase64(values) };
+  return pan ? { ...envelope, pan: toBase64(pan) } : envelope;
 }

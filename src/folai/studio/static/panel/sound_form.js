@@ -19,6 +19,8 @@ export class SoundForm {
     ..."seed variations num_steps cfg_scale control_scale envelope_lock likeness init_strength".split(" "),
   ];
 
+  /** @type {string[]} choices among names, each with its own default */ #choices = [];
+
   /** @param {Studio} studio @param {HTMLFormElement} form */
   constructor(studio, form) {
     this.studio = studio;
@@ -55,8 +57,9 @@ export class SoundForm {
         }
         continue;
       }
-      more.append(optionRow(name, option, `Alt+${more.childElementCount + 1}`));
-      this.#numbers.push(name);
+      const key = `Alt+${more.childElementCount + 1}`;
+      more.append(option.enum ? choiceRow(name, option, key) : optionRow(name, option, key));
+      (option.enum ? this.#choices : this.#numbers).push(name);
     }
   }
 
@@ -78,6 +81,7 @@ export class SoundForm {
     of.textContent = studio.layers.length > 1 ? (studio.layer?.name ?? "") : "";
     choices(this.#field("reference"), [["", "drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
     for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
+    for (const name of this.#choices) this.#field(name).value = sound[name] ?? this.#vocabulary.options[name].default ?? "";
     for (const name of this.#numbers) {
       const field = this.#field(name);
       if (!field) continue;
@@ -98,7 +102,7 @@ export class SoundForm {
     const layer = studio.layer;
     if (!layer) return;
     const sound = { ...layer.sound };
-    for (const name of [...TEXTS, ...CHOICES]) sound[name] = this.#field(name).value.trim() || null;
+    for (const name of [...TEXTS, ...CHOICES, ...this.#choices]) sound[name] = this.#field(name).value.trim() || null;
     for (const name of this.#numbers) {
       const field = this.#field(name);
       if (field && field.value !== "" && field.checkValidity()) sound[name] = Number(field.value);
@@ -174,6 +178,23 @@ export class SoundForm {
     studio.emit("presets");
     studio.emit("edited");
   }
+}
+
+/**
+ * A choice among the names that an option takes; none where that is allowed.
+ * @param {string} name @param {any} option as in API.md @param {string} key
+ */
+function choiceRow(name, option, key) {
+  const row = document.createElement("div");
+  row.className = "field";
+  const label = document.createElement("label");
+  Object.assign(label, { htmlFor: `option-${name}`, textContent: name[0].toUpperCase() + name.slice(1) });
+  const select = document.createElement("select");
+  Object.assign(select, { id: `option-${name}`, name });
+  select.dataset.key = key;
+  choices(select, [...(option.default ? [] : [["", "automatic"]]), ...option.enum.map(pair)]);
+  row.append(label, select);
+  return row;
 }
 
 /**

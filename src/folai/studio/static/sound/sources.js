@@ -108,7 +108,7 @@ export class Preview {
     const from = whole ? 0 : Math.max(start - LEAD, 0);
     const json = whole
       ? { envelope: envelopeOf(curve), sound: layer.sound }
-      : { envelope: envelopeOf(partOf(curve, from, end)), part: true, start: from, end, sound: layer.sound };
+      : { envelope: envelopeOf(partOf(curve, from, end)), part: true, peak: peakOf(curve), start: from, end, sound: layer.sound };
     const response = await call("POST", `projects/${this.studio.project.id}/preview`, { json });
     const buffer = readWav(await response.arrayBuffer(), this.context);
     return buffer && from < start ? cropped(buffer, start - from, this.context) : buffer;
@@ -127,11 +127,17 @@ export class Preview {
   }
 }
 
+/** The highest value of a curve. @param {Curve} curve */
+function peakOf({ values }) {
+  return values.reduce((peak, value) => Math.max(peak, value), 0);
+}
+
 /** @param {Curve} curve @param {number} start @param {number} end seconds @returns {Curve} its clock starting at `start` */
-export function partOf({ values, rate, onsets }, start, end) {
+export function partOf({ values, rate, onsets, pan }, start, end) {
   const first = Math.round(start * rate);
   const inside = onsets.filter((time) => time >= start && time < end).map((time) => time - start);
-  return { values: values.slice(first, Math.max(Math.round(end * rate), first + 1)), rate, onsets: inside };
+  const last = Math.max(Math.round(end * rate), first + 1);
+  return { values: values.slice(first, last), rate, onsets: inside, ...(pan && { pan: pan.slice(first, last) }) };
 }
 
 /** @param {AudioBuffer} buffer @param {number} seconds to leave out at its beginning @param {BaseAudioContext} context */

@@ -1,0 +1,1 @@
+"""What every take passes through, whichever engine made it: clean, level, placed. No PyTorch."""
