@@ -21,7 +21,7 @@ from folai.data.rendered_clips import as_recorded
 from folai.data.views import Action
 from folai.mapper.features import Pictures, iter_pictures
 
-VERSION = 1
+VERSION = 2
 """Raise when the same seed would give another scene, other pictures of it or another sound: when
 `folai.scenes` or this file draw other numbers. What `data.clips` and `data.guises` compute has
 versions of its own, which count here, too."""

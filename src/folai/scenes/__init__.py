@@ -7,8 +7,11 @@ loudness follows the impulse. Needs PyBullet: `pip install 'folai[scenes]'`.
 
     world.py       the engine, computed textures, the ground and what stands about
     walkers.py     people who walk and run, from motion capture; steps
-    objects.py     things that are dropped, thrown, rolled
+    stairs.py      the stairs that some of them climb
+    legs.py        people and animals whose gait is computed: every pace, build and footwear
+    objects.py     things that are dropped, thrown, rolled, toppled
     tools.py       a stick, a hammer, a knife, a hand that strike
+    hands.py       hands at a counter, mostly seen from the head above them
     untouched.py   things that move and never touch
     camera.py      where it is seen from: fixed, held, following, cutting
     film.py        frames of a scene, their light and their faults: simulate

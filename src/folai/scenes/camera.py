@@ -20,6 +20,8 @@ _CUT = 0.15  # how often there are cuts
 _SHOTS = (1.2, 4.0)  # seconds between them
 _JERKED = 0.2  # how often a camera is jerked, once or a few times
 _HELD = 0.5  # how often it is held by hand
+_AT_THE_FEET = 0.3  # how often somebody who walks is filmed from near the feet
+_WORN_FIELD = (50.0, 90.0)  # degrees, of a camera on the head
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ class Camera:
     """Is asked for one frame after the other, in the order of time."""
 
     def __init__(self, rng: Generator, action: Action, duration: float) -> None:
-        self._heading = action.heading
+        self._heading, self._worn = action.heading, action.worn
         begins = [0.0]
         if rng.random() < _CUT:
             while (begin := begins[-1] + rng.uniform(*_SHOTS)) < duration:
@@ -78,6 +80,9 @@ class Camera:
         point: what it looks at; middle: beside what it stands where it does not follow.
         """
         shot = next(s for s in reversed(self._shots) if s.begin <= time + 1e-9)
+        if self._worn is not None:
+            self._eye, self._point = self._worn(time)
+            return self._shaken(time, shot)
         looked = middle if shot.follows is None else point
         angle = self._heading + shot.angle + shot.orbit * time
         out = np.array([math.cos(angle), math.sin(angle), 0.0])
@@ -108,6 +113,11 @@ class Camera:
 
 
 def _shot(rng: Generator, action: Action, begin: float) -> Shot:
+    if action.worn is not None:
+        field = rng.uniform(*_WORN_FIELD)
+        return Shot(begin, 0.0, 0.0, 0.0, 0.0, 0.0, field, 0.0, None)
+    if action.travels and rng.random() < _AT_THE_FEET:
+        return _at_the_feet(rng, action, begin)
     field = rng.uniform(30, 70)
     fits = action.size / 2 / math.tan(math.radians(field) / 2)
     if action.travels:
@@ -127,6 +137,24 @@ def _shot(rng: Generator, action: Action, begin: float) -> Shot:
         aside = rng.normal(0, 0.08) * action.size
         orbit = rng.normal(0, 0.1) if rng.random() < 0.2 else 0.0
     return Shot(begin, angle, distance, height, aim, aside, field, orbit, follows)
+
+
+def _at_the_feet(rng: Generator, action: Action, begin: float) -> Shot:
+    """Feet and shins fill the picture; it goes along with them, or they come by."""
+    seen_from = str(rng.choice(list(_FROM), p=(0.3, 0.25, 0.25, 0.2)))
+    follows = float(rng.uniform(0.01, 0.15)) if rng.random() < 0.85 else None
+    return Shot(
+        begin,
+        angle=_FROM[seen_from] + rng.normal(0, 0.3),
+        distance=action.leg * rng.uniform(0.7, 2.2),
+        height=action.leg
+        * (rng.uniform(0.05, 0.5) if rng.random() < 0.7 else rng.uniform(0.5, 1.8)),
+        aim=action.leg * rng.uniform(0.05, 0.45),
+        aside=action.leg * rng.normal(0, 0.1),
+        field=rng.uniform(30, 60),
+        orbit=0.0,
+        follows=follows,
+    )
 
 
 def _jerk(rng: Generator, duration: float) -> Jerk:

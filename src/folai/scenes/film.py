@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from folai.media.frames import Frame
 from folai.render import Scene
-from folai.scenes import objects, tools, untouched, walkers
+from folai.scenes import hands, legs, objects, tools, untouched, walkers
 from folai.scenes.camera import Camera
 from folai.scenes.world import Action, Array, World, new_world
 
@@ -27,11 +27,15 @@ _FLASHES = 0.12  # how often there are flashes of light
 
 # How often a family is drawn, and what plays it.
 _ACTS: dict[str, tuple[float, Callable[[World, Generator, float], Action]]] = {
-    "walk": (0.5, walkers.walk),
-    "drop": (0.15, objects.drop),
-    "roll": (0.06, objects.roll),
-    "strike": (0.19, tools.strike),
-    "untouched": (0.1, untouched.move),
+    "walk": (0.18, walkers.walk),
+    "person": (0.2, legs.person),
+    "animal": (0.05, legs.animal),
+    "drop": (0.1, objects.drop),
+    "topple": (0.05, objects.topple),
+    "roll": (0.05, objects.roll),
+    "strike": (0.1, tools.strike),
+    "hands": (0.15, hands.handle),
+    "untouched": (0.12, untouched.move),
 }
 FAMILIES = tuple(_ACTS)
 

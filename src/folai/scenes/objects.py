@@ -81,7 +81,52 @@ def roll(world: World, rng: Generator, duration: float) -> Action:
         things.append(Thing(body, mass, time, place, (0, 0, 0, 1), velocity, spin, held=True))
         _feel(world, rng, body, 0.001)
         time += rng.uniform(0.5, 2.5)
-    return _played(world, rng, things, size, duration)
+    return _played(world, rng, things, 0.8 * size, duration)
+
+
+def topple(world: World, rng: Generator, duration: float) -> Action:
+    """What stands is pushed and falls over: dominoes, towers of blocks, bottles."""
+    size = math.exp(rng.uniform(math.log(0.4), math.log(2.0)))
+    _floor(world, rng, size)
+    things: list[Thing] = []
+    time = rng.uniform(0.3, 1.5)
+    angle = rng.uniform(0, 2 * math.pi)
+    out = np.array([math.cos(angle), math.sin(angle), 0.0])
+    if rng.random() < 0.5:  # a row, of which the first is pushed
+        tall = size * rng.uniform(0.15, 0.3)
+        half = tall / 2 * np.array([rng.uniform(0.12, 0.25), rng.uniform(0.4, 0.8), 1.0])
+        count = int(rng.integers(3, 9))
+        for index in range(count):
+            place = (index - (count - 1) / 2) * tall * rng.uniform(0.5, 0.6) * out
+            _stand(world, rng, things, half, place, angle, math.inf if index else time)
+        things[0].velocity = out * math.sqrt(9.81 * tall) * rng.uniform(0.25, 0.6)
+    else:  # towers, each knocked down in its turn
+        for _ in range(int(rng.integers(1, 4))):
+            half = size * rng.uniform(0.03, 0.07, 3)
+            place = size * np.array([*rng.uniform(-0.35, 0.35, 2), 0.0])
+            if any(np.linalg.norm(place[:2] - t.place[:2]) < 0.25 * size for t in things):
+                continue
+            stories = int(rng.integers(2, 6))
+            pushed = int(rng.integers(stories))
+            for story in range(stories):
+                at = place + np.array([0, 0, 2 * half[2] * story])
+                _stand(world, rng, things, half, at, angle, time if story == pushed else math.inf)
+            things[-stories + pushed].velocity = out * math.sqrt(size) * rng.uniform(0.8, 2.5)
+            time += rng.uniform(0.8, 2.0)
+    return _played(world, rng, things, 0.55 * size, duration)
+
+
+def _stand(
+    world: World, rng: Generator, things: list[Thing], half: Array, foot: Array, angle: float,
+    pushed: float,
+) -> None:  # fmt: skip
+    """A block on its foot [3], turned by `angle`, that is pushed at a time (or never)."""
+    body, mass = _block(world, rng, half)
+    turn = world.turned((0, 0, angle))
+    place = foot + np.array([0, 0, half[2] + 0.001])
+    world.place(body, place, turn)
+    things.append(Thing(body, mass, pushed, place, turn))
+    _feel(world, rng, body, 0.002)
 
 
 def _floor(world: World, rng: Generator, size: float) -> None:
@@ -167,6 +212,8 @@ def _played(
     loud = np.zeros((count, len(things)))  # of rolling: metres per second of what touches
     last = np.full(len(things), -1.0)
     before = np.zeros((len(things), 3))
+    for thing in things:
+        world.place(thing.body, thing.place, thing.turn)
     for _ in range(round(_SETTLES * _RATE)):  # what lies there comes to rest
         for thing in things:
             if thing.held:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from folai.render.motion import Choreography, Path, Stroke, Voice
-from folai.scenes.world import Action, Array, World, some_colour
+from folai.scenes.world import Action, Array, World, along, some_colour
 
 _LEAST = 0.08  # of the scene's size that a tool is raised before every hit
 
@@ -142,7 +142,7 @@ def _tool(
     sleeve = skin if rng.random() < 0.4 else some_colour(rng)
     reach = size * rng.uniform(0.5, 1.0)
     return Tool(
-        parts=tuple((world.shown(shape, nowhere), along) for shape, along in shapes),
+        parts=tuple((world.shown(shape, nowhere), distance) for shape, distance in shapes),
         forearm=world.shown(world.rod(palm * rng.uniform(0.55, 0.9), reach, sleeve), nowhere),
         length=length,
         angle=angle,
@@ -164,18 +164,9 @@ def _put(world: World, tool: Tool, time: float, size: float, top: float) -> None
     hand[2] += up + tool.follows * above
     line = hand - tip
     line = line / np.linalg.norm(line)
-    turn = _along(line)
-    for body, along in tool.parts:
-        world.place(body, tip + along * line, turn)
+    turn = along(line)
+    for body, distance in tool.parts:
+        world.place(body, tip + distance * line, turn)
     elbow = hand + tool.reach * (0.8 * out + np.array([0.0, 0.0, 0.6 - 0.3 * tool.follows]))
     arm = (elbow - hand) / np.linalg.norm(elbow - hand)
-    world.place(tool.forearm, hand + tool.reach / 2 * arm, _along(arm))
-
-
-def _along(line: Array) -> tuple[float, float, float, float]:
-    """The quaternion that turns z into the unit vector `line`."""
-    x, y, z = line
-    if z < -0.9999:
-        return 1.0, 0.0, 0.0, 0.0
-    scale = math.sqrt(2 * (1 + z))
-    return -y / scale, x / scale, 0.0, scale / 2
+    world.place(tool.forearm, hand + tool.reach / 2 * arm, along(arm))

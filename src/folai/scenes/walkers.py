@@ -18,12 +18,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from folai.render import Contact
+from folai.scenes.stairs import Stairs
 from folai.scenes.world import Action, Array, World, some_colour
 
 _NEAR = 0.015  # metres above its lowest at which a foot is down
 _LIFTED = 0.06  # metres above its lowest to which a foot must rise before the next step
 _RATE = 240.0  # Hz at which feet are watched
 _SCALE = 0.25  # of the humanoid: 1.6 m tall
+_BONE = 0.416  # metres, of a thigh and of a shin
+_ON_STAIRS = 0.15  # how often a walk goes up or down some
 
 # Numbers of joints, with where in a frame of motion capture their turn stands.
 _BALLS = {1: 8, 2: 12, 3: 16, 5: 21, 6: 25, 9: 30, 11: 35, 12: 39}
@@ -59,22 +62,28 @@ def walk(world: World, rng: Generator, duration: float) -> Action:
     way = _way(rng, capture, duration)
     world.furnish(rng, int(rng.integers(4, 20)), rng.uniform(1.0, 2.5), 9.0, way.places[::60])
     person = Person(world, rng, capture)
-    feet, times = [], np.arange(0.0, duration, 1 / _RATE)
-    for time in times:
+    times = np.arange(0.0, duration, 1 / _RATE)
+    feet = np.empty((len(times), 2, 3))  # of each sole: its middle, and the lowest of it
+    for index, time in enumerate(times):
         person.put(way, time)
-        feet.append([world.engine.getAABB(person.body, foot)[0][2] for foot in _FEET])
-    heights = np.array(feet)
+        for number, foot in enumerate(_FEET):
+            low, high = world.engine.getAABB(person.body, foot)
+            feet[index, number] = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]
+    heights = feet[..., 2]
     lowest = np.percentile(heights, 3, axis=0)
     level = rng.uniform(0.15, 0.45) * motion.loudness
     decay = math.exp(rng.uniform(math.log(0.012), math.log(0.06)))
     contacts = []
+    landings = [steps(heights[:, foot] - lowest[foot]) for foot in range(2)]
+    if motion.name == "walk" and rng.random() < _ON_STAIRS:
+        person.stairs = Stairs.under(world, rng, landings, feet[..., :2], _RATE, way.turns)
     for foot in range(2):
         side = rng.normal(1.0, 0.1)
-        for down in steps(heights[:, foot] - lowest[foot]):
-            time = times[down] + motion.load + rng.normal(0, 0.008)
+        for down in landings[foot]:
+            heard = times[down] + motion.load + rng.normal(0, 0.008)
             loud = level * side * math.exp(rng.normal(0, 0.3))
-            if time < duration:
-                contacts.append(Contact(float(time), float(np.clip(loud, 0.02, 1.0)), decay))
+            if heard < duration:
+                contacts.append(Contact(float(heard), float(np.clip(loud, 0.02, 1.0)), decay))
     ground = float(lowest.min())
     person.lower = ground
     return Action(
@@ -161,6 +170,7 @@ class Person:
         engine = world.engine
         self._world, self._capture = world, capture
         self.lower = 0.0  # metres by which the whole is let down, so that its soles are at 0
+        self.stairs: Stairs | None = None
         # How the captured way lies to the x axis, along which people are made to go.
         self._askew = -math.atan2(-capture.stride[1], capture.stride[0])
         self.body = engine.loadURDF(
@@ -192,14 +202,23 @@ class Person:
         about = _product(_turn_z(turn + self._askew), upright)
         root = _product(about, _between(_quaternion(a, 4), _quaternion(b, 4), share))
         swayed = _rotate(about, np.array([sway[0], 0.0, sway[2]]))
-        height = (1 - share) * a[2] + share * b[2] - self.lower
+        body, right, left = self.stairs.raised(time) if self.stairs else (0.0, 0.0, 0.0)
+        height = (1 - share) * a[2] + share * b[2] - self.lower + body
         at = np.array([place[0] + swayed[0], place[1] + swayed[1], height])
         self._world.place(self.body, at, root)
+        # A foot that stands higher than the body does has its leg bent, as much at the hip as at
+        # the ankle and twice as much at the knee, so that it stays where it is but for the height.
+        bends: dict[int, float] = {}
+        for foot, hip, knee, ankle in ((right - body, 3, 4, 5), (left - body, 9, 10, 11)):
+            angle = math.acos(1 - min(max(foot, 0.0), _BONE) / (2 * _BONE))
+            bends |= {hip: angle, knee: -2 * angle, ankle: angle}
         for joint, start in _BALLS.items():
             bent = _between(_quaternion(a, start), _quaternion(b, start), share)
-            engine.resetJointStateMultiDof(self.body, joint, list(bent))
+            turned = _product(_turn_z(bends.get(joint, 0.0)), bent)
+            engine.resetJointStateMultiDof(self.body, joint, list(turned))
         for joint, start in _HINGES.items():
-            engine.resetJointState(self.body, joint, (1 - share) * a[start] + share * b[start])
+            angle = (1 - share) * a[start] + share * b[start] + bends.get(joint, 0.0)
+            engine.resetJointState(self.body, joint, angle)
         return np.array([at[0], at[1], 0.0])
 
 

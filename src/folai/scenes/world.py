@@ -37,6 +37,7 @@ class Action:
 
     `put` moves everything to where it is at a time and returns the point [3] that a camera looks
     at. `size` is what should fit into the picture, and `heading` which way it goes (radians).
+    `worn` is where a camera on somebody's head is and looks ([3], [3]) at a time, if there is one.
     """
 
     put: Callable[[float], Array]
@@ -45,6 +46,8 @@ class Action:
     heading: float = 0.0
     strokes: tuple[Stroke, ...] = ()
     travels: bool = False  # so far that the camera has to follow
+    leg: float = 0.83  # metres from hip to sole of who travels: feet are filmed from near
+    worn: Callable[[float], tuple[Array, Array]] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,15 @@ def _silenced() -> Iterator[None]:
             os.dup2(original, number)
             os.close(original)
         os.close(nowhere)
+
+
+def along(line: Array) -> tuple[float, float, float, float]:
+    """The quaternion that turns z into the direction of `line` [3]."""
+    x, y, z = line / np.linalg.norm(line)
+    if z < -0.9999:
+        return 1.0, 0.0, 0.0, 0.0
+    scale = math.sqrt(2 * (1 + z))
+    return -y / scale, x / scale, 0.0, scale / 2
 
 
 def some_colour(rng: Generator) -> Array:
