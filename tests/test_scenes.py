@@ -112,12 +112,7 @@ def test_what_stands_stays_until_something_meets_it():
     """Blocks once lay on one another at the origin, and flew apart as a scene began."""
     with new_world() as world:
         action = objects.roll(world, np.random.default_rng(5), 3.0)
-        start = [
-            world.engine.getBasePositionAndOrientation(n)[0] for n in _bodies(world, action, 0)
-        ]
-        later = [
-            world.engine.getBasePositionAndOrientation(n)[0] for n in _bodies(world, action, 0.1)
-        ]
+        start, later = (_places(world, action, time) for time in (0.0, 0.1))
     moved = np.linalg.norm(np.subtract(start, later), axis=1)
     assert np.sum(moved < 1e-3) >= 1
     assert len({tuple(np.round(place[:2], 3)) for place in start}) == len(start)
@@ -137,3 +132,12 @@ def test_hands_are_heard_where_they_put_things_down_and_not_where_they_wave():
     counts = [len(truth.contacts) for truth in truths]
     assert sum(counts) >= 8
     assert all(contact.level < 1.0 for truth in truths for contact in truth.contacts)
+
+
+@needs_engine
+def test_pictures_of_real_places_are_shown():
+    red = np.zeros((60, 80, 3), np.uint8)
+    red[..., 0] = 255
+    scene = simulate(4, "drop", pictures=[red], **SMALL)
+    plain = simulate(4, "drop", **SMALL)
+    assert not np.array_equal(scene.frames[0].image, plain.frames[0].image)

@@ -7,9 +7,10 @@ a codec do to them is done here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from folai.media.frames import Frame
 from folai.render import Scene
 from folai.scenes import hands, legs, objects, tools, untouched, walkers
 from folai.scenes.camera import Camera
-from folai.scenes.world import Action, Array, World, new_world
+from folai.scenes.world import Action, Array, Picture, World, new_world
 
 SIZE = (192, 108)  # width and height of the pictures; the mapper looks at 172 x 128
 SECONDS = 6.0
@@ -56,8 +57,11 @@ def simulate(
     *,
     duration: float = SECONDS,
     size: tuple[int, int] = SIZE,
+    pictures: Sequence[Picture] = (),
 ) -> Simulated:
     """The scene of this seed; `family` is one of FAMILIES, or None for any.
+
+    pictures: of real places [H, W, 3], RGB; floors, things and what lies behind them may show them.
 
     Raises ValueError for an unknown family, a duration below a second, or without PyBullet.
 
@@ -70,7 +74,7 @@ def simulate(
     rng = np.random.default_rng([seed, 3])
     drawn = str(rng.choice(FAMILIES, p=[share for share, _ in _ACTS.values()]))
     family = family or drawn
-    with new_world() as world:
+    with new_world(pictures) as world:
         world.ground(rng)
         action = _ACTS[family][1](world, rng, duration)
         fps = _FILMED_AT[rng.integers(len(_FILMED_AT))]
@@ -117,7 +121,7 @@ def _film(
 ) -> list[Frame]:  # fmt: skip
     light, camera = Light.of(rng), Camera(rng, action, duration)
     middle = action.put(duration * rng.uniform(0.3, 0.7))
-    sky = _sky(rng, size)
+    sky = _sky(rng, size, world.pictures)
     flashes = _flashes(rng, duration) if rng.random() < _FLASHES else np.zeros((0, 3))
     frames = []
     for time in times:
@@ -158,8 +162,11 @@ def _picture(
     return np.where(nothing[..., None], sky, colours / 255.0)
 
 
-def _sky(rng: Generator, size: tuple[int, int]) -> Array:
-    """What is seen where nothing is: a gradient from top to bottom [H, 1, 3]."""
+def _sky(rng: Generator, size: tuple[int, int], pictures: Sequence[Picture]) -> Array:
+    """What is seen where nothing is: a gradient from top to bottom [H, 1, 3], or a picture."""
+    if pictures and rng.random() < 0.5:
+        picture = cv2.resize(pictures[int(rng.integers(len(pictures)))], size)
+        return np.asarray(picture / 255.0)
     grey = np.linspace(rng.uniform(0.3, 1.0), rng.uniform(0.2, 0.9), size[1])
     return grey[:, None, None] * rng.uniform(0.5, 1.0, 3)
 

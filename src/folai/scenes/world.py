@@ -25,9 +25,11 @@ from folai.render.motion import Stroke
 
 Array = NDArray[np.float64]
 Numbers = Sequence[float] | Array
+Picture = NDArray[np.uint8]
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)  # a quaternion (x, y, z, w) that turns nothing
 _TEXTURE = 256  # pixels to a side
+_PICTURED = 0.5  # how often a texture shows a real place, where there are pictures
 _TILES = 24  # of the ground, to a side: a large triangle would be lit and mapped badly
 
 
@@ -57,11 +59,15 @@ class World:
     engine: Any
     data: Path
     folder: Path  # for textures and meshes, while the world lasts
+    pictures: Sequence[Picture] = ()  # of real places [H, W, 3], RGB
 
     def texture(self, rng: Generator) -> int:
-        """A new one: noise of every size about a colour, at times tiles or planks."""
+        """A new one: noise of every size about a colour, at times tiles or planks; where there are
+        `pictures`, at times a part of one."""
         path = self.folder / f"{rng.integers(1 << 40)}.png"
-        cv2.imwrite(str(path), _pattern(rng))
+        shown = self.pictures and rng.random() < _PICTURED
+        image = _cut_out(rng, self.pictures) if shown else _pattern(rng)
+        cv2.imwrite(str(path), image)
         return int(self.engine.loadTexture(str(path)))
 
     def shown(self, shape: int, place: Numbers, turn: Numbers = UPRIGHT) -> int:
@@ -139,7 +145,7 @@ class World:
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
+def new_world(pictures: Sequence[Picture] = ()) -> Iterator[World]:
     """An empty world. Raises ValueError where PyBullet is missing."""
     with _silenced():
         try:
@@ -154,7 +160,7 @@ def new_world() -> Iterator[World]:
             with tempfile.TemporaryDirectory(prefix="folai-") as folder:
                 data = Path(pybullet_data.getDataPath())
                 engine.setAdditionalSearchPath(str(data))
-                yield World(engine, data, Path(folder))
+                yield World(engine, data, Path(folder), pictures)
         finally:
             engine.disconnect()
 
@@ -206,6 +212,16 @@ def _pattern(rng: Generator) -> NDArray[np.uint8]:
         if rng.random() < 0.6:
             image[:, ::apart] -= 0.2
     return (255 * np.clip(image, 0, 1)).astype(np.uint8)
+
+
+def _cut_out(rng: Generator, pictures: Sequence[Picture]) -> Picture:
+    """A square part of a picture, brighter or darker, in blue, green and red."""
+    picture = pictures[int(rng.integers(len(pictures)))]
+    side = int(min(picture.shape[:2]) * rng.uniform(0.3, 1.0))
+    y, x = (int(rng.integers(size - side + 1)) for size in picture.shape[:2])
+    part = cv2.resize(picture[y : y + side, x : x + side], (_TEXTURE, _TEXTURE))
+    bright: Array = np.clip(part[..., ::-1] * rng.uniform(0.6, 1.3), 0, 255)
+    return bright.astype(np.uint8)
 
 
 def _grid(size: float) -> str:

@@ -30,10 +30,11 @@ from folai.data.folds import Fold
 from folai.data.listing import Listing, list_clips
 from folai.data.other_cameras import load_guises
 from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
-from folai.data.simulated_scenes import FIRST_SCORED, load_simulated
+from folai.data.simulated_scenes import FIRST_SCORED, load_simulated, places
 from folai.envelope.rms import find_onsets
 from folai.mapper.features import Pictures
 from folai.models.rms_mapper import SIZES, Inputs, RMSMapper
+from folai.scenes.world import Picture
 from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.feed import prefetched
@@ -225,10 +226,18 @@ def _simulated(options: TrainOptions, cache: Path, log: Callable[[str], None]) -
     if not options.simulated:
         return []
     seeds = range(options.first_simulated, options.first_simulated + options.simulated)
-    return [
-        _exact(clip.name, clip.views, clip.rms, clip.onsets)
-        for clip in load_simulated(seeds, cache, log=log)
-    ]
+    clips = load_simulated(seeds, cache, log=log, pictures=_places(options))
+    return [_exact(clip.name, clip.views, clip.rms, clip.onsets) for clip in clips]
+
+
+def _places(options: TrainOptions) -> list[Picture]:
+    """Pictures of the clips trained on, for simulated scenes to show."""
+    if options.data is None:
+        return []
+    has_table = (options.data / "clips.csv").is_file()
+    splits = options.splits if has_table else (None,)
+    listings = [listing for split in splits for listing in list_clips(options.data, split)]
+    return places([listing for listing in listings if listing.name not in options.leave_out])
 
 
 def _recorded(
