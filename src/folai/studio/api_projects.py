@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +42,15 @@ class ProjectsApi:
                 status=201,
                 takes_file=True,
                 query={"name": FILE_NAME},
+                reply=PROJECT,
+                waits=True,
+            ),
+            Endpoint(
+                "POST",
+                "/api/projects/open",
+                self.open_file,
+                "The project of a file on this machine",
+                body=an_object("path", path=text(4000, 1)),
                 reply=PROJECT,
                 waits=True,
             ),
@@ -109,6 +120,17 @@ class ProjectsApi:
             await receive_file(call.request, clip, studio.video_bytes)
             project: Project = await studio.one_of_few(studio.make_project, folder, clip, name)
             described: dict[str, Any] = await run_in_threadpool(studio.described, project)
+        return described
+
+    async def open_file(self, call: Call) -> Reply:
+        """As `folai studio VIDEO` opens one; only where nobody else on the network is let in."""
+        studio, path = self.studio, call.body["path"]
+        if not studio.opens_files:
+            raise ValueError("this studio lets others in, so it opens no files: upload the clip")
+        if not os.path.isabs(path) or not os.path.isfile(path):
+            raise ValueError(f"{path}: there is no such file here; give its whole path")
+        project: Project = await studio.one_of_few(studio.open_file, Path(path))
+        described: dict[str, Any] = await run_in_threadpool(studio.described, project)
         return described
 
     def describe(self, call: Call) -> Reply:

@@ -39,6 +39,7 @@ APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi)
 
 def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> ASGIApp:
     """The application; `studio` is closed with it."""
+    studio.opens_files = session.password is None
     general = _General(studio)
     apis = [general, *(api(studio) for api in APIS)]
     endpoints = [endpoint for api in apis for endpoint in api.endpoints()]

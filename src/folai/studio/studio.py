@@ -45,6 +45,7 @@ class Studio:
         self.clip_jobs = ClipJobs(self.jobs, self.tell)
         self.generator = Generator(lambda: self.events.tell("status", self.status()))
         self.opened: str | None = None
+        self.opens_files = True  # by their path on this machine, where a request names one
         self.video_bytes = video_bytes
         self.reference_bytes = min(500 << 20, video_bytes)
         self._making = threading.Lock()
