@@ -48,6 +48,10 @@ def check(options, description):
         raise ValueError("the tone engine takes no prompt")
 
 
+def needs(options, request):
+    return None
+
+
 def load(options, request):
     return None
 

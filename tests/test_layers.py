@@ -27,7 +27,7 @@ LAYERS = [
     ["scenes"],
     ["data"],
     ["train", "evaluate"],
-    ["demo", "studio"],
+    ["demo", "studio", "jobs"],
     ["cli"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

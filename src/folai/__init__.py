@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from folai.engines.preview import PreviewOptions
     from folai.envelope import Envelope
     from folai.envelope.plot import plot_envelope
+    from folai.jobs.batch import batch
     from folai.pipeline import FoleyResult, GenerateOptions, generate, predict_envelope
     from folai.preview.lay import lay
     from folai.stable.options import StableAudioOpenOptions
@@ -31,6 +32,7 @@ __all__ = [
     "StableAudioOpenOptions",
     "__version__",
     "adapt_mapper",
+    "batch",
     "generate",
     "lay",
     "plot_envelope",
@@ -45,6 +47,7 @@ _HOMES = {
     "PreviewOptions": "folai.engines.preview",
     "StableAudioOpenOptions": "folai.stable.options",
     "adapt_mapper": "folai.train.adapt",
+    "batch": "folai.jobs.batch",
     "generate": "folai.pipeline",
     "lay": "folai.preview.lay",
     "plot_envelope": "folai.envelope.plot",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.engines import (
+    Engine,
     EngineOptions,
     Request,
     check_description,
@@ -26,6 +27,7 @@ from folai.engines import (
     split_options,
 )
 from folai.envelope import FRAME_RATE, Envelope
+from folai.envelope.segments import Segment, cut, joined, parts_of, read_segments, widened
 from folai.envelope.unsure import describe_doubt
 from folai.library.pool import pool_from_files, pool_from_words
 from folai.mapper.expect import check_expectation
@@ -41,7 +43,7 @@ from folai.media.rumble import without_rumble
 from folai.options import check_number
 from folai.preview.events import check_reference
 from folai.preview.pool import Cue, Pool
-from folai.progress import Progress, Stages
+from folai.progress import Progress, Stages, part_of
 from folai.takes.finish import finished
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
@@ -83,6 +85,7 @@ class GenerateOptions:
     weights: str | Path | None = None  # of the mapper; None: those that ship with folai
     expect: str | None = None  # what is to be heard: "steps", "hits" or "continuous"
     finish: FinishOptions = FinishOptions()  # room, tails and pan, the same for every engine
+    segments: tuple[Segment, ...] = ()  # parts with a prompt of their own, as `read_segments` takes
 
     @classmethod
     def of(cls, **values: Any) -> GenerateOptions:
@@ -120,6 +123,9 @@ class GenerateOptions:
         if self.finish.room > 0 and self.reference is None and self.library is None:
             room = f"room is {self.finish.room:g}"
             raise ValueError(f"{room}, and it is that of a reference; give one, or leave it 0")
+        object.__setattr__(self, "segments", read_segments(self.segments))
+        for segment in self.segments:
+            self.of_part(segment)
         check_expectation(self.expect)
         if self.envelope is not None and self.expect is not None:
             raise ValueError("expect is for a prediction, and an envelope is given; leave one out")
@@ -137,9 +143,18 @@ class GenerateOptions:
         if self.engine is not None and not isinstance(self.engine, str):
             return self.engine
         prompt = self.prompt or self.negative_prompt
+        if self.segments:
+            prompt = prompt or self.segments[0].prompt
         name = choose_engine(self.engine, sound=self.sound, prompt=prompt)
         options: EngineOptions = get_engine(name).Options()
         return options
+
+    def of_part(self, part: Segment) -> GenerateOptions:
+        """The options of a part of the clip: its prompt stands in place of the prompt or sound."""
+        own: dict[str, Any] = {"segments": (), "engine": self.engine_options}
+        if part.prompt is not None:
+            own |= {"prompt": part.prompt, "sound": None}
+        return replace(self, **own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,18 +194,20 @@ def generate(
     options: GenerateOptions = GenerateOptions(),
     *,
     progress: Progress | None = None,
+    models: Models | None = None,
 ) -> FoleyResult:
     """Give a clip its sound, and write the finished clip to `out`.
 
     Suffixes are those of `folai.media.containers.OUTPUTS`; more than one take go to `out`,
     `out.take2`... before the suffix. progress: is told the share of the whole that is done, 0 to
-    1; what it raises stops the work. Raises ValueError, before any work, for a clip, reference,
-    envelope or output that is unusable.
+    1; what it raises stops the work. models: keeps what is loaded for the next clip. Raises
+    ValueError, before any work, for a clip, reference, envelope or output that is unusable.
     """
+    models = models or Models()
     with opened(video) as clip:
         paths = _check_paths(clip, out, options)
         envelope = _read_envelope(options, clip.info.duration)
-        player = _Player(options, clip.info.duration)
+        player = _Player(options, clip.info.duration, models)
         placing = options.finish.pan == "auto" and (envelope is None or envelope.pan is None)
         stages = Stages(
             progress,
@@ -199,13 +216,7 @@ def generate(
             write=0.05 * len(paths),
         )
         if envelope is None or placing:
-            seen = predict_envelope(
-                clip,
-                weights=options.weights,
-                expect=options.expect,
-                pan=placing,
-                progress=stages.of("predict"),
-            )
+            seen = _predict(clip, options, placing, stages.of("predict"), models)
             envelope = seen if envelope is None else envelope.placed_as(seen)
         takes = player.play(envelope, stages.of("play"))
         writing, rate = stages.of("write"), options.sample_rate
@@ -228,7 +239,7 @@ def play_envelope(
     progress: is told what share is done, 0 to 1; what it raises stops the work within a step.
     Raises ValueError for a reference or prompt that is unusable.
     """
-    player = _Player(options, envelope.duration)
+    player = _Player(options, envelope.duration, Models())
     takes = player.play(envelope, Stages(progress, play=1.0).of("play"))
     return player.result(takes, envelope)
 
@@ -240,18 +251,118 @@ def iter_takes(
     progress: Progress | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """The takes of `play_envelope`, [C, T] each, one after another as they are made."""
-    player = _Player(options, envelope.duration)
+    player = _Player(options, envelope.duration, Models())
     yield from player.takes(envelope, Stages(progress, play=1.0).of("play"))
 
 
-class _Player:
-    """An engine with its models and what is asked of it.
+class Models:
+    """Models that stay loaded from one clip to the next: a mapper, and those of each engine.
 
-    Reference and weights are read here, so that unusable ones are refused before the work.
+    Of each the last alone, so that memory does not grow with what is asked for.
     """
 
-    def __init__(self, options: GenerateOptions, duration: float) -> None:
-        self.options, self.own = options, options.engine_options
+    def __init__(self) -> None:
+        self._loaded: dict[str, tuple[Hashable, Any]] = {}
+
+    def mapper(self, weights: str | Path | None) -> Any:
+        """(models, calibration) of these weights."""
+        from folai import checkpoints
+
+        def load() -> Any:
+            return checkpoints.load_mapper(weights), checkpoints.load_calibration(weights)
+
+        return self._get("mapper", str(weights), load)
+
+    def of_engine(self, engine: Engine, options: EngineOptions, request: Request) -> Any:
+        """What `engine.load` returns."""
+        needs = engine.needs(options, request)
+        return self._get(options.engine, needs, lambda: engine.load(options, request))
+
+    def _get(self, place: str, needs: Hashable, load: Callable[[], Any]) -> Any:
+        if place not in self._loaded or self._loaded[place][0] != needs:
+            self._loaded.pop(place, None)  # first, so that there is room for the others
+            self._loaded[place] = needs, load()
+        return self._loaded[place][1]
+
+
+class _Player:
+    """What plays along an envelope: one voice, or one for each part of the clip.
+
+    References and weights are read here, so that unusable ones are refused before the work.
+    """
+
+    def __init__(self, options: GenerateOptions, duration: float, models: Models) -> None:
+        self.options, self.duration = options, duration
+        spans, parts = [(0.0, duration)], [options]
+        if options.segments:
+            segments = parts_of(options.segments, duration)
+            spans = [widened(segment, duration) for segment in segments]
+            parts = [options.of_part(segment) for segment in segments]
+        self.spans = spans
+        self.voices = [
+            _Voice(part, end - start, models)
+            for part, (start, end) in zip(parts, spans, strict=True)
+        ]
+
+    @property
+    def work(self) -> float:
+        """How long all takes last, where predicting the envelope lasts 1."""
+        return self.voices[0].engine.WORK * self.options.variations
+
+    def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
+        options, noise = self.options, self.voices[0].noise
+        rate, seed, finish = int(options.sample_rate), int(options.seed), options.finish
+        if finish.pan == "auto" and envelope.pan is None:
+            raise ValueError(
+                "pan is auto, and the envelope does not say where it moves; predict it with pan"
+            )
+        for number, take in enumerate(self._played(envelope, progress)):
+            yield finished(take, rate, envelope, finish, noise=noise, seed=seed + number)
+        progress(1.0)
+
+    def _played(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
+        """The takes as the engine made them, those of all parts joined."""
+        if not self.options.segments:
+            yield from self.voices[0].takes(envelope, progress)
+            return
+        rate, count = int(self.options.sample_rate), len(self.voices)
+        parts = [
+            voice.takes(cut(envelope, *span), part_of(progress, index, count))
+            for index, (voice, span) in enumerate(zip(self.voices, self.spans, strict=True))
+        ]
+        starts = [start for start, _ in self.spans]
+        for wavs in zip(*parts, strict=True):
+            yield joined(wavs, starts, round(self.duration * rate), rate)
+
+    def play(self, envelope: Envelope, progress: Progress) -> tuple[NDArray[np.float32], ...]:
+        return tuple(self.takes(envelope, progress))
+
+    def result(
+        self,
+        takes: tuple[NDArray[np.float32], ...],
+        envelope: Envelope,
+        paths: tuple[Path, ...] = (),
+    ) -> FoleyResult:
+        rate, label = int(self.options.sample_rate), self.options.engine_options.label
+        notes = dict.fromkeys(note for voice in self.voices for note in voice.notes)
+        return FoleyResult(takes, rate, envelope, paths, label, tuple(notes), self._cues(envelope))
+
+    def _cues(self, envelope: Envelope) -> tuple[Cue, ...]:
+        """Of all voices, on the clip's clock."""
+        if not self.options.segments:
+            return self.voices[0].cues(envelope)
+        return tuple(
+            cue if cue.time is None else replace(cue, time=cue.time + span[0])
+            for voice, span in zip(self.voices, self.spans, strict=True)
+            for cue in voice.cues(cut(envelope, *span))
+        )
+
+
+class _Voice:
+    """An engine with its models and what is asked of it."""
+
+    def __init__(self, options: GenerateOptions, duration: float, models: Models) -> None:
+        self.own = options.engine_options
         self.engine = get_engine(self.own.engine)
         self.pool = read_pool(options)
         if self.pool is None:
@@ -273,39 +384,14 @@ class _Player:
             pool=self.pool,
             tails=options.finish.tails,
         )
-        self.models = self.engine.load(self.own, self.request)
-
-    @property
-    def work(self) -> float:
-        """How long all takes last, where predicting the envelope lasts 1."""
-        return self.engine.WORK * self.request.variations
+        self.models = models.of_engine(self.engine, self.own, self.request)
 
     def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
-        finish, rate, seed = self.options.finish, self.request.sample_rate, self.request.seed
-        if finish.pan == "auto" and envelope.pan is None:
-            raise ValueError(
-                "pan is auto, and the envelope does not say where it moves; predict it with pan"
-            )
-        num_samples = round(self.request.duration * rate)
-        takes = self.engine.play(self.models, self.own, envelope, self.request, progress)
-        for number, take in enumerate(takes):
-            take = fit_length(take, num_samples)
-            yield finished(take, rate, envelope, finish, noise=self.noise, seed=seed + number)
-        progress(1.0)
+        num_samples = round(self.request.duration * self.request.sample_rate)
+        for take in self.engine.play(self.models, self.own, envelope, self.request, progress):
+            yield fit_length(take, num_samples)
 
-    def play(self, envelope: Envelope, progress: Progress) -> tuple[NDArray[np.float32], ...]:
-        return tuple(self.takes(envelope, progress))
-
-    def result(
-        self,
-        takes: tuple[NDArray[np.float32], ...],
-        envelope: Envelope,
-        paths: tuple[Path, ...] = (),
-    ) -> FoleyResult:
-        rate, label = self.request.sample_rate, self.own.label
-        return FoleyResult(takes, rate, envelope, paths, label, self.notes, self._cues(envelope))
-
-    def _cues(self, envelope: Envelope) -> tuple[Cue, ...]:
+    def cues(self, envelope: Envelope) -> tuple[Cue, ...]:
         """Which recording is heard when; of an engine that hears a pool as a whole, its files."""
         pool, request = self.pool, self.request
         if pool is None:
@@ -361,10 +447,18 @@ def predict_envelope(
     read, and for another expectation.
     """
     check_expectation(expect)
-    with opened(video) as clip, ThreadPoolExecutor(max_workers=1) as thread:
+    with opened(video) as clip:
+        options = GenerateOptions(weights=weights, expect=expect)
+        return _predict(clip, options, pan, progress, Models())
+
+
+def _predict(
+    clip: Clip, options: GenerateOptions, pan: bool, progress: Progress | None, models: Models
+) -> Envelope:
+    duration = clip.info.duration
+    with ThreadPoolExecutor(max_workers=1) as thread:
         # PyTorch takes about as long to load as a short clip takes to decode.
-        loading = thread.submit(_load_mapper, weights, expect)
-        duration = clip.info.duration
+        loading = thread.submit(_load_mapper, models, options.weights, options.expect)
         frames = clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS)
         blocks = iter_pictures(_reporting(frames, duration, progress))
         first = next(blocks)
@@ -398,15 +492,14 @@ def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
 
 
 def _load_mapper(
-    weights: str | Path | None, expect: str | None
+    models: Models, weights: str | Path | None, expect: str | None
 ) -> Callable[[Iterable[Pictures]], Envelope]:
     """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
-    from folai import checkpoints
     from folai.mapper import predict
 
-    models, calibration = checkpoints.load_mapper(weights), checkpoints.load_calibration(weights)
+    mapper, calibration = models.mapper(weights)
     return lambda blocks: predict.predict_envelope(
-        blocks, models, calibration=calibration, expect=expect
+        blocks, mapper, calibration=calibration, expect=expect
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from folai import __version__
 from folai.cli import (
     adapt,
+    batch,
     data,
     demo,
     edit,
@@ -58,7 +59,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"folai {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        generate, envelope, edit, library, adapt, demo, studio, models, train, evaluate, data,
+        generate, batch, envelope, edit, library, adapt, demo, studio, models,
+        train, evaluate, data,
     ):  # fmt: skip
         command.add_to(commands)
     return parser

@@ -6,6 +6,7 @@ Each other file of this folder is one engine and knows nothing of the others. It
     TITLE     what --help calls it
     WORK      how long a second of a take takes, where predicting a second of envelope takes 1
     check     refuses, before any work, a description that the engine cannot follow
+    needs     what decides which models it needs
     load      reads the models it needs
     play      yields the takes, one after another
 
@@ -16,7 +17,7 @@ Importing an engine costs nothing; PyTorch is imported by `load`.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, cast
@@ -82,6 +83,9 @@ class Engine(Protocol):
     def check(self, options: Any, description: Description) -> None:
         """Raise ValueError for a description that the engine cannot follow."""
 
+    def needs(self, options: Any, request: Request) -> Hashable:
+        """Equal for two requests that the same models serve: they are then loaded once."""
+
     def load(self, options: Any, request: Request) -> Any:
         """The models, for `play`. Raises ValueError where they are missing or do not fit."""
 
@@ -130,7 +134,7 @@ def split_options(name: str | None, values: dict[str, Any]) -> tuple[EngineOptio
         del values["model"]
     if name is None and "model" in values:
         name = "stable_audio_open"
-    prompt = values.get("prompt") or values.get("negative_prompt")
+    prompt = values.get("prompt") or values.get("negative_prompt") or values.get("segments")
     name = choose_engine(name, sound=values.get("sound"), prompt=prompt)
     kind = get_engine(name).Options
     own = {field.name for field in fields(kind)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,10 @@ def check(options: DiffusionOptions, description: Description) -> None:
             find_words(description.negative_prompt, "negative prompt")
     if description.negative_prompt is not None and options.cfg_scale == 1:
         raise ValueError("a negative prompt has no effect with cfg_scale 1; give another scale")
+
+
+def needs(options: DiffusionOptions, request: Request) -> Hashable:
+    return str(options.foley_weights)
 
 
 def load(options: DiffusionOptions, request: Request) -> Foley:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,6 +36,10 @@ def check(options: PreviewOptions, description: Description) -> None:
     for name in ("prompt", "negative_prompt"):
         if getattr(description, name) is not None:
             raise ValueError(f"the preview engine takes no {name}; use the engine diffusion")
+
+
+def needs(options: PreviewOptions, request: Request) -> Hashable:
+    return None
 
 
 def load(options: PreviewOptions, request: Request) -> None:

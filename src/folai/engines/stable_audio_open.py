@@ -7,7 +7,7 @@ stock model re-imagines that.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,20 +32,34 @@ def check(options: StableAudioOpenOptions, description: Description) -> None:
     """Any words are allowed in its prompts."""
 
 
+def needs(options: StableAudioOpenOptions, request: Request) -> Hashable:
+    files = (options.model, options.control, options.lora, options.clap)
+    of_files = (str(file) for file in files)
+    return (*of_files, options.dtype, options.offline, _has_text(request), _is_heard(request))
+
+
 def load(options: StableAudioOpenOptions, request: Request) -> StableAudio:
     from folai.stable.model import load_stable
 
-    prompt = prompt_or_default(request.prompt, request.reference, request.sound)
     return load_stable(
         options.model,
         control=None if options.control is None else Path(options.control),
         lora=None if options.lora is None else Path(options.lora),
         clap=options.clap or "clap",
-        text=prompt is not None or request.negative_prompt is not None,
-        reference=request.reference is not None,
+        text=_has_text(request),
+        reference=_is_heard(request),
         dtype=options.dtype,
         offline=options.offline,
     )
+
+
+def _has_text(request: Request) -> bool:
+    prompt = prompt_or_default(request.prompt, request.reference, request.sound)
+    return prompt is not None or request.negative_prompt is not None
+
+
+def _is_heard(request: Request) -> bool:
+    return request.reference is not None
 
 
 def play(
