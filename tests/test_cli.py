@@ -368,7 +368,7 @@ def test_an_interrupt_is_130(at_work, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("folai.pipeline.predict_envelope", interrupt)
+    monkeypatch.setattr("folai.mapper.predict.predict_envelope", interrupt)
     assert main(["generate", "clip.mp4", "-o", "out.mp4"]) == 130
     assert not (at_work / "out.mp4").exists()
 

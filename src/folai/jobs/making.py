@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import secrets
@@ -18,7 +17,7 @@ from typing import Any
 from folai.jobs.columns import with_files
 from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.places import fetch, inside, is_remote, publish, remove_folder
-from folai.jobs.records import find_done, make_key, write_record
+from folai.jobs.records import find_done, make_key, part_name, remove_leftovers, write_record
 from folai.metrics.lufs import loudness
 from folai.pipeline import FoleyResult, Models, generate
 from folai.writing import line_with_file
@@ -94,11 +93,8 @@ def _workshop(job: Job, out: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="folai-") as name:
             yield Path(name)
         return
-    place = Path(out) / OWN_FOLDER
-    name = hashlib.sha256(job.out.encode()).hexdigest()[:16]
-    for left in place.glob(f"{name}.*.part"):
-        remove_folder(left)
-    folder = place / f"{name}.{secrets.token_hex(4)}.part"
+    remove_leftovers(job, out)
+    folder = Path(out) / OWN_FOLDER / f"{part_name(job)}.{secrets.token_hex(4)}.part"
     folder.mkdir(parents=True)
     try:
         yield folder

@@ -17,7 +17,16 @@ from typing import Any
 import folai
 from folai.jobs.columns import with_files
 from folai.jobs.job import OWN_FOLDER, Job
-from folai.jobs.places import Stamp, content_of, find_stamp, inside, read_bytes, write_bytes
+from folai.jobs.places import (
+    Stamp,
+    content_of,
+    find_stamp,
+    inside,
+    is_remote,
+    read_bytes,
+    remove_folder,
+    write_bytes,
+)
 from folai.library.index import default_library
 from folai.pipeline import GenerateOptions
 
@@ -120,3 +129,19 @@ def _contents(options: GenerateOptions, content: Callable[[str], str]) -> dict[s
     if options.library is not None and options.library_file is None:
         values["library_file"] = content(str(default_library()))
     return {"engine": own.engine, **values, "finish": vars(options.finish)}
+
+
+def has_leftovers(out: str) -> bool:
+    """Whether runs that were killed have left something in an output folder."""
+    return not is_remote(out) and any((Path(out) / OWN_FOLDER).glob("*.part"))
+
+
+def remove_leftovers(job: Job, out: str) -> None:
+    """Remove what a run that was killed has left of a job."""
+    for left in (Path(out) / OWN_FOLDER).glob(f"{part_name(job)}.*.part"):
+        remove_folder(left)
+
+
+def part_name(job: Job) -> str:
+    """What the names of folders of unfinished files of a job begin with."""
+    return hashlib.sha256(job.out.encode()).hexdigest()[:16]
