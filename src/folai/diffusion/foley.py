@@ -49,7 +49,8 @@ class FoleyConfig:
     sampler: str = "ddim"
     time_shift: float = 1.0  # of the steps toward the noise, see `make_times`
     steer_scale: float = 1.0  # of guidance toward the envelope; `cfg_scale` is toward hints
-    guided: tuple[float, float] = (0.3, 0.9)  # times between which there is guidance, see there
+    guided: tuple[float, float] = (0.3, 0.7)  # times of guidance where there is a reference,
+    guided_by_words: tuple[float, float] = (0.3, 1.0)  # and where there are words alone
     last_time: float = 0.2  # of the last step, see there
 
     @classmethod
@@ -57,9 +58,10 @@ class FoleyConfig:
         """As read from JSON. Raises TypeError or KeyError for what is no config of this kind."""
         words = tuple(values["conditioner"]["words"])
         conditioner = ConditionerConfig(**{**values["conditioner"], "words": words})
-        guided = tuple(values.get("guided", cls.guided))
-        parts = {"dit": DiTConfig(**values["dit"]), "conditioner": conditioner, "guided": guided}
-        return cls(**{**values, **parts})
+        values = {**values, "dit": DiTConfig(**values["dit"]), "conditioner": conditioner}
+        for name in ("guided", "guided_by_words"):
+            values[name] = tuple(values.get(name, getattr(cls, name)))
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,10 @@ class Run:
 
         window, overlap = foley._frames(WINDOW), foley._frames(OVERLAP)
         num_windows = len(make_windows(num_frames, window, overlap))
+        # No longer than so many need to be: 10 s are two windows of 5.5 s.
+        patch = foley.config.dit.patch
+        least = -(-(num_frames + (num_windows - 1) * overlap) // num_windows)
+        window = min(window, -(-least // patch) * patch)
         # Decoding, which comes after the last evaluation, is one more of them.
         steps = Steps(progress, num_windows * (len(self.times) - 1) + 1)
 
@@ -275,12 +281,13 @@ class Run:
     def _sample_window(self, noise: Tensor, envelope: Tensor, steps: Steps) -> Tensor:
         """Guidance is given in the middle of the sampling alone (arXiv 2404.07724).
 
-        At first everything is noise, and what guidance exaggerates there spoils the envelope; at
-        the end there is little left to choose. Both ends then need one branch instead of all.
+        At first everything is noise, and what guidance exaggerates there spoils the envelope (words
+        alone need it all the same); at the end there is little left to choose. Where there is none
+        one branch is enough.
         """
         config, count = self.foley.config, len(self.conditioning.pooled)
         encoded = None if self.controlnet is None else self.controlnet.look(envelope)
-        first, last = config.guided
+        first, last = config.guided if self.reference is not None else config.guided_by_words
 
         def model(noisy: Tensor, t: float) -> Tensor:
             branches = count if first <= t <= last else 1

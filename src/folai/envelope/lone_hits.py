@@ -25,13 +25,14 @@ class LoneHit(NamedTuple):
     peak: float  # RMS
 
 
-def lone_hits(envelope: Envelope) -> list[LoneHit]:
-    """The hits that are alone, in order; each ends where the next onset or a new rise begins."""
+def lone_hits(envelope: Envelope, alone: float = ALONE) -> list[LoneHit]:
+    """The hits that are alone for so many seconds at least, in order; each ends where the next
+    onset or a new rise begins. What does not fall from its peak is no hit."""
     values, rate = envelope.values.astype(np.float64), envelope.frame_rate
     following = np.append(envelope.onsets, np.inf)[1:]
     found = []
     for onset, after in zip(envelope.onsets, following, strict=True):
-        if after - onset < ALONE:
+        if after - onset < alone:
             continue
         stop = min(after - WINDOW / 2, envelope.duration, onset + LONGEST)
         part = values[int(onset * rate) : max(int(onset * rate) + 2, int(stop * rate))]
@@ -45,6 +46,6 @@ def lone_hits(envelope: Envelope) -> list[LoneHit]:
         risen = risen[risen > round(0.05 * rate)]
         if risen.size:
             stop = min(stop, onset + (top + int(risen[0])) / rate)
-        if stop - onset >= ALONE - WINDOW:
+        if stop - onset >= alone - WINDOW:
             found.append(LoneHit(float(onset), float(stop), float(peak)))
     return found

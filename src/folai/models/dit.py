@@ -183,9 +183,10 @@ class Moment(nn.Module):
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """Attention [B, H, N, D]; mask is true where a key may be attended to.
 
-    Written out on the CPU, where the fused one takes over three times as long to train.
+    Written out where a CPU trains: there the fused one takes over three times as long. Where
+    nothing is trained it takes a seventh less.
     """
-    if query.is_cuda:
+    if query.is_cuda or torch.is_inference_mode_enabled():
         return F.scaled_dot_product_attention(query, key, value, mask)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     if mask is not None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms
-from folai.takes.loudness import loudness_of, wanted_loudness
+from folai.takes.loudness import gain_to, step_powers, wanted_loudness
 from folai.takes.noise import Noise, bed
 from folai.takes.options import FinishOptions
 from folai.takes.placing import placed
@@ -42,8 +42,8 @@ def finished(
         wav = placed(wav, sample_rate, envelope)
     wanted = wanted_loudness(envelope)
     for _ in range(PASSES):
-        missing = wanted - loudness_of(wav, sample_rate)
-        if not np.isfinite(missing) or abs(missing) < CLOSE:
+        missing = gain_to(wanted, step_powers(wav, sample_rate)) if np.isfinite(wanted) else 0.0
+        if abs(missing) < CLOSE:
             break
         louder = wav * np.float32(10 ** (missing / 20))
         wav = limited(louder, sample_rate)

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 LOUDEST = 10 ** (-15 / 20)  # RMS over 32 ms; a hit's peak is 10 to 15 dB above it
 PIECE = 8.0  # seconds that are weighted at once, to bound the memory
 RUN_IN = 0.5  # seconds before a piece that its filters have to have heard
+TRIES = 12  # of a gain
 
 
 def headroom(peak: float) -> float:
@@ -44,6 +45,28 @@ def wanted_loudness(envelope: Envelope) -> float:
 
 def loudness_of(wav: Wav, sample_rate: int) -> float:
     """LUFS of [C, T], the mean of its channels; -inf for silence. Short sound is padded."""
+    return gated(step_powers(wav, sample_rate))
+
+
+def gain_to(wanted: float, steps: Floats) -> float:
+    """The gain in dB that brings powers [N] of steps to `wanted` LUFS; 0 where there is none.
+
+    What is gated depends on the gain, so that it is found by trying.
+    """
+    gain = 0.0
+    for _ in range(TRIES):
+        missing = wanted - gated(steps * 10 ** (gain / 10))
+        if not np.isfinite(missing):  # all below -70 LUFS: by the mean of what there is
+            loudest = float(steps.max(initial=0.0))
+            missing = wanted - OFFSET - 10 * np.log10(max(loudest, 1e-20)) if gain == 0 else 0.0
+        if abs(missing) < 0.01:
+            break
+        gain += missing
+    return gain if np.isfinite(gain) else 0.0
+
+
+def step_powers(wav: Wav, sample_rate: int) -> Floats:
+    """K-weighted power of [C, T] in each 0.1 s, the mean of its channels, [N]."""
     step, parts = round(STEP * sample_rate), []
     piece, run_in = step * round(PIECE / STEP), step * round(RUN_IN / STEP)
     for first in range(0, wav.shape[1], piece):
@@ -52,7 +75,7 @@ def loudness_of(wav: Wav, sample_rate: int) -> float:
         power = np.mean(k_weighted(part, sample_rate)[:, before:] ** 2, axis=0)
         power = np.pad(power, (0, -len(power) % step))
         parts.append(power.reshape(-1, step).mean(axis=1))
-    return gated(np.concatenate(parts)) if parts else float("-inf")
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def gated(steps: Floats) -> float:

@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from folai.envelope import Envelope
 from folai.envelope.lone_hits import LoneHit, lone_hits
 from folai.envelope.rms import centred_rms
-from folai.metrics.tonality import FALL, partials
+from folai.metrics.tonality import FALL, LOWEST, partials
 from folai.preview.events import Event
 
 Wav = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 MOST = 24  # modes
+SHORTEST = 0.08  # seconds to the next onset from which a hit is heard to ring
 WHILE = (0.03, 0.25)  # seconds after the onset in which what rings is told from what does not
-RINGS_SHARE, RINGS_FOR = 0.4, 0.12  # of the energy there; seconds to fall 20 dB: else it is no bell
+RINGS_SHARE, RINGS_FOR = 0.4, 0.09  # of the energy there; seconds to fall 20 dB: else it is no bell
 EXCITING = 0.025  # seconds of an attack that excite
 BALANCE = 2.0  # times that one attack raises or lowers a mode at most
 TAKEN_OVER = (0.010, 0.045)  # seconds after the onset in which the modes take over
@@ -52,6 +53,7 @@ def find_modes(events: list[Event], sample_rate: int) -> Modes | None:
 
 def _modes_of(event: Event, sample_rate: int) -> Modes | None:
     wav = event.samples[:, event.onset :].mean(axis=0).astype(np.float64)
+    wav = np.pad(wav, (0, round(WHILE[1] * sample_rate)))  # for spectra of what is short
     found = [p for p in partials(wav, sample_rate, MOST) if np.isfinite(p.decay) and p.decay > 0.02]
     if not found:
         return None
@@ -74,13 +76,14 @@ def _share(wav: Floats, sample_rate: int, frequencies: Floats) -> float:
     hertz = np.fft.rfftfreq(part.size, 1 / sample_rate)
     width = max(20.0, 3 * sample_rate / part.size)
     near = (np.abs(hertz[:, None] - frequencies) < width).any(axis=1)
+    power[hertz < LOWEST] = 0.0  # rumble is heard beside the tones, not in their place
     return float(power[near].sum() / max(power.sum(), 1e-20))
 
 
 def ring(wav: Wav, sample_rate: int, envelope: Envelope, modes: Modes) -> Wav:
-    """[C, T] with the modes ringing after each hit that is alone, until the next sound."""
+    """[C, T] with the modes ringing after each hit, until the next sound."""
     wav = wav.copy()
-    for hit in lone_hits(envelope):
+    for hit in lone_hits(envelope, SHORTEST):
         first = max(0, round(hit.onset * sample_rate))
         if first < wav.shape[1]:
             _ring_from(wav, first, hit, sample_rate, modes)

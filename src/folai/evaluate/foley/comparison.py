@@ -11,6 +11,7 @@ Tasks are those of `tasks`, systems those of `systems`. All curves are RMS at 12
     A/B        nearer to its own reference than to that of another recording, for both under one
                envelope, %
     label      a classifier of true sounds hears what the prompt says, ten classes, mean, %
+    2nd        the same by YAMNet (`second_judge`), the seven classes that it has tags for, %
     pred       correlation at lag 0 with the true sound, where the envelope is the mapper's
 """
 
@@ -31,6 +32,7 @@ from folai.evaluate.foley.predicted import predicted_tasks
 from folai.evaluate.foley.ringing import HEADING as RING_HEADING
 from folai.evaluate.foley.ringing import RingScore, ring_scores, ring_systems, ring_tasks
 from folai.evaluate.foley.scoring import SystemScore, Trial, mapper_figure, num_plays, score
+from folai.evaluate.foley.second_judge import SecondJudge, check_installed
 from folai.evaluate.foley.spectrograms import check_folder, draw_spectrograms
 from folai.evaluate.foley.speech import SpeechScore, check_detector, speech_score
 from folai.evaluate.foley.speed import Speed, measure_speed
@@ -66,6 +68,7 @@ class FoleyOptions:
     durations: tuple[float, ...] = ()  # seconds of sound to measure speed and memory with
     ringing: bool = False  # also whether what should ring does
     speech: int = 0  # takes in which speech is looked for
+    second_judge: bool = False  # YAMNet hears the prompted sounds, too
     plot: Path | None = None  # folder for spectrograms and the sounds of six clips
     cache: Path | None = None  # of decoded sound and pictures; None: a temporary folder
 
@@ -89,6 +92,8 @@ class FoleyReport:
             f"{'':<11}{'corr':>7}{'best':>7}{'lag/ms':>8}{'FD':>8}{'/noise':>9}{'/preview':>9}"
             f"{'own%':>7}{'A/B%':>7}{'label%':>7}{'pred':>8}"
         )
+        judged = any(not math.isnan(score.second) for score in self.scores)
+        heading += f"{'2nd%':>7}" if judged else ""
         explained = (
             f"{self.num_tasks} pieces of {self.num_recordings} recordings, "
             f"embedding {self.embedding}\n"
@@ -135,6 +140,8 @@ def evaluate_foley(
         check_folder(options.plot)
     if options.speech:
         check_detector()
+    if options.second_judge:
+        check_installed()
     if systems is None:
         trained = generators(options.weights, **options.sampling) if options.generator else []
         *simple, truth = baselines()
@@ -181,6 +188,7 @@ def prepare(options: FoleyOptions, cache: Path) -> Trial:
         predicted=predicted,
         labelled=labelled,
         classifier=classifier,
+        judge=SecondJudge() if options.second_judge else None,
     )
 
 

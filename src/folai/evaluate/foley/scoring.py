@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from folai.data.sounds import SAMPLE_RATE
 from folai.evaluate.foley.labels import Classifier, agreement
+from folai.evaluate.foley.second_judge import SecondJudge
 from folai.evaluate.foley.systems import System
 from folai.evaluate.foley.tasks import Task, Wav
 from folai.evaluate.sounds.embedder import Embedder
@@ -43,6 +44,7 @@ class SystemScore:
     own: float  # 0 to 1, as are the following two
     own_reference: float
     label: float
+    second: float  # the same by a second judge
     predicted: float
     labels: dict[str, float]  # agreement of each class
     tasks: dict[str, float]  # correlation of each task
@@ -51,9 +53,9 @@ class SystemScore:
         timing = f"{self.correlation:7.3f}{self.best:7.3f}{1000 * self.lag:+8.1f}"
         frechet = f"{self.frechet:8.1f}{self.over_noise:9.2f}{self.over_preview:9.2f}"
         shares = "".join(f"{100 * x:7.0f}" for x in (self.own, self.own_reference, self.label))
-        return f"{self.name:<11}{timing}{frechet}{shares}{self.predicted:8.3f}".replace(
-            "nan", "  -"
-        )
+        second = "" if math.isnan(self.second) else f"{100 * self.second:7.0f}"
+        row = f"{self.name:<11}{timing}{frechet}{shares}{self.predicted:8.3f}{second}"
+        return row.replace("nan", "  -")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,7 @@ class Trial:
     predicted: list[Task]  # with the mapper's envelopes, or none
     labelled: list[Task]  # with prompts, or none
     classifier: Classifier | None
+    judge: SecondJudge | None = None
 
     @property
     def truths(self) -> Floats:
@@ -87,7 +90,7 @@ def score(system: System, trial: Trial, steps: Steps) -> SystemScore:
         blocks.append(trial.embedder.embed(wav))
         correlations.append(_correlation(wav, task.target))
     means = np.stack([of_task.mean(axis=0) for of_task in blocks])
-    label, labels = _agreement(system, trial, steps)
+    label, labels, second = _agreement(system, trial, steps)
     return SystemScore(
         name=system.name,
         correlation=mean_of_known([found.at_zero for found in correlations]),
@@ -99,6 +102,7 @@ def score(system: System, trial: Trial, steps: Steps) -> SystemScore:
         own=own_nearest(means, trial.truths, trial.recordings),
         own_reference=_own_reference(system, means, trial, steps),
         label=label,
+        second=second,
         predicted=mean_of_known(_predicted(system, trial, steps)),
         labels=labels,
         tasks={
@@ -131,12 +135,18 @@ def _own_reference(system: System, means: Floats, trial: Trial, steps: Steps) ->
     return float(np.mean(right))
 
 
-def _agreement(system: System, trial: Trial, steps: Steps) -> tuple[float, dict[str, float]]:
+def _agreement(system: System, trial: Trial, steps: Steps) -> tuple[float, dict[str, float], float]:
+    """(Share heard as the prompt says, that of each class, the share by the second judge)."""
     if trial.classifier is None or not system.reads:
-        return math.nan, {}
-    vectors = trial.embedder.means([play_task(system, task, steps) for task in trial.labelled])
-    share, shares = agreement(trial.classifier(vectors), trial.labelled)
-    return share, dict(shares)
+        return math.nan, {}, math.nan
+    wavs = [play_task(system, task, steps) for task in trial.labelled]
+    share, shares = agreement(trial.classifier(trial.embedder.means(wavs)), trial.labelled)
+    second = math.nan
+    if trial.judge is not None:
+        usual = trial.judge.usual_scores([task.target for task in trial.labelled])
+        named = [(task.recording, wav) for task, wav in zip(trial.labelled, wavs, strict=True)]
+        second = trial.judge.agreement(named, usual)
+    return share, dict(shares), second
 
 
 def _predicted(system: System, trial: Trial, steps: Steps) -> list[float]:
