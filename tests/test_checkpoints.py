@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -176,3 +177,27 @@ def test_weights_of_another_kind(saved):
     _, path = saved
     with pytest.raises(ValueError, match="not weights of an autoencoder that this version can"):
         load_autoencoder(path)
+
+
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_weights_that_are_replaced_can_be_read_at_every_moment(saved, monkeypatch, moment):
+    models, path = saved
+    with torch.no_grad():
+        models[0].bins.bias += 1
+    replaced, renames = os.replace, []
+
+    def dies(source, target):
+        renames.append(target)
+        if len(renames) == moment:
+            raise KeyboardInterrupt
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", dies)
+    with pytest.raises(KeyboardInterrupt):
+        save_mapper(models[:1], path, {})
+    monkeypatch.undo()
+    loaded = load_mapper(path)
+    assert len(loaded) == (2 if moment < 3 else 1)
+    assert len(list(path.parent.iterdir())) == 2
+    save_mapper(models, path, {})
+    assert "before" not in json.loads(path.with_suffix(".json").read_text())

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from folai.envelope import Envelope
+from folai.media import files, frames
 from folai.media.audio import read_audio, write_wav
 from folai.media.clip import Clip, opened, probe
-from folai.media.frames import iter_frames
+from folai.media.encode import write_pictures
+from folai.media.frames import Frame, iter_frames
 from folai.media.mux import check_output, mux, mux_takes
 from folai.pipeline import (
     GenerateOptions,
@@ -157,6 +159,35 @@ def test_an_envelope_takes_two_openings(clip, openings):
         measure_envelope(held)
         assert openings == {"clip.mp4": 2}
     assert predicted == predict_envelope(clip)
+
+
+def test_a_whole_generation_decodes_each_picture_once(clip, tmp_path, openings, monkeypatch):
+    decoded: Counter[str] = Counter()
+
+    def counting(container, stream, beside=None):
+        for frame in files.decode(container, stream, beside):
+            decoded[stream.type] += 1
+            yield frame
+
+    monkeypatch.setattr("folai.media.frames.decode", counting)
+    generate(clip, tmp_path / "out.mp4", GenerateOptions(sound="wood"))
+    assert decoded == {"video": len(FILM)}
+    # What it is, with its first picture; its pictures; its packets.
+    assert openings["clip.mp4"] == 3
+
+
+def test_much_smaller_pictures_are_decoded_roughly_and_hardly_differ(tmp_path, monkeypatch):
+    path = tmp_path / "tall.mp4"
+    rng = np.random.default_rng(0)
+    patches = rng.integers(0, 200, (36, 64, 3), dtype=np.uint8).repeat(16, axis=0)
+    patches = patches.repeat(16, axis=1)
+    pictures = (Frame(i / 25, np.roll(patches, 5 * i, axis=1)) for i in range(10))
+    write_pictures(path, pictures, crf=40)
+    rough = [frame.image.astype(float) for frame in iter_frames(path, height=128)]
+    monkeypatch.setattr(frames, "HARDLY_SEEN", 100)
+    exact = [frame.image.astype(float) for frame in iter_frames(path, height=128)]
+    apart = [np.abs(a - b).mean() for a, b in zip(rough, exact, strict=True)]
+    assert 0 < max(apart) < 1.0 and np.mean(apart) < 0.2  # grey levels
 
 
 def test_progress_of_writing_rises_to_the_end_and_may_stop_it(tmp_path, clip):

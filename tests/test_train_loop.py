@@ -23,6 +23,7 @@ from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import save_base
 from folai.diffusion.vocabulary import ALL
 from folai.mapper.features import Pictures
+from folai.media.ahead import prefetched
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.cells import CHANNELS, GRID
@@ -39,7 +40,6 @@ from folai.train import (
     small_control,
     sound_decoder,
 )
-from folai.train.feed import prefetched
 from folai.train.full_size_options import StableOptions
 from stable_models import random_base
 

@@ -6,22 +6,25 @@ and the file's sha256. Those that ship with the package are in `weights/`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from folai.writing import one_line, written_whole
+from folai.writing import alone_in, one_line, written_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from folai.mapper.confidence import Calibration
     from folai.models.autoencoder import Autoencoder
+    from folai.models.light_mapper import LightMapper
+    from folai.models.mapper_config import MapperConfig
     from folai.models.rms_mapper import RMSMapper
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -58,11 +61,15 @@ class Weights:
             raise self.misfit(error) from error
 
     def misfit(self, error: Exception) -> ValueError:
-        """The error to raise where config and weights contradict each other."""
-        reason = one_line(error, 200)
-        return ValueError(
-            f"{self.path}: config and weights do not fit each other ({reason}); copy both again"
-        )
+        return _misfit(self.path, error)
+
+
+def _misfit(path: Path, error: Exception) -> ValueError:
+    """The error to raise where config and weights contradict each other."""
+    reason = one_line(error, 200)
+    return ValueError(
+        f"{path}: config and weights do not fit each other ({reason}); copy both again"
+    )
 
 
 def save_weights(
@@ -79,16 +86,41 @@ def save_weights(
         name: (tensor.detach().cpu().half() if tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in tensors.items()
     }
-    with written_whole(path) as temporary:
-        save_file(halved, temporary)
-    card = {
-        "format": f"folai-{kind}",
-        "version": _VERSION,
-        "sha256": sha256_of(path),
-        "config": dict(config),
-        "notes": dict(notes),
-    }
-    with written_whole(path.with_suffix(".json")) as temporary:
+    _write_set(path, kind, lambda file: save_file(halved, file), config, notes)
+
+
+def _write_set(
+    path: Path,
+    kind: str,
+    write: Callable[[Path], Any],
+    config: Mapping[str, Any],
+    notes: Mapping[str, Any],
+) -> None:
+    """Lets `write` fill the file of tensors, and writes the card beside it.
+
+    Two files cannot be replaced at once. In between, the card knows the tensors before and those
+    to come, so that a process that is killed leaves one set or the other; another process that
+    writes here waits, so that no set is made of two.
+    """
+    described = path.with_suffix(".json")
+    with alone_in(path.parent):
+        with written_whole(path) as temporary:
+            write(temporary)
+            card = {
+                "format": f"folai-{kind}",
+                "version": _VERSION,
+                "sha256": sha256_of(temporary),
+                "config": dict(config),
+                "notes": dict(notes),
+            }
+            if path.is_file():
+                with contextlib.suppress(ValueError):  # what is no weights is replaced
+                    _write_card(described, {**card, "before": _read_card(path, kind)})
+        _write_card(described, card)
+
+
+def _write_card(described: Path, card: Mapping[str, Any]) -> None:
+    with written_whole(described) as temporary:
         temporary.write_text(json.dumps(card, indent=2) + "\n")
 
 
@@ -193,6 +225,26 @@ def load_mapper(path: str | Path | None = None) -> list[RMSMapper]:
     return _mappers_of(load_weights(_mapper_path(path), "mapper"))
 
 
+def load_light_mapper(path: str | Path | None = None) -> list[LightMapper]:
+    """The models of `load_mapper`, to be run without PyTorch. Raises ValueError as that does."""
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    from folai.models.light_mapper import LightMapper
+
+    file = _mapper_path(path)
+    card, stored = _read_card(file, "mapper"), load_file(file)
+    models = []
+    for index, config in enumerate(_mapper_configs(file, card.get("config"), stored)):
+        prefix = f"{index}."
+        own = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+        try:
+            models.append(LightMapper(config, {k: v.astype(np.float32) for k, v in own.items()}))
+        except ValueError as error:
+            raise _misfit(file, error) from error
+    return models
+
+
 def load_calibration(path: str | Path | None = None) -> Calibration | None:
     """What tells how sure the mapper of a set of weights is; None where it was never calibrated.
 
@@ -214,16 +266,15 @@ def calibrate_mapper(
     """
     path = _mapper_path(source)
     card = _read_card(path, "mapper")
-    if out.resolve() != path.resolve():
-        with written_whole(out) as temporary:
-            shutil.copyfile(path, temporary)
     config = card["config"]
     if "models" not in config:  # older files: one for all
         config = {"models": [config] * len(load_mapper(path))}
-    card["config"] = {**config, "calibration": calibration.to_dict()}
-    card["notes"] = {**card.get("notes", {}), "calibrated": dict(notes)}
-    with written_whole(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(card, indent=2) + "\n")
+    config = {**config, "calibration": calibration.to_dict()}
+    notes = {**card.get("notes", {}), "calibrated": dict(notes)}
+    if out.resolve() == path.resolve():
+        _write_card(out.with_suffix(".json"), {**card, "config": config, "notes": notes})
+    else:
+        _write_set(out, "mapper", lambda file: shutil.copyfile(path, file), config, notes)
 
 
 def _mapper_path(path: str | Path | None) -> Path:
@@ -232,20 +283,30 @@ def _mapper_path(path: str | Path | None) -> Path:
 
 
 def _mappers_of(weights: Weights) -> list[RMSMapper]:
-    from folai.models.rms_mapper import MapperConfig, RMSMapper
+    from folai.models.rms_mapper import RMSMapper
 
-    count = len({name.split(".")[0] for name in weights.tensors})
-    per_model = weights.config.get("models", [weights.config] * count)  # older files: one for all
-    try:
-        configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in per_model]
-    except (KeyError, TypeError) as error:
-        raise weights.misfit(error) from error
-    if len(configs) != count:
-        raise weights.misfit(ValueError(f"{len(configs)} configs for {count} models"))
+    configs = _mapper_configs(weights.path, weights.config, weights.tensors)
     models = [RMSMapper(config) for config in configs]
     for index, model in enumerate(models):
         weights.fill(model, f"{index}.")
     return [model.eval() for model in models]
+
+
+def _mapper_configs(path: Path, config: Any, names: Iterable[str]) -> list[MapperConfig]:
+    """The config of each model in a file of tensors with such names."""
+    from folai.models.mapper_config import MapperConfig
+
+    if not isinstance(config, dict):
+        raise ValueError(f"{path.with_suffix('.json')}: has no config; copy the weights again")
+    count = len({name.split(".")[0] for name in names})
+    per_model = config.get("models", [config] * count)  # older files: one for all
+    try:
+        configs = [MapperConfig(**{**c, "channels": tuple(c["channels"])}) for c in per_model]
+    except (KeyError, TypeError) as error:
+        raise _misfit(path, error) from error
+    if len(configs) != count:
+        raise _misfit(path, ValueError(f"{len(configs)} configs for {count} models"))
+    return configs
 
 
 def _read_card(path: Path, kind: str) -> dict[str, Any]:
@@ -260,7 +321,10 @@ def _read_card(path: Path, kind: str) -> dict[str, Any]:
     known = {"format": f"folai-{kind}", "version": _VERSION}
     if not isinstance(card, dict) or {k: card.get(k) for k in known} != known:
         raise ValueError(f"{described}: not weights of {_a(kind)} that this version can read")
-    if card.get("sha256") != sha256_of(path):
+    found, before = sha256_of(path), card.pop("before", None)
+    if card.get("sha256") != found and isinstance(before, dict):
+        card = before  # of weights that were being replaced when the process ended
+    if card.get("sha256") != found:
         raise ValueError(f"{path}: damaged, its sha256 is not the recorded one; copy it again")
     return card
 

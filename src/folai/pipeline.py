@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -33,6 +32,7 @@ from folai.library.pool import pool_from_files, pool_from_words
 from folai.mapper.expect import check_expectation
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
+from folai.media.ahead import prefetched
 from folai.media.audio import fit_length, peak_normalise, read_audio, resample
 from folai.media.channels import to_mono, to_stereo, usual_names
 from folai.media.clip import Clip, opened
@@ -49,6 +49,7 @@ from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
 from folai.writing import check_writable
 
+PICTURES_AHEAD = 8  # that are decoded and wait to be looked at
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
 
 
@@ -269,7 +270,7 @@ class Models:
         from folai import checkpoints
 
         def load() -> Any:
-            return checkpoints.load_mapper(weights), checkpoints.load_calibration(weights)
+            return checkpoints.load_light_mapper(weights), checkpoints.load_calibration(weights)
 
         return self._get("mapper", str(weights), load)
 
@@ -456,14 +457,10 @@ def _predict(
     clip: Clip, options: GenerateOptions, pan: bool, progress: Progress | None, models: Models
 ) -> Envelope:
     duration = clip.info.duration
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        # PyTorch takes about as long to load as a short clip takes to decode.
-        loading = thread.submit(_load_mapper, models, options.weights, options.expect)
-        frames = clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS)
-        blocks = iter_pictures(_reporting(frames, duration, progress))
-        first = next(blocks)
-        run = loading.result()
-        envelope = run(chain([first], blocks))
+    run = _load_mapper(models, options.weights, options.expect)
+    # Decoding and scaling go on in threads while the flow of earlier pictures is measured.
+    frames = prefetched(clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS), PICTURES_AHEAD)
+    envelope = run(iter_pictures(_reporting(frames, duration, progress)))
     envelope = _prolonged(envelope if pan else replace(envelope, pan=None))
     envelope = envelope.resample(FRAME_RATE, duration)
     doubt = describe_doubt(envelope)
@@ -494,7 +491,7 @@ def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
 def _load_mapper(
     models: Models, weights: str | Path | None, expect: str | None
 ) -> Callable[[Iterable[Pictures]], Envelope]:
-    """Load PyTorch and the models: a function from blocks of pictures to their envelope."""
+    """Load the models: a function from blocks of pictures to their envelope."""
     from folai.mapper import predict
 
     mapper, calibration = models.mapper(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
@@ -79,8 +80,11 @@ def follow_camera(
     return np.asarray(moved, np.uint8)
 
 
+@cache
 def _affine_basis(shape: tuple[int, ...], stride: int) -> NDArray[np.float64]:
     """(1, x, y) at every `stride`-th pixel: [N, 3]."""
     y, x = (np.linspace(-1.0, 1.0, size)[::stride] for size in shape)
     grid_y, grid_x = np.meshgrid(y, x, indexing="ij")
-    return np.stack([np.ones(grid_x.size), grid_x.ravel(), grid_y.ravel()], axis=1)
+    basis = np.stack([np.ones(grid_x.size), grid_x.ravel(), grid_y.ravel()], axis=1)
+    basis.flags.writeable = False  # whoever asks next is given the same
+    return basis

@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from folai.envelope import FRAME_RATE, Envelope
@@ -28,11 +28,11 @@ from folai.mapper.expect import (
 from folai.mapper.features import Pictures
 from folai.mapper.places import moving_columns, pan_of
 from folai.models.cells import FLOW_CHANNELS
-from folai.models.rms_mapper import RMSMapper
+from folai.models.mapper_config import MapperConfig
 
 MARGIN = 150  # steps of each neighbour that the models see beside a block: 5 s
 FASTEST = 6  # cells of the grid, of 192, whose mean speed is a moment's strength
-ENCODED_AT_ONCE = 240  # steps; bounds the encoder's memory
+ENCODED_AT_ONCE = 80  # steps; bounds the memory of the encoder, and fits the processor's cache
 ENCODER_REACH = 4  # steps to either side that the encoder's shifts in time can see
 ONSET_THRESHOLDS = (0.2, 0.5)  # probability; between these every clip has its own
 FAINTEST = 0.04  # probability of an onset that is considered at all
@@ -43,6 +43,18 @@ BESIDE_A_STEP = 0.9  # seconds: onsets this near to a step are taken for part of
 ONSET_GAP = 0.06  # seconds; of maxima closer than this the highest stays
 
 Floats = NDArray[np.float64]
+Array = NDArray[np.float32]
+
+
+class Mapper(Protocol):
+    """An RMS-Mapper that can be run: `LightMapper`, or `RMSMapper` where PyTorch is at hand."""
+
+    @property
+    def config(self) -> MapperConfig: ...
+
+    def features(self, cells: Array) -> Array: ...
+
+    def logits(self, features: Array, spans: Array) -> tuple[Array, Array]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +72,7 @@ class Curves:
 
 def predict_envelope(
     blocks: Iterable[Pictures],
-    models: Sequence[RMSMapper],
+    models: Sequence[Mapper],
     *,
     calibration: Calibration | None = None,
     expect: str | None = None,
@@ -75,7 +87,7 @@ def predict_envelope(
     return decode(predict_curves(blocks, models), calibration=calibration, expect=expect)
 
 
-def predict_curves(blocks: Iterable[Pictures], models: Sequence[RMSMapper]) -> Curves:
+def predict_curves(blocks: Iterable[Pictures], models: Sequence[Mapper]) -> Curves:
     """Consecutive blocks of pictures -> what the models say of them."""
     times, levels, onsets, strengths = [], [], [], []
     moments, signals, columns = [], [], []
@@ -157,19 +169,22 @@ def _as_steps(curves: Curves, onsets: Floats) -> Floats:
 
 
 def predict_frames(
-    pictures: Pictures, models: Sequence[RMSMapper], speed: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    pictures: Pictures, models: Sequence[Mapper], speed: float
+) -> tuple[Array, Array]:
     """(bin probabilities [T * upsample, bins], onset probabilities [T * upsample]).
 
     `speed` is the clip's usual one, in picture heights per second.
     """
-    device = models[0].bins.weight.device  # a GPU's during training
-    spans = torch.from_numpy(np.diff(pictures.edges)).float()[None].to(device)
-    with torch.inference_mode():
-        outputs = [model.decode(_encode(model, pictures, speed), spans) for model in models]
-        bins = torch.stack([bins[0].softmax(-1) for bins, _ in outputs]).mean(0)
-        onset = torch.stack([onset[0].sigmoid() for _, onset in outputs]).mean(0)
-    return bins.cpu().numpy(), onset.cpu().numpy()
+    spans = np.diff(pictures.edges).astype(np.float32)
+    outputs = [model.logits(_encode(model, pictures, speed), spans) for model in models]
+    bins = np.mean([_softmax(bins) for bins, _ in outputs], axis=0)
+    onset = np.mean([1 / (1 + np.exp(-onset)) for _, onset in outputs], axis=0)
+    return bins, onset
+
+
+def _softmax(logits: Array) -> Array:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
 
 
 def motion_strength(pictures: Pictures) -> NDArray[np.float32]:
@@ -254,21 +269,21 @@ def frame_times(edges: Floats, upsample: int) -> Floats:
     return times
 
 
-def _encode(model: RMSMapper, pictures: Pictures, speed: float) -> torch.Tensor:
-    """Features [1, T, D] of the pictures, some steps at a time."""
+def _encode(model: Mapper, pictures: Pictures, speed: float) -> Array:
+    """Features [T, D] of the pictures, some steps at a time."""
     parts = []
     for start in range(0, pictures.num_steps, ENCODED_AT_ONCE):
         first = max(0, start - ENCODER_REACH)
         around = slice(first, start + ENCODED_AT_ONCE + ENCODER_REACH)
-        cells = in_unit(pictures.cells[around], speed)[None].to(model.bins.weight.device)
-        parts.append(model.encoder(cells)[:, start - first :][:, :ENCODED_AT_ONCE])
-    return torch.cat(parts, dim=1)
+        cells = in_unit(pictures.cells[around], speed)
+        parts.append(model.features(cells)[start - first :][:ENCODED_AT_ONCE])
+    return np.concatenate(parts)
 
 
-def in_unit(cells: NDArray[np.float16], speed: float) -> torch.Tensor:
-    """Cells [T, C, rows, columns] with flow in units of `speed` (heights per second), float32."""
-    scaled = torch.from_numpy(cells.astype(np.float32))
-    scaled[:, : len(FLOW_CHANNELS)] /= speed
+def in_unit(cells: NDArray[np.float16], speed: float) -> Array:
+    """Cells [T, C, rows, columns] with flow in units of `speed` (heights per second)."""
+    scaled = cells.astype(np.float32)
+    scaled[:, : len(FLOW_CHANNELS)] /= np.float32(speed)
     return scaled
 
 

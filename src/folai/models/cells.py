@@ -18,3 +18,4 @@ RGB_CHANNELS = (
     "red", "green", "blue", "contrast",  # 0 to 1; contrast: mean distance of grey from its blur
 )  # fmt: skip
 CHANNELS = FLOW_CHANNELS + RGB_CHANNELS
+MOVING = len(FLOW_CHANNELS) + 3  # the first channels describe motion: flow, the picture's change

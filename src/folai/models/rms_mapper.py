@@ -8,42 +8,18 @@ encoder, trained with the rest, over the grid of cells of `folai.models.cells`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from folai.models.cells import CHANNELS, FLOW_CHANNELS
+from folai.models.cells import CHANNELS, FLOW_CHANNELS, MOVING
+from folai.models.mapper_config import MapperConfig
 
-Inputs = Literal["rgb", "flow", "both"]
 _FLOW = len(FLOW_CHANNELS)
-_MOVING = _FLOW + 3  # the first channels describe motion: flow, and the change of the picture
-
-
-@dataclass(frozen=True)
-class MapperConfig:
-    inputs: Inputs = "both"
-    channels: tuple[int, ...] = (48, 64, 96)  # of the encoder's convolutions
-    dim: int = 128  # of the features, one vector a step
-    hidden: int = 96  # of the recurrence, a direction
-    num_layers: int = 2
-    upsample: int = 4  # envelope frames a step: 4 * 30 = 120 Hz
-    num_bins: int = 64
-    mu: float = 127.0
-    dropout: float = 0.3
-
-    def __post_init__(self) -> None:
-        if self.inputs not in ("rgb", "flow", "both"):
-            raise ValueError(f"inputs is {self.inputs!r}; allowed: rgb, flow, both")
-
-
-SIZES = {
-    "base": MapperConfig(),
-    "wide": MapperConfig(channels=(96, 128, 192), dim=192, hidden=160),
-}
 
 
 class RMSMapper(nn.Module):
@@ -90,6 +66,22 @@ class RMSMapper(nn.Module):
         x = self.refine(F.relu(x))
         return self.bins(x), self.onset(x).squeeze(-1)
 
+    def features(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `LightMapper.features` computes, on this module's device."""
+        with torch.inference_mode():
+            seen = self.encoder(torch.from_numpy(cells)[None].to(self.bins.weight.device))
+        return np.asarray(seen[0].cpu().numpy(), np.float32)
+
+    def logits(
+        self, features: NDArray[np.float32], spans: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `LightMapper.logits` computes, on this module's device."""
+        device = self.bins.weight.device
+        with torch.inference_mode():
+            inputs = (torch.from_numpy(array)[None].to(device) for array in (features, spans))
+            bins, onset = self.decode(*inputs)
+        return bins[0].cpu().numpy(), onset[0].cpu().numpy()
+
 
 class GridEncoder(nn.Module):
     """Cells -> features, one vector a step.
@@ -109,7 +101,7 @@ class GridEncoder(nn.Module):
         self.inputs = config.inputs
         self.norm = nn.BatchNorm2d(len(CHANNELS))
         sizes = config.channels
-        self.mix = nn.Conv2d(len(CHANNELS) + 2 * _MOVING, sizes[0], 1)
+        self.mix = nn.Conv2d(len(CHANNELS) + 2 * MOVING, sizes[0], 1)
         self.mix_norm = nn.BatchNorm2d(sizes[0])
         self.stages = nn.ModuleList(
             Stage(before, after, stride=1 if i else 2)
@@ -127,7 +119,7 @@ class GridEncoder(nn.Module):
         sizes = cells.shape[:2]
         x = self.norm(self.scaled(cells).flatten(0, 1)).reshape(cells.shape)
         statistics = self.statistics(x)
-        moving = x[:, :, :_MOVING]
+        moving = x[:, :, :MOVING]
         x = torch.cat([x, _later(moving, 1), _later(moving, -1)], dim=2).flatten(0, 1)
         x = F.relu(self.mix_norm(self.mix(x.contiguous(memory_format=torch.channels_last))))
         for stage in self.stages:

@@ -22,10 +22,10 @@ from folai.checkpoints import AUTOENCODER, load_autoencoder
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley, FoleyConfig
 from folai.diffusion.foley_files import save_base
+from folai.media.ahead import prefetched
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
 from folai.train import loop, small_model
-from folai.train.feed import prefetched
 
 
 @dataclass(frozen=True)

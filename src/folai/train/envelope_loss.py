@@ -11,7 +11,7 @@ from torch import Tensor
 
 from folai.data.dataset import Batch
 from folai.envelope.rms import from_bins
-from folai.models.rms_mapper import MapperConfig
+from folai.models.mapper_config import MapperConfig
 
 LABEL_SIGMA = 1.5  # bins; width of the Gaussian label smoothing
 

@@ -33,11 +33,12 @@ from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
 from folai.data.simulated_scenes import FIRST_SCORED, load_simulated, places
 from folai.envelope.rms import find_onsets
 from folai.mapper.features import Pictures
-from folai.models.rms_mapper import SIZES, Inputs, RMSMapper
+from folai.media.ahead import prefetched
+from folai.models.mapper_config import SIZES, Inputs
+from folai.models.rms_mapper import RMSMapper
 from folai.scenes.world import Picture
 from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
-from folai.train.feed import prefetched
 from folai.train.realign import realign
 
 Curve = NDArray[np.float32]

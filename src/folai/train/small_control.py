@@ -24,11 +24,11 @@ from folai.data.rough_envelopes import roughened
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley
 from folai.diffusion.foley_files import load_base, save_control
+from folai.media.ahead import prefetched
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
 from folai.train import loop, small_model
-from folai.train.feed import prefetched
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Batches prepared in a thread, ahead of the loop that uses them."""
+"""Pictures, or whatever a loop needs next, made ready in a thread ahead of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-AHEAD = 3  # batches that are ready before they are asked for
+AHEAD = 3  # items that are ready before they are asked for
 
 
 @dataclass(frozen=True)
