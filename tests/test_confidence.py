@@ -73,6 +73,22 @@ def test_files_keep_it(predicted, tmp_path, suffix):
     assert Envelope.load(path) == bare
 
 
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+def test_onsets_changed_by_hand_leave_their_confidence_behind(predicted, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    predicted.save(path)
+    if suffix == "json":
+        path.write_text(json.dumps({**json.loads(path.read_text()), "onsets": [0.25]}))
+    else:
+        first, *rows = path.read_text().splitlines()
+        rows[30] = ",".join([*rows[30].split(",")[:2], "0.25", *rows[30].split(",")[3:]])
+        path.write_text("\n".join([first, *rows]) + "\n")
+    with pytest.warns(UserWarning, match="its onset_confidence was written for other numbers"):
+        read = Envelope.load(path)
+    assert 0.25 in read.onsets and read.onset_confidence is None
+    assert np.array_equal(read.confidence, predicted.confidence)
+
+
 def test_the_files_are_those_of_before_with_more_in_them(predicted, tmp_path):
     predicted.save(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())

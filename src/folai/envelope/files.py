@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +51,24 @@ def read_envelope(path: Path, frame_rate: float | None) -> Curve:
         raise ValueError(f"cannot be read as text ({error}): re-export the envelope") from error
     if not text.strip():
         raise ValueError("the file is empty: re-export the envelope")
-    return _from_json(text) if path.suffix.lower() == ".json" else _from_csv(text)
+    curve = _from_json(text) if path.suffix.lower() == ".json" else _from_csv(text)
+    return _without_stale(curve, path)
+
+
+def _without_stale(curve: Curve, path: Path) -> Curve:
+    """Whoever changes the numbers of a file by hand or by script leaves what is beside them."""
+    described = (curve.values, _known(curve.onsets), curve.values)
+    stale = {
+        name: None
+        for name, numbers in zip(BESIDE, described, strict=True)
+        if getattr(curve, name) is not None and len(getattr(curve, name)) != len(numbers)
+    }
+    if stale:
+        warnings.warn(
+            f"{path}: its {' and '.join(stale)} was written for other numbers, and is left out",
+            stacklevel=2,
+        )
+    return curve._replace(**stale)
 
 
 def check_envelope_name(path: str | Path) -> None:
