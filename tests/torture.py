@@ -17,8 +17,6 @@ import multiprocessing
 import os
 import random
 import resource
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -52,13 +50,13 @@ def write_seeds(folder: Path) -> list[Path]:
         _write_clip(folder / name, video, sound)
     for name, codec in (("j.wav", "pcm_s16le"), ("k.flac", "flac"), ("l.ogg", "libopus")):
         _write_clip(folder / name, None, codec)
-    envelope = Envelope.from_hits([0.1, 0.3], 0.5)
+    envelope = Envelope.from_hits([0.1, 0.3], 12 / 25)  # as long as the clips
     envelope.save(folder / "m.json")
     envelope.save(folder / "n.csv")
     return sorted(folder.iterdir())
 
 
-def _write_clip(path: Path, video: str | None, sound: str | None) -> None:
+def _write_clip(path: Path, video: str | None, sound: str | None, pictures: int = 12) -> None:
     with av.open(str(path), "w") as container:
         if video is not None:
             stream = container.add_stream(video, rate=25)
@@ -69,7 +67,7 @@ def _write_clip(path: Path, video: str | None, sound: str | None) -> None:
         if track is not None:
             track.codec_context.layout = "stereo"
         if video is not None:
-            for index in range(12):
+            for index in range(pictures):
                 image = np.full((48, 64, 3), 20 * index % 256, np.uint8)
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")
                 container.mux(stream.encode(frame))
@@ -265,45 +263,49 @@ def _prepare(folder: Path) -> None:
     (folder / "good.json").write_bytes((folder / "seeds" / "m.json").read_bytes())
 
 
-# Kills
+# What happens to a process from outside
 
 
-def kill(count: int, first_seed: int = 0) -> list[str]:
-    """`folai generate` killed at `count` random moments: what was left half-written."""
-    faults = []
+def hurt(kills: int, troubles: int, seed: int = 0) -> tuple[dict[str, int], list[str]]:
+    """(how often, what was lost): see `kills.py` and `trouble.py`."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from children import load_everything
+    from folai.envelope import Envelope
+    from kills import kill_all
+    from trouble import try_all
+
+    load_everything()
+    done, faults = {}, []
     with tempfile.TemporaryDirectory(prefix="torture-") as place:
         folder = Path(place)
         _prepare(folder)
-        order = [sys.executable, "-m", "folai", "generate", "good.mp4", "-o", "out.mkv",
-                 "--sound", "wood", "--envelope", "good.json", "--resample"]  # fmt: skip
-        began = time.monotonic()
-        subprocess.run(order, cwd=folder, capture_output=True, check=True)
-        usual = time.monotonic() - began
-        whole = (folder / "out.mkv").read_bytes()
-        for number in range(count):
-            (folder / "out.mkv").unlink(missing_ok=True)
-            process = subprocess.Popen(
-                order, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            time.sleep(random.Random(first_seed + number).uniform(0.3, 1.1) * usual)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            out = folder / "out.mkv"
-            if out.exists() and len(out.read_bytes()) != len(whole):
-                faults.append(f"kill {number}: a half-written out.mkv")
-    return faults
+        _write_clip(folder / "good.mp4", "libx264", "aac", pictures=60)  # long enough to learn
+        _write_clip(folder / "good.webm", "libvpx-vp9", "libopus", pictures=60)
+        Envelope.from_hits([0.5, 1.5], 60 / 25).save(folder / "good.json")
+        if kills:
+            (folder / "kills").mkdir()
+            for name in ("good.mp4", "good.json"):
+                (folder / "kills" / name).write_bytes((folder / name).read_bytes())
+            faults += kill_all(folder / "kills", kills, seed)
+            done["kills"] = kills
+        if troubles:
+            done["troubles"], found = try_all(folder, troubles, seed)
+            faults += found
+    return done, faults
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=0, help="in all")
+    parser.add_argument("--troubles", type=int, default=0, help="of each kind, for each command")
     parsed = parser.parse_args()
-    tried, faults = run(parsed.minutes, parsed.seed)
-    faults += kill(parsed.kills, parsed.seed) if parsed.kills else []
+    done, faults = hurt(parsed.kills, parsed.troubles, parsed.seed)
+    tried, found = run(parsed.minutes, parsed.seed)
+    faults += found
     print("\n".join(faults))
-    print(json.dumps({"inputs": tried, "kills": parsed.kills, "faults": len(faults)}))
+    print(json.dumps({"inputs": tried, **done, "faults": len(faults)}))
     return int(bool(faults))
 
 

@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int | None = parsed.run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        print("folai: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever reads our output has gone, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
