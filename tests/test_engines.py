@@ -91,7 +91,7 @@ def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatc
     words = "--prompt 'hitting glas on wood' --negative-prompt water --num-steps 1 --json"
     assert main(shlex.split(f"{command} {words}")) == 0
     said = capsys.readouterr()
-    assert "'glas' is not known" in said.err and said.err.count("\n") == 1
+    assert "'glas' is taken for glass" in said.err and said.err.count("\n") == 1
     facts = json.loads(said.out)
     assert facts["engine"] == "diffusion" and facts["sound"] == "hitting glas on wood"
     assert facts["outputs"] == ["out.wav"]

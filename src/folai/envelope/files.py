@@ -9,7 +9,7 @@ import csv
 import json
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,12 @@ def read_envelope(path: Path, frame_rate: float | None) -> Curve:
 
 def _without_stale(curve: Curve, path: Path) -> Curve:
     """Whoever changes the numbers of a file by hand or by script leaves what is beside them."""
-    described = (curve.values, _known(curve.onsets), curve.values)
-    stale = {
-        name: None
-        for name, numbers in zip(BESIDE, described, strict=True)
-        if getattr(curve, name) is not None and len(getattr(curve, name)) != len(numbers)
+    counts = (len(curve.values), len(_known(curve.onsets)), len(curve.values))
+    beside = [
+        (name, getattr(curve, name), count) for name, count in zip(BESIDE, counts, strict=True)
+    ]
+    stale: dict[str, Any] = {
+        name: None for name, own, count in beside if own is not None and len(own) != count
     }
     if stale:
         warnings.warn(

@@ -134,7 +134,9 @@ class _Describer:
 
 def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> NDArray[np.float32]:
     """FLOW_CHANNELS of one displacement field and the one before it, each [2, H, W]."""
-    speed, before, change = (cv2.magnitude(*field) for field in (flow, earlier, flow - earlier))
+    speed, before, change = (
+        np.asarray(cv2.magnitude(*field), np.float32) for field in (flow, earlier, flow - earlier)
+    )
     vx, vy, weighted_x, weighted_y, mean, changed = _means(
         *flow, flow[0] * speed, flow[1] * speed, speed, change
     )
