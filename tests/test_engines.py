@@ -93,7 +93,10 @@ def test_words_on_the_command_line(clip, envelope, weights, tmp_path, monkeypatc
     said = capsys.readouterr()
     assert "'glas' is taken for glass" in said.err and said.err.count("\n") == 1
     facts = json.loads(said.out)
-    assert facts["engine"] == "diffusion" and facts["sound"] == "hitting glas on wood"
+    assert (
+        facts["engine"] == "diffusion"
+        and facts["sound"] == "hitting glas on wood (hit, glass, wood)"
+    )
     assert facts["outputs"] == ["out.wav"]
 
 

@@ -57,12 +57,12 @@ def read_envelope(path: Path, frame_rate: float | None) -> Curve:
 
 def _without_stale(curve: Curve, path: Path) -> Curve:
     """Whoever changes the numbers of a file by hand or by script leaves what is beside them."""
-    counts = (len(curve.values), len(_known(curve.onsets)), len(curve.values))
+    counts = (np.size(curve.values), np.size(_known(curve.onsets)), np.size(curve.values))
     beside = [
         (name, getattr(curve, name), count) for name, count in zip(BESIDE, counts, strict=True)
     ]
     stale: dict[str, Any] = {
-        name: None for name, own, count in beside if own is not None and len(own) != count
+        name: None for name, own, count in beside if own is not None and np.size(own) != count
     }
     if stale:
         warnings.warn(
