@@ -29,7 +29,7 @@ def opened(root: Path, clip: Path | None = None) -> Iterator[tuple[TestClient, S
         yield client, studio
 
 
-def finish(client, job, seconds=60.0):
+def finish(client, job, seconds=240.0):
     """The job once it is over."""
     until = time.monotonic() + seconds
     while job["state"] in ("queued", "running"):

@@ -317,6 +317,10 @@ def test_takes_are_made_seen_and_heard(client, here, exact):
     parts = np.array_split(wav[0], 50)
     assert np.abs(pairs[:, 1] / 127 - [part.max() for part in parts]).max() < 0.02
     assert np.abs(pairs[:, 0] / 127 - [part.min() for part in parts]).max() < 0.02
+    # A tile that reaches beyond the end: its columns are as wide as those of any other.
+    duration = wav.shape[1] / RATE
+    tile = client.get(f"{here}/takes/{first}/peaks?start=0&end={2 * duration}&count=100").content
+    assert tile == shown + bytes(100)
     image = client.get(f"{here}/takes/{first}/spectrogram?width=60&height=32")
     assert image.headers["content-type"] == "image/png" and image.content[:4] == b"\x89PNG"
 

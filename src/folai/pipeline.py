@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,11 @@ from folai.takes.finish import finished
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
 from folai.writing import check_writable
+
+if TYPE_CHECKING:
+    from folai.mapper.confidence import Calibration
+    from folai.mapper.glimpses import Watcher
+    from folai.models.rms_mapper import RMSMapper
 
 PICTURES_AHEAD = 8  # that are decoded and wait to be looked at
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
@@ -439,28 +444,42 @@ def predict_envelope(
     expect: str | None = None,
     pan: bool = False,
     progress: Progress | None = None,
+    watcher: Watcher | None = None,
 ) -> Envelope:
     """Watch a clip: the envelope of the sound it asks for, as long as the clip, with its onsets.
 
     Any length in bounded memory. expect: what is to be heard, "steps", "hits" or "continuous"
-    (`folai.mapper.expect`). pan: also where in the picture it moves, for stereo. Warns, with the
-    times, where the prediction is unsure. Raises ValueError for a clip or weights that cannot be
-    read, and for another expectation.
+    (`folai.mapper.expect`). pan: also where in the picture it moves, for stereo. watcher: is shown
+    the envelope so far (`folai.mapper.glimpses`). Warns, with the times, where the prediction is
+    unsure. Raises ValueError for a clip or weights that cannot be read, and for another
+    expectation.
     """
     check_expectation(expect)
     with opened(video) as clip:
         options = GenerateOptions(weights=weights, expect=expect)
-        return _predict(clip, options, pan, progress, Models())
+        return _predict(clip, options, pan, progress, Models(), watcher)
 
 
 def _predict(
-    clip: Clip, options: GenerateOptions, pan: bool, progress: Progress | None, models: Models
+    clip: Clip,
+    options: GenerateOptions,
+    pan: bool,
+    progress: Progress | None,
+    models: Models,
+    watcher: Watcher | None = None,
 ) -> Envelope:
     duration = clip.info.duration
     run = _load_mapper(models, options.weights, options.expect)
+    if watcher is not None:
+        watcher.models = lambda: run.models
+    known = watcher is not None and watcher.whole
     # Decoding and scaling go on in threads while the flow of earlier pictures is measured.
-    frames = prefetched(clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS), PICTURES_AHEAD)
-    envelope = run(iter_pictures(_reporting(frames, duration, progress)))
+    frames: Iterator[Frame] = iter(())
+    if not known:
+        frames = prefetched(clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS), PICTURES_AHEAD)
+    envelope = run(iter_pictures(_reporting(frames, duration, progress), watch=watcher))
+    if watcher is not None:
+        watcher.end()
     envelope = _prolonged(envelope if pan else replace(envelope, pan=None))
     envelope = envelope.resample(FRAME_RATE, duration)
     doubt = describe_doubt(envelope)
@@ -488,16 +507,27 @@ def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
     return Envelope.from_audio(peak_normalise(mono), sample_rate)
 
 
-def _load_mapper(
-    models: Models, weights: str | Path | None, expect: str | None
-) -> Callable[[Iterable[Pictures]], Envelope]:
-    """Load the models: a function from blocks of pictures to their envelope."""
-    from folai.mapper import predict
+@dataclass(frozen=True)
+class _Mapper:
+    """The models, loaded, and what is asked of them."""
+
+    models: Sequence[RMSMapper]
+    calibration: Calibration | None
+    expect: str | None
+
+    def __call__(self, blocks: Iterable[Pictures]) -> Envelope:
+        from folai.mapper.predict import predict_envelope
+
+        return predict_envelope(
+            blocks, self.models, calibration=self.calibration, expect=self.expect
+        )
+
+
+def _load_mapper(models: Models, weights: str | Path | None, expect: str | None) -> _Mapper:
+    """Load the models."""
 
     mapper, calibration = models.mapper(weights)
-    return lambda blocks: predict.predict_envelope(
-        blocks, mapper, calibration=calibration, expect=expect
-    )
+    return _Mapper(mapper, calibration, expect)
 
 
 def _prolonged(envelope: Envelope, seconds: float = 0.1) -> Envelope:

@@ -1,5 +1,6 @@
 """Starts the studio and drives its page, as the tests need it."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -7,7 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Page
+
+from folai.envelope import Envelope
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20_000  # ms
@@ -84,3 +88,63 @@ def bring(page: Page, server: Server, clip: Path) -> str:
 def saved(page: Page) -> None:
     """Waits until all is on the disk."""
     wait_until(page, "folai.saver.flush().then(() => folai.saver.state === 'saved')")
+
+
+def draw(
+    page: Page, server: Server, clip: Path, hits: list[tuple[float, float]] | None = None
+) -> str:
+    """A project with an envelope of its own, so that none has to be predicted; its id.
+
+    hits: (time, level); without them one every 0.8 s.
+    """
+    page.goto(server.link)
+    page.wait_for_selector("body[data-ready=true]")
+    project = bring(page, server, clip)
+    api = f"{server.address}/api/projects/{project}"
+    own = {"Origin": server.address}
+    for job in page.request.get(f"{api}/jobs").json()["jobs"]:
+        page.request.delete(f"{server.address}/api/jobs/{job['id']}", headers=own)
+    facts = page.request.get(api).json()
+    duration = facts["clip"]["duration"]
+    times = np.arange(0.5, duration - 0.5, 0.8)
+    hits = hits or [(t, 0.2 + 0.12 * (k % 5)) for k, t in enumerate(times)]
+    drawn = Envelope.from_hits(hits, duration)
+    values = base64.b64encode(drawn.values.tobytes()).decode()
+    envelope = {"frame_rate": 120, "onsets": drawn.onsets.tolist(), "values": values}
+    made = page.request.post(f"{api}/envelopes", data=envelope, headers=own)
+    assert made.status == 201, made.text()
+    edit = facts["edit"]
+    edit["layers"][0]["envelope"] = made.json()["envelope"]
+    edit["layers"][0]["sound"] = {"engine": "preview", "sound": "wood"}
+    state = {"revision": facts["revision"], "tab": "test", "edit": edit}
+    saved = page.request.put(f"{api}/edit", data=state, headers=own)
+    assert saved.status == 200, saved.text()
+    page.request.post(f"{api}/lease?release=test", headers=own)
+    return project
+
+
+def open_drawn(page: Page, server: Server, clip: Path, hits=None) -> str:
+    """Opens the project of `draw`; its id."""
+    project = draw(page, server, clip, hits)
+    open_project(page, server, project)
+    return project
+
+
+def open_project(page: Page, server: Server, project: str) -> None:
+    page.goto(f"{server.address}/#{project}")
+    page.reload()
+    page.wait_for_selector("body[data-ready=true]")
+    ready = (
+        f"folai.studio.project.id === '{project}' && folai.studio.curve && !folai.studio.readOnly"
+    )
+    wait_until(page, ready, 45)
+
+
+def generate(page: Page) -> str:
+    """Makes one more take of the active layer; its id."""
+    count = page.evaluate("folai.studio.takes.length")
+    page.keyboard.press("Control+Enter")
+    wait_until(page, f"folai.studio.takes.length > {count}", 60)
+    jobs = "[...folai.studio.jobs.values()]"
+    wait_until(page, f"{jobs}.every(job => !['running', 'queued'].includes(job.state))", 60)
+    return str(page.evaluate("folai.studio.takes.at(-1).id"))

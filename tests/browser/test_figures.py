@@ -1,14 +1,11 @@
 """How fast the page is, measured in the browser. Figures are printed; the limits asserted are wide,
 since the machines that run tests are busy. `make figures` shows them."""
 
-import base64
 import time
 
 import numpy as np
 from clips import write_long_clip
-from driving import bring, open_studio, script, wait_until
-
-from folai.envelope import Envelope
+from driving import draw, open_drawn, open_project, open_studio, script, wait_until
 
 BUSY = 6  # how many times slower than the target a busy machine may be
 
@@ -120,43 +117,3 @@ def page_memory(page) -> float:
 def resident(process: int) -> float:
     with open(f"/proc/{process}/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
-
-
-def draw(page, server, clip) -> str:
-    """A project with an envelope of its own, so that none has to be predicted; its id."""
-    page.goto(server.link)
-    page.wait_for_selector("body[data-ready=true]")
-    project = bring(page, server, clip)
-    api = f"{server.address}/api/projects/{project}"
-    own = {"Origin": server.address}
-    for job in page.request.get(f"{api}/jobs").json()["jobs"]:
-        page.request.delete(f"{server.address}/api/jobs/{job['id']}", headers=own)
-    facts = page.request.get(api).json()
-    duration = facts["clip"]["duration"]
-    times = np.arange(0.5, duration - 0.5, 0.8)
-    drawn = Envelope.from_hits([(t, 0.2 + 0.12 * (k % 5)) for k, t in enumerate(times)], duration)
-    values = base64.b64encode(drawn.values.tobytes()).decode()
-    envelope = {"frame_rate": 120, "onsets": drawn.onsets.tolist(), "values": values}
-    made = page.request.post(f"{api}/envelopes", data=envelope, headers=own)
-    assert made.status == 201, made.text()
-    edit = facts["edit"]
-    edit["layers"][0]["envelope"] = made.json()["envelope"]
-    state = {"revision": facts["revision"], "tab": "test", "edit": edit}
-    saved = page.request.put(f"{api}/edit", data=state, headers=own)
-    assert saved.status == 200, saved.text()
-    page.request.post(f"{api}/lease?release=test", headers=own)
-    return project
-
-
-def open_drawn(page, server, clip) -> None:
-    open_project(page, server, draw(page, server, clip))
-
-
-def open_project(page, server, project: str) -> None:
-    page.goto(f"{server.address}/#{project}")
-    page.reload()
-    page.wait_for_selector("body[data-ready=true]")
-    ready = (
-        f"folai.studio.project.id === '{project}' && folai.studio.curve && !folai.studio.readOnly"
-    )
-    wait_until(page, ready)

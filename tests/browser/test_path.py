@@ -223,7 +223,9 @@ def compare_takes(page: Page) -> None:
 
 def add_a_layer(page: Page) -> None:
     page.keyboard.press("y")
+    page.get_by_role("button", name="Empty").click()
     assert page.evaluate("folai.studio.layers.length") == 2
+    page.select_option("#material", "wood")
     page.evaluate("folai.transport.seek(1)")
     page.keyboard.press("h")
     assert onsets(page) == pytest.approx([1.0], abs=1e-6)

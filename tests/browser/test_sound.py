@@ -50,6 +50,7 @@ def test_a_reference_is_dropped_chosen_and_recorded(studio, blow):
     assert reference(studio).startswith("Recording")
     while reference(studio):
         studio.keyboard.press("Alt+x")
+        studio.keyboard.press("Enter")
         studio.wait_for_timeout(200)
     saved(studio)
 
@@ -121,7 +122,8 @@ def test_the_wheel_zooms_where_it_points_and_scrolls_with_shift(studio):
     x = 300
     studio.mouse.move(box["x"] + x, box["y"] + 30)
     time = studio.evaluate(f"folai.axis.toTime({x})")
-    studio.mouse.wheel(0, -480)
+    for _ in range(7):
+        studio.mouse.wheel(0, -120)
     wait_until(
         studio, "folai.axis.perPixel < 0.25 * folai.studio.duration / folai.axis.width * 1.2"
     )

@@ -11,9 +11,10 @@ motion just where a contact has to be detected. `edges` says when each step begi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -77,18 +78,19 @@ def read_pictures(path: Path) -> Pictures:
     return Pictures.join(iter_pictures(iter_frames(path, height=FLOW_SIZE[1], max_fps=MAX_FPS)))
 
 
-def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictures]:
+def iter_pictures(
+    frames: Iterable[Frame], block: int = BLOCK, watch: Watch | None = None
+) -> Iterator[Pictures]:
     """`frames` in presentation order -> consecutive `Pictures` of `block` frames or more.
 
     The last has up to twice as many: dropped frames cannot be found in a few that are left over.
+    watch: is told of every pair of frames as it comes, and knows those that were watched before.
     """
-    describe = _Describer()
-    pending: list[_Pair] = []
+    pending: list[Pair] = []
     times: list[float] = []
     start = 0.0
-    for frame in frames:
-        times.append(frame.time)
-        pair = describe(frame.image)
+    for time, pair in _pairs(frames, watch):
+        times.append(time)
         if pair is not None:
             pending.append(pair)
         if len(pending) == 2 * block:
@@ -99,8 +101,44 @@ def iter_pictures(frames: Iterable[Frame], block: int = BLOCK) -> Iterator[Pictu
         yield _on_timeline(times, pending, start)
 
 
+class Watch(Protocol):
+    """Looks on while a clip is watched."""
+
+    def before(self) -> Iterator[tuple[float, Pair | None]]:
+        """Frames that were watched before, from the first on, as `see` was told of them."""
+        ...
+
+    def see(self, time: float, pair: Pair | None) -> None:
+        """The next frame, at `time` seconds, and how it differs from the one before it."""
+        ...
+
+
+def _pairs(frames: Iterable[Frame], watch: Watch | None) -> Iterator[tuple[float, Pair | None]]:
+    """(time, the pair with the frame before) of each frame; the first has none."""
+    known = 0
+    for time, kept in watch.before() if watch is not None else ():
+        yield time, kept
+        known += 1
+    describe = _Describer()
+    for number, frame in enumerate(frames):
+        # The flow of a pair is compared with the one before it: two frames are seen again.
+        if number < known - 2:
+            continue
+        pair = describe(frame.image)
+        if number < known:
+            continue
+        if watch is not None:
+            watch.see(frame.time, pair)
+        yield frame.time, pair
+
+
+def join_pairs(times: Sequence[float], pairs: Sequence[Pair]) -> Pictures:
+    """A stretch of a clip by itself: [N + 1] times, [N] pairs."""
+    return _on_timeline(list(times), list(pairs), times[0])
+
+
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two neighbouring frames: cells [C, rows, columns], whose flow is still a displacement."""
 
     cells: NDArray[np.float32]
@@ -115,7 +153,7 @@ class _Describer:
         self._grey: NDArray[np.uint8] | None = None
         self._flow: NDArray[np.float32] | None = None
 
-    def __call__(self, image: NDArray[np.uint8]) -> _Pair | None:
+    def __call__(self, image: NDArray[np.uint8]) -> Pair | None:
         image = np.asarray(cv2.resize(image, FLOW_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         before, self._grey = self._grey, grey
@@ -129,7 +167,7 @@ class _Describer:
             _motion_cells(flow, earlier),
             _look_cells(image, grey, follow_camera(before, camera)),
         ]
-        return _Pair(np.concatenate(cells), float(cv2.absdiff(before, grey).mean()))
+        return Pair(np.concatenate(cells), float(cv2.absdiff(before, grey).mean()))
 
 
 def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -182,7 +220,7 @@ def _tops(*planes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.maximum(tops, 0.0), np.float32)
 
 
-def _on_timeline(times: list[float], pairs: list[_Pair], start: float) -> Pictures:
+def _on_timeline(times: list[float], pairs: list[Pair], start: float) -> Pictures:
     """Displacements become velocities, and long pairs become several equal steps.
 
     `start` is where the block before ended: its last frame is this block's first, and the two

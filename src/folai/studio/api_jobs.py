@@ -52,6 +52,9 @@ class JobsApi:
             Endpoint("GET", "/api/jobs/{job}", self.job, "A job", reply=JOB),
             Endpoint("DELETE", "/api/jobs/{job}", self.cancel, "Cancel a job", reply=JOB),
             Endpoint(
+                "POST", "/api/jobs/{job}/first", self.first, "Do a job before others", reply=JOB
+            ),
+            Endpoint(
                 "POST",
                 f"{one}/exports",
                 self.export,
@@ -91,6 +94,9 @@ class JobsApi:
 
     def job(self, call: Call) -> Reply:
         return self.studio.jobs.get(call.path["job"]).as_json()
+
+    def first(self, call: Call) -> Reply:
+        return self.studio.jobs.move_to_front(call.path["job"]).as_json()
 
     def cancel(self, call: Call) -> Reply:
         return self.studio.jobs.cancel(call.path["job"]).as_json()

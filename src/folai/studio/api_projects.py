@@ -9,10 +9,11 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from folai.mapper.expect import EXPECTATIONS
+from folai.studio.cuts import find_cuts
 from folai.studio.endpoints import FILE_NAME, Call, Endpoint, Reply, read_body
 from folai.studio.project import Project
-from folai.studio.schema import a_list, an_object, integer, one_of, text
-from folai.studio.shapes import ADAPT, JOB, NAME, PROJECT, SAVE, SUMMARY, TAB
+from folai.studio.schema import a_list, an_object, integer, number, one_of, text
+from folai.studio.shapes import ADAPT, JOB, NAME, PIECE, PROJECT, SAVE, SUMMARY, TAB
 from folai.studio.store import safe_name, safe_suffix
 from folai.studio.studio import Studio
 from folai.studio.uploads import receive_file
@@ -85,7 +86,17 @@ class ProjectsApi:
         ]
 
     def _jobs(self, one: str) -> list[Endpoint]:
+        pieces = an_object("pieces", pieces=a_list(PIECE, 100_000))
+        cuts = an_object("cuts", cuts=a_list(number(0), 1_000_000))
         return [
+            Endpoint("GET", f"{one}/cuts", self.cuts, "Where the picture cuts", reply=cuts),
+            Endpoint(
+                "GET",
+                f"{one}/pieces",
+                self.pieces,
+                "The prediction that is being made",
+                reply=pieces,
+            ),
             Endpoint(
                 "POST",
                 f"{one}/predict",
@@ -166,6 +177,12 @@ class ProjectsApi:
         project = self.studio.open(call.project)
         self._require_idle(project, "predict")
         return self.studio.clip_jobs.predict(project, call.query.get("expect")).as_json()
+
+    def cuts(self, call: Call) -> Reply:
+        return {"cuts": find_cuts(self.studio.open(call.project).media / "watched")}
+
+    def pieces(self, call: Call) -> Reply:
+        return {"pieces": self.studio.clip_jobs.pieces(self.studio.open(call.project))}
 
     def adapt(self, call: Call) -> Reply:
         project, body = self.studio.open(call.project), call.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -200,16 +201,23 @@ def _part(sound: Sound, call: Call, headers: dict[str, str] | None = None) -> Re
 def _image(
     named: _Named, call: Call, draw: Callable[..., bytes], headers: dict[str, str]
 ) -> Response:
-    """Peaks or a spectrogram, as the request's path ends."""
+    """Peaks or a spectrogram, as the request's path ends; silence after the sound's end."""
     kind = call.request.url.path.rsplit("/", 1)[-1]
     start, end = _span(call, named.sound)
     width, height = call.query.get("count") or call.query["width"], call.query.get("height", 0)
-    content = draw(named, kind, start, end, width, height)
+    # Columns are equal parts of what was asked for, also where the sound ends before that: else
+    # a page that asks for a whole tile would draw the sound's end too late.
+    step = (max(end, call.query.get("end", end)) - start) / width
+    inside = min(width, math.ceil((end - start) / step - 1e-6))
+    content = draw(named, kind, start, start + inside * step, inside, width, height)
     media_type = "application/octet-stream" if kind == "peaks" else "image/png"
     return Response(content, media_type=media_type, headers=headers)
 
 
-def _draw(named: _Named, kind: str, start: float, end: float, width: int, height: int) -> bytes:
+def _draw(
+    named: _Named, kind: str, start: float, end: float, inside: int, width: int, height: int
+) -> bytes:
+    """`width` columns, of which the first `inside` are those of start to end seconds."""
     if kind == "peaks":
-        return peaks(named.sound, start, end, width)
-    return spectrogram(named.sound, start, end, width, height)
+        return peaks(named.sound, start, end, inside) + bytes(2 * (width - inside))
+    return spectrogram(named.sound, start, end, inside, height, width)

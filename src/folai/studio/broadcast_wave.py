@@ -6,7 +6,7 @@ import re
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -39,6 +39,11 @@ def timecode_seconds(timecode: str | None, fps: float) -> float:
         whole = hours * 60 + minutes
         count -= nominal // 15 * (whole - whole // 10)  # SMPTE ST 12-1: 2 a minute, not each tenth
     return count / fps if fps > 0 else 0.0
+
+
+def timecode_rate(clip: dict[str, Any]) -> float:
+    """The rate that a clip's timecode counts in, Hz; projects of before 0.2 know the average."""
+    return float(clip.get("nominal_fps") or clip["fps"])
 
 
 def write_broadcast_wave(path: Path, sound: Sound, *, start: float, description: str) -> None:

@@ -22,15 +22,30 @@ class Notify(Protocol):
     def __call__(self, project: Project, what: str, /) -> None: ...
 
 
+class TellPiece(Protocol):
+    """Tells the pages of a piece of a prediction that is being made."""
+
+    def __call__(self, project: Project, piece: dict[str, Any], /) -> None: ...
+
+
 class ClipJobs:
     """Each method adds a job to its queue and returns it."""
 
-    def __init__(self, jobs: Jobs, notify: Notify) -> None:
-        self._jobs, self._notify = jobs, notify
+    def __init__(self, jobs: Jobs, notify: Notify, tell_piece: TellPiece) -> None:
+        self._jobs, self._notify, self._tell_piece = jobs, notify, tell_piece
+        self._pieces: dict[str, list[dict[str, Any]]] = {}
+
+    def pieces(self, project: Project) -> list[dict[str, Any]]:
+        """What there is of a prediction that is being made, or was stopped."""
+        return list(self._pieces.get(project.id, ()))
 
     def predict(self, project: Project, expect: str | None = None) -> Job:
         """Predicts the clip's envelope; expect: what is to be heard (`folai.mapper.expect`)."""
-        return self._add_prediction(project, "predict", lambda folder: {"expect": expect})
+        watched = str(project.media / "watched")
+        self._pieces[project.id] = []
+        return self._add_prediction(
+            project, "predict", lambda folder: {"expect": expect, "watched": watched}
+        )
 
     def adapt(self, project: Project, envelope: Envelope, start: float, end: float) -> Job:
         """Teaches the mapper the envelope from start to end seconds, then predicts again.
@@ -43,7 +58,9 @@ class ClipJobs:
             project_envelopes.write_npz(taught, envelope)
             weights = folder / "mapper.safetensors"
             last = min(end, project.duration)
-            return {"taught": str(taught), "weights": str(weights), "start": start, "end": last}
+            watched = str(project.media / "watched")
+            part = {"start": start, "end": last}
+            return {"watched": watched, "taught": str(taught), "weights": str(weights), **part}
 
         return self._add_prediction(project, "adapt", arguments)
 
@@ -76,22 +93,34 @@ class ClipJobs:
             with tempfile.TemporaryDirectory(prefix=f".{job.id}-", dir=project.media) as name:
                 folder = Path(name)
                 out = folder / "predicted.npz"
-                warned = _run(job, project, command, out, arguments(folder))
+                warned = _run(job, project, command, out, arguments(folder), self._keep_piece)
                 envelope = project_envelopes.read_npz(out)
             fitted = project_envelopes.fitted(envelope, project.duration)
             saved = project.add_envelope(fitted)
             with project.change() as document:
                 document["prediction"] = saved
+            self._pieces.pop(project.id, None)
             self._notify(project, "prediction")
             job.message = "; ".join(warned)  # such as where the prediction is unsure
 
-        return self._jobs.add(command, project.id, work)
+        return self._jobs.add(command, project.id, work, length=project.duration)
+
+    def _keep_piece(self, project: Project, piece: dict[str, Any]) -> None:
+        self._pieces.setdefault(project.id, []).append(piece)
+        self._tell_piece(project, piece)
 
 
-def _run(job: Job, project: Project, command: str, out: Path, more: dict[str, Any]) -> list[str]:
+def _run(
+    job: Job,
+    project: Project,
+    command: str,
+    out: Path,
+    more: dict[str, Any],
+    keep: TellPiece = lambda project, piece: None,
+) -> list[str]:
     """A command of `media_process.py` on the clip, with the job's progress and cancellation.
 
-    Returns its warnings.
+    Returns its warnings. keep: gets the pieces of its result as they come.
     """
     _, warned = run_child(
         command,
@@ -99,6 +128,8 @@ def _run(job: Job, project: Project, command: str, out: Path, more: dict[str, An
         names={project.clip_path: project["clip"]["file"]},
         patience=STALLED,
         progress=job.advance_quietly,
+        piece=lambda piece: keep(project, piece),
         cancelled=job.cancelled.is_set,
+        held=job.held.is_set,
     )
     return warned

@@ -10,7 +10,7 @@ from typing import Any
 
 from folai.envelope import Envelope
 from folai.media.mux import finished_name
-from folai.studio.broadcast_wave import timecode_seconds, write_broadcast_wave
+from folai.studio.broadcast_wave import timecode_rate, timecode_seconds, write_broadcast_wave
 from folai.studio.jobs import Job
 from folai.studio.media_client import run_child
 from folai.studio.midi import midi_file
@@ -30,7 +30,8 @@ def export(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     """A job that writes a file. Raises ValueError at once for what cannot be exported."""
     document = project.document
     kind = request["kind"]
-    timecode = request.get("timecode") or _plain(document["clip"]["timecode"])
+    given = request.get("timecode") or document["edit"].get("timecode")
+    timecode = given or _plain(document["clip"]["timecode"])
     start = timecode_seconds(timecode, timecode_rate(document["clip"]))
     sample_rate = request.get("sample_rate") or 48000
     request = {**request, "start": start, "sample_rate": sample_rate}
@@ -70,11 +71,6 @@ def _layer(project: Project, request: dict[str, Any]) -> dict[str, Any]:
         first: dict[str, Any] = project["edit"]["layers"][0]
         return first
     return project.find("layers", request["layer"])
-
-
-def timecode_rate(clip: dict[str, Any]) -> float:
-    """The rate that a clip's timecode counts in, Hz; projects of before 0.2 know the average."""
-    return float(clip.get("nominal_fps") or clip["fps"])
 
 
 def _plain(timecode: str | None) -> str | None:

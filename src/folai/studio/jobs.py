@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from folai.studio.failures import Cancelled, Missing, Overloaded
+from folai.studio.job_queue import JobQueue
 from folai.studio.project import new_id, timestamp
 from folai.writing import line_with_file
 
@@ -39,6 +39,7 @@ class Job:
     project: str
     work: Work
     layer: str | None = None
+    length: float = 0.0  # seconds of the clip: the short goes before the long; 0: in order
     id: str = field(default_factory=new_id)
     state: str = "queued"
     progress: float = 0.0
@@ -49,6 +50,7 @@ class Job:
     started: float | None = None  # monotonic seconds
     reported: float = 0.0  # monotonic seconds of the last report
     cancelled: threading.Event = field(default_factory=threading.Event)
+    held: threading.Event = field(default_factory=threading.Event)  # while a short one goes first
     report: Callable[[Job], None] = lambda job: None
     after: Callable[[], None] = lambda: None  # called once it is over, whatever its state
 
@@ -98,14 +100,14 @@ class Jobs:
         self._tell = report
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._queues: dict[str, queue.Queue[Job | None]] = {}
+        self._queues = {name: JobQueue(MOST_WAITING) for name in set(QUEUES.values())}
         self._threads = []
-        for name in set(QUEUES.values()):
-            self._queues[name] = queue.Queue(MOST_WAITING)
-            thread = threading.Thread(target=self._run, args=(name,), name=f"jobs-{name}")
-            thread.daemon = True
-            thread.start()
-            self._threads.append(thread)
+        for name in self._queues:
+            for target in (self._run, self._run_short):
+                thread = threading.Thread(target=target, args=(name,), name=f"jobs-{name}")
+                thread.daemon = True
+                thread.start()
+                self._threads.append(thread)
 
     def add(
         self,
@@ -114,16 +116,12 @@ class Jobs:
         work: Work,
         *,
         layer: str | None = None,
+        length: float = 0.0,
         after: Callable[[], None] = lambda: None,
     ) -> Job:
         """Adds a job to the queue of its kind. Raises Overloaded where the queue is full."""
-        job = Job(kind, project, work, layer, report=self._report, after=after)
-        try:
-            self._queues[QUEUES[kind]].put_nowait(job)
-        except queue.Full:
-            raise Overloaded(
-                f"{MOST_WAITING} jobs are waiting; cancel some, or wait for them"
-            ) from None
+        job = Job(kind, project, work, layer, length, report=self._report, after=after)
+        self._queues[QUEUES[kind]].put(job)
         with self._lock:
             self._jobs[job.id] = job
             over = [other.id for other in self._jobs.values() if other.is_over]
@@ -145,6 +143,17 @@ class Jobs:
     def is_at_work(self, project: str, kind: str) -> bool:
         return any(job.kind == kind and not job.is_over for job in self.of_project(project))
 
+    def move_to_front(self, name: str) -> Job:
+        """A job that waits is the next of its queue."""
+        job = self.get(name)
+        self._queues[QUEUES[job.kind]].move_to_front(job)
+        self._report(job)
+        return job
+
+    def waiting(self) -> list[str]:
+        """The ids of all jobs that wait, queue by queue, the next first."""
+        return [name for waiting in self._queues.values() for name in waiting.order()]
+
     def cancel(self, name: str) -> Job:
         job = self.get(name)
         job.cancelled.set()
@@ -163,10 +172,7 @@ class Jobs:
         for job in jobs:
             job.cancelled.set()
         for waiting in self._queues.values():
-            try:
-                waiting.put_nowait(None)
-            except queue.Full:
-                continue
+            waiting.close()
         for thread in self._threads:
             thread.join(timeout=5)
 
@@ -176,15 +182,28 @@ class Jobs:
     def _run(self, name: str) -> None:
         """A queue's thread. Nothing that a job brings along may end it: the jobs behind would wait
         for ever, so `work`, `report` and `after` are each called where they can fail alone."""
-        while (job := self._queues[name].get()) is not None:
-            with self._lock:
-                if job.state != "queued":
-                    continue
-                job.state, job.started = "running", time.monotonic()
-            self._report(job)
-            _finish(job)
-            self._report(job)
-            _call_safely(job.after, "what follows a job")
+        while (job := self._queues[name].take()) is not None:
+            self._do(job)
+            self._queues[name].done()
+
+    def _run_short(self, name: str) -> None:
+        """The thread for short jobs, which hold the one at work."""
+        while (taken := self._queues[name].take_short()) is not None:
+            job, held = taken
+            held.held.set()
+            self._report(held)
+            self._do(job)
+            held.held.clear()
+
+    def _do(self, job: Job) -> None:
+        with self._lock:
+            if job.state != "queued":
+                return
+            job.state, job.started = "running", time.monotonic()
+        self._report(job)
+        _finish(job)
+        self._report(job)
+        _call_safely(job.after, "what follows a job")
 
 
 def _finish(job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -31,12 +32,15 @@ def run_child(
     patience: float,
     file_size: int = FILE_BYTES,
     progress: Callable[[float], None] | None = None,
+    piece: Callable[[dict[str, Any]], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    held: Callable[[], bool] = lambda: False,
 ) -> tuple[Any, list[str]]:
     """(result, warnings) of a command of `media_process.py`.
 
     names: the user's names of files, for messages. patience: seconds without output after which it
-    is ended. Raises ValueError for what is wrong with the file, Overloaded where it took too long
+    is ended. piece: gets parts of the result as they come. While `held()` the process rests. Raises
+    ValueError for what is wrong with the file, Overloaded where it took too long
     or too much memory, Cancelled as soon as `cancelled()`.
     """
     shown = {str(path): name for path, name in names.items()}
@@ -47,11 +51,16 @@ def run_child(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    listener = _Listener(child, progress)
+    listener, rests = _Listener(child, progress, piece), False
     try:
         while not listener.ended.wait(POLL):
             if cancelled():
                 raise Cancelled
+            if held() != rests and hasattr(signal, "SIGSTOP"):
+                rests = not rests
+                child.send_signal(signal.SIGSTOP if rests else signal.SIGCONT)
+            if rests:
+                listener.last = time.monotonic()
             if time.monotonic() - listener.last > patience:
                 raise Overloaded(_too_much(names, f"no answer for {patience:.0f} s"))
         if listener.failure is not None:
@@ -80,14 +89,17 @@ class _Listener:
     """Reads a child's output on two threads, so that neither pipe fills up."""
 
     def __init__(
-        self, child: subprocess.Popen[bytes], progress: Callable[[float], None] | None
+        self,
+        child: subprocess.Popen[bytes],
+        progress: Callable[[float], None] | None,
+        piece: Callable[[dict[str, Any]], None] | None,
     ) -> None:
         self.answer: dict[str, Any] = {}
         self.errors = ""
         self.failure: Exception | None = None  # of `progress`, for whoever waits
         self.last = time.monotonic()
         self.ended = threading.Event()
-        self._child, self._progress = child, progress
+        self._child, self._progress, self._piece = child, progress, piece
         self._threads = [
             threading.Thread(target=target, daemon=True) for target in (self._listen, self._drain)
         ]
@@ -109,7 +121,10 @@ class _Listener:
         message = read_message(line)
         if message is None:
             return
-        if "progress" not in message:
+        if "piece" in message:
+            if self._piece is not None:
+                self._piece(message["piece"])
+        elif "progress" not in message:
             self.answer = message
         elif self._progress is not None:
             self._progress(float(message["progress"]))

@@ -6,6 +6,7 @@ and at the end `{"result": ...}` or `{"error": "..."}`. See `media_client.py` fo
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from folai.studio.limits import MEGABYTE, give_way, restrict
 from folai.writing import line_with_file
 
 if TYPE_CHECKING:
+    from folai.mapper.glimpses import Watcher
     from folai.media.clip import VideoInfo
 
 # Containers of video and sound by FFmpeg's names. Playlists and scripts are not among them: they
@@ -177,15 +179,33 @@ def read_envelope(path: str, out: str) -> None:
     write_npz(Path(out), Envelope.load(path))
 
 
-def predict(path: str, out: str, expect: str | None = None) -> None:
+def predict(path: str, out: str, watched: str, expect: str | None = None) -> None:
+    """Saves the prediction, and says its pieces as they come. watched: see `Watcher.folder`."""
     from folai.pipeline import predict_envelope
     from folai.studio.project_envelopes import write_npz
 
-    write_npz(Path(out), predict_envelope(path, expect=expect, pan=True, progress=_seldom()))
+    watcher = _watcher(watched, told=True)
+    predicted = predict_envelope(path, expect=expect, pan=True, progress=_seldom(), watcher=watcher)
+    write_npz(Path(out), predicted)
 
 
-def adapt(path: str, out: str, taught: str, weights: str, start: float, end: float) -> None:
-    """Teach the mapper a part of the envelope `taught`, and predict: there the part is kept."""
+def _watcher(watched: str, told: bool = False) -> Watcher:
+    from folai.mapper.glimpses import Piece, Watcher
+
+    def tell(piece: Piece) -> None:
+        values = base64.b64encode(piece.values.astype("<f4").tobytes()).decode()
+        say(piece={"first": piece.first, "values": values, "onsets": piece.onsets.tolist()})
+
+    return Watcher(tell if told else None, Path(watched))
+
+
+def adapt(
+    path: str, out: str, watched: str, taught: str, weights: str, start: float, end: float
+) -> None:
+    """Teach the mapper a part of the envelope `taught`, and predict: there the part is kept.
+
+    watched: see `Watcher.folder`; a clip that was watched to its end is not watched again.
+    """
     from folai.pipeline import predict_envelope
     from folai.studio.project_envelopes import read_npz, write_npz
     from folai.train.adapt import adapt_mapper
@@ -199,12 +219,14 @@ def adapt(path: str, out: str, taught: str, weights: str, start: float, end: flo
         start=start,
         end=end,
         progress=lambda share: report(learning * share),
+        watcher=_watcher(watched),
     )
     predicted = predict_envelope(
         path,
         weights=weights,
         pan=True,
         progress=lambda share: report(learning + (1 - learning) * share),
+        watcher=_watcher(watched),
     )
     write_npz(Path(out), predicted.paste(envelope, start, end))
 

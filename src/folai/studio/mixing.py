@@ -41,8 +41,12 @@ def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], flo
 
 def chosen_take(document: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any] | None:
     """A layer's take: the one on solo, else the chosen one, else the latest."""
-    takes = [take for take in document["takes"] if take["layer"] == layer["id"]]
     mix = document["edit"]["mix"]
+    takes = [
+        take
+        for take in document["takes"]
+        if take["layer"] == layer["id"] and not mix.get(take["id"], {}).get("deleted", False)
+    ]
     solo = [take for take in takes if mix.get(take["id"], {}).get("solo", False)]
     chosen = [take for take in takes if take["id"] == layer["take"]]
     candidates: list[dict[str, Any]] = solo or chosen or takes[-1:]

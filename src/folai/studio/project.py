@@ -154,6 +154,8 @@ class Project:
             raise ValueError(f"view takes more than {VIEW_BYTES} bytes: keep less in it")
         edit.setdefault("mix", {})
         edit.setdefault("presets", [])
+        edit.setdefault("markers", [])
+        edit.setdefault("timecode", None)
         edit.setdefault("view", {})
         for layer in edit["layers"]:
             for key, value in (("gain_db", 0), ("mute", False), ("solo", False), ("take", None)):
@@ -225,7 +227,9 @@ class Project:
         return self.media / "envelopes" / f"{name}.npz"
 
     def drop_unused(self) -> None:
-        """Remove files that nothing refers to; envelopes after a week, since undo may need them."""
+        """Remove files that nothing refers to; envelopes and deleted takes after a week, since undo
+        may need them."""
+        self._drop_deleted(7)
         with self._lock:
             text = json.dumps(self._document)
         for folder, days in (("envelopes", 7), ("takes", 0), ("references", 0)):
@@ -239,6 +243,21 @@ class Project:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
+
+    def _drop_deleted(self, days: float) -> None:
+        """Forget takes that were deleted and made more than so many days ago."""
+        strips = self._document["edit"].get("mix", {})
+        deleted = {name for name, strip in strips.items() if strip.get("deleted")}
+        old = {
+            path.stem
+            for path in (self.media / "takes").glob("*.wav")
+            if path.stem in deleted and time.time() - path.stat().st_mtime >= 86400 * days
+        }
+        if old:
+            with self.change() as document:
+                document["takes"] = [one for one in document["takes"] if one["id"] not in old]
+                for name in old:
+                    del document["edit"]["mix"][name]
 
 
 def read_document(folder: Path) -> Document:

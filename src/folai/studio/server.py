@@ -26,6 +26,7 @@ from folai.studio.api_jobs import JobsApi
 from folai.studio.api_pictures import PicturesApi
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
+from folai.studio.api_spots import SpotsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
@@ -34,7 +35,7 @@ from folai.studio.studio import Studio
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 STATIC = Path(__file__).parent / "static"
-APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi)
+APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi, SpotsApi)
 
 
 def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> ASGIApp:
@@ -55,6 +56,7 @@ def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> 
     routes = [Route(e.path, e.respond, methods=[e.method]) for e in endpoints]
     page = [
         Route("/", _index, methods=["GET"]),
+        Route("/favicon.ico", _icon, methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
     ]
     app = Starlette(
@@ -67,6 +69,10 @@ def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> 
 
 async def _index(request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+async def _icon(request: Request) -> Response:
+    return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
 
 async def _explain(request: Request, error: Exception) -> Response:

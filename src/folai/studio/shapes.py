@@ -21,7 +21,7 @@ from folai.studio.schema import (
 )
 from folai.takes.options import FinishOptions
 
-MOST_LAYERS, MOST_TAKES, MOST_PRESETS = 32, 1000, 200
+MOST_LAYERS, MOST_TAKES, MOST_PRESETS, MOST_MARKERS = 32, 1000, 200, 2000
 MODELS = ("small",)
 ENGINES = ("diffusion", "preview")  # that the page offers
 
@@ -79,6 +79,7 @@ ENVELOPE = an_object(
     onset_confidence=VALUES,
     pan=VALUES,
 )
+PIECE = an_object("first values onsets", first=integer(0, 2**31), onsets=ONSETS, values=VALUES)
 PATCH = an_object(
     "base first onsets values", base=ID, first=integer(0, 2**31), onsets=ONSETS, values=VALUES
 )
@@ -104,7 +105,8 @@ LAYER = an_object(
     solo=BOOLEAN,
     take=or_null(ID),
 )
-STRIP = an_object(name=NAME, gain_db=DECIBELS, mute=BOOLEAN, solo=BOOLEAN)
+STRIP = an_object(name=NAME, gain_db=DECIBELS, mute=BOOLEAN, solo=BOOLEAN, deleted=BOOLEAN)
+MARKER = an_object("time text", time=TIME, text=text(500))
 EDIT = an_object(
     "layers",
     layers=a_list(LAYER, MOST_LAYERS, 1),
@@ -115,6 +117,8 @@ EDIT = an_object(
         "propertyNames": ID,
     },
     presets=a_list(an_object("name sound", name=NAME, sound=SOUND), MOST_PRESETS),
+    markers=a_list(MARKER, MOST_MARKERS),
+    timecode=or_null(TIMECODE),
     view={"type": "object", "maxProperties": 1000},
 )
 SAVE = an_object("revision tab edit", revision=integer(0, 2**53), tab=TAB, edit=EDIT)
@@ -128,6 +132,8 @@ GENERATE = an_object(
     name=or_null(NAME),
     region=or_null(REGION),
 )
+PROJECTS = an_object("projects", projects=a_list(ID, 1000))
+SPREAD = an_object("layer projects", layer=LAYER_ID, projects=a_list(ID, 1000))
 ADAPT = an_object("envelope start end", envelope=ANY_ENVELOPE, start=TIME, end=TIME)
 PREVIEW = an_object(
     envelope=ANY_ENVELOPE,
@@ -173,6 +179,7 @@ REFERENCE = an_object(
     channels=integer(1, 2),
     sample_rate=integer(1),
     message=text(1000),
+    copied_from=ID,
 )
 TAKE = an_object(
     "id layer name created duration sample_rate channels engine envelope sound region warnings",
@@ -200,6 +207,7 @@ CLIP = an_object(
     video_codec=text(40),
     audio_codec=or_null(text(40)),
     timecode=or_null(text(40)),
+    nominal_fps=number(0),
 )
 VIDEO = an_object(
     "url state message",
@@ -229,6 +237,10 @@ SUMMARY = an_object(
     duration=or_null(number(0)),
     modified=text(40),
     error=or_null(text(4000)),
+    predicted=BOOLEAN,
+    layers=integer(0),
+    takes=integer(0),
+    jobs=a_list(JOB, 10_000),
 )
 STATUS = an_object(
     "version engine engine_message limits open",
@@ -244,4 +256,11 @@ def made_edit() -> dict[str, Any]:
     """The edit state of a new project."""
     layer: dict[str, Any] = {"id": "layer-1", "name": "Layer 1", "envelope": None, "sound": {}}
     strip = {"gain_db": 0, "mute": False, "solo": False, "take": None}
-    return {"layers": [{**layer, **strip}], "mix": {}, "presets": [], "view": {}}
+    return {
+        "layers": [{**layer, **strip}],
+        "mix": {},
+        "presets": [],
+        "markers": [],
+        "timecode": None,
+        "view": {},
+    }

@@ -29,18 +29,23 @@ def peaks(sound: Sound, start: float, end: float, count: int) -> bytes:
     return bytes(np.clip(pairs, -127, 127).astype(np.int8).tobytes())
 
 
-def spectrogram(sound: Sound, start: float, end: float, width: int, height: int) -> bytes:
-    """A grey PNG: mel bands upward, columns of time; black FLOOR_DB, white 0 dB of a full sine."""
+def spectrogram(
+    sound: Sound, start: float, end: float, columns: int, height: int, width: int
+) -> bytes:
+    """A grey PNG: mel bands upward, columns of time; black FLOOR_DB, white 0 dB of a full sine.
+
+    columns: those of start to end seconds; black ones follow up to `width`.
+    """
     import cv2
 
     rate = sound.sample_rate
-    step = (end - start) / width * rate  # samples a column
+    step = (end - start) / columns * rate  # samples a column
     size = 2048 if step > 256 else 1024
     window = np.hanning(size).astype(np.float32)
     bands = _mel_bands(height, size, rate)
     per_column = max(1, min(WINDOWS, int(step / size * 2)))
     image = np.zeros((height, width), np.uint8)
-    for column in range(width):
+    for column in range(columns):
         first = start * rate + column * step
         power = np.zeros(height)
         for part in range(per_column):

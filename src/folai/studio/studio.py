@@ -18,6 +18,7 @@ from folai.engines import choose_engine, get_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.pipeline import GenerateOptions
 from folai.studio import project_envelopes
+from folai.studio.broadcast_wave import timecode_rate
 from folai.studio.clip_jobs import ClipJobs
 from folai.studio.failures import Overloaded
 from folai.studio.jobs import Jobs
@@ -42,7 +43,7 @@ class Studio:
         self.events = Events()
         self.decoders = Decoders()
         self.jobs = Jobs(lambda job: self.events.tell("job", job.as_json()))
-        self.clip_jobs = ClipJobs(self.jobs, self.tell)
+        self.clip_jobs = ClipJobs(self.jobs, self.tell, self.tell_piece)
         self.generator = Generator(lambda: self.events.tell("status", self.status()))
         self.opened: str | None = None
         self.opens_files = True  # by their path on this machine, where a request names one
@@ -122,7 +123,10 @@ class Studio:
         clip = document["clip"]
         return {
             **{name: document[name] for name in names.split()},
-            "clip": {name: clip[name] for name in facts.split()},
+            "clip": {
+                **{name: clip[name] for name in facts.split()},
+                "nominal_fps": timecode_rate(clip),
+            },
             "video": self._video(document),
             "jobs": [job.as_json() for job in self.jobs.of_project(project.id)],
         }
@@ -144,6 +148,10 @@ class Studio:
     def tell(self, project: Project, what: str, tab: str | None = None) -> None:
         facts = {"project": project.id, "revision": project["revision"], "tab": tab, "what": what}
         self.events.tell("project", facts)
+
+    def tell_piece(self, project: Project, piece: dict[str, Any]) -> None:
+        """Of a prediction that is being made."""
+        self.events.tell("piece", {"project": project.id, **piece})
 
     # Envelopes
 

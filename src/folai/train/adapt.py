@@ -29,6 +29,7 @@ from folai.data.examples import Example, lesson_of, part_between
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
 from folai.mapper.flow import FLOW_SIZE
+from folai.mapper.glimpses import Watcher
 from folai.media.clip import probe
 from folai.media.frames import iter_frames
 from folai.models.rms_mapper import RMSMapper
@@ -71,12 +72,14 @@ def adapt_mapper(
     options: AdaptOptions = AdaptOptions(),
     weights: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> float:
     """Train the mapper on `video` from `start` to `end` seconds (None: to its end), and write the
     trained weights to `out`. Returns the seconds that were learned.
 
     corrected: an envelope as long as the clip, right in that part, or a file of one; a file with
     sound is measured at peak 1. weights: what to start from; None: those that ship with folai.
+    watcher: knows the clip where it was watched before (`folai.mapper.glimpses`).
 
     Raises ValueError, before any work, as `read_lesson`, and for unusable weights and outputs.
     """
@@ -88,7 +91,7 @@ def adapt_mapper(
     for path in (out, out.with_suffix(".json")):
         check_writable(path, inputs=(*files, source.with_suffix(".json")))
     models = checkpoints.load_mapper(source)
-    lesson = read_lesson(video, corrected, start, end)
+    lesson = read_lesson(video, corrected, start, end, watcher)
     learned = lesson.views[0]
     notes = {"adapted": {**asdict(options), "start": start, "end": end}}
     calibration = checkpoints.load_calibration(source)
@@ -101,6 +104,7 @@ def read_lesson(
     corrected: Envelope | str | Path,
     start: float = 0.0,
     end: float | None = None,
+    watcher: Watcher | None = None,
 ) -> Example:
     """The part of `video` from `start` to `end` seconds (None: to its end) with its envelope, as an
     example.
@@ -122,11 +126,12 @@ def read_lesson(
     fine = corrected.resample(TRUTH_RATE)
     if not fine.values[(fine.times >= start) & (fine.times <= end)].any():
         raise ValueError(f"from {start:g} to {end:g} s the envelope is silent: nothing to learn")
+    known = watcher if watcher is not None and watcher.whole else None
     frames = takewhile(
         lambda frame: frame.time < end + _BEYOND,
-        iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS),
+        iter(()) if known else iter_frames(video, height=FLOW_SIZE[1], max_fps=MAX_FPS),
     )
-    parts = [part_between(block, start, end) for block in iter_pictures(frames)]
+    parts = [part_between(block, start, end) for block in iter_pictures(frames, watch=known)]
     pictures = Pictures.join([part for part in parts if part.num_steps])
     marked = bool(((corrected.onsets >= start) & (corrected.onsets <= end)).any())
     return lesson_of(str(video), pictures, fine.values, corrected.onsets if marked else None)

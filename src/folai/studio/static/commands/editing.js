@@ -10,6 +10,7 @@ import {
   pasteClip,
   restoreRegion,
   scaleRegion,
+  shiftAll,
   shiftRegion,
   smoothRegion,
   snapHits,
@@ -17,7 +18,7 @@ import {
 import { SNAP_MODES } from "../envelope/snap.js";
 import { chooseHit, snapped } from "../timeline/gestures.js";
 import { levelText } from "../timeline/level.js";
-import { clockText } from "../timeline/ruler.js";
+import { timeText } from "../state/clock.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("./keys.js").Command} Command */
@@ -43,6 +44,8 @@ export function editingCommands(studio, transport) {
     { id: "later", title: "Move the hit or region one frame later", keys: ["Alt+→"], hold: true, run: () => shift(studio, 1), enabled: something },
     { id: "earlier-ms", title: "Move the hit or region 1 ms earlier", keys: ["Alt+Shift+←"], hold: true, run: () => shift(studio, -1, 0.001), enabled: something },
     { id: "later-ms", title: "Move the hit or region 1 ms later", keys: ["Alt+Shift+→"], hold: true, run: () => shift(studio, 1, 0.001), enabled: something },
+    { id: "all-earlier", title: "Move all one frame earlier", keys: ["Ctrl+Alt+←"], hold: true, run: () => moveAll(studio, -1), enabled: has },
+    { id: "all-later", title: "Move all one frame later", keys: ["Ctrl+Alt+→"], hold: true, run: () => moveAll(studio, 1), enabled: has },
     { id: "louder", title: "Raise the hit, the region or the curve at the playhead by 1 dB", keys: ["Alt+↑"], hold: true, run: () => scale(studio, STEP_DB), enabled: has },
     { id: "softer", title: "Lower the hit, the region or the curve at the playhead by 1 dB", keys: ["Alt+↓"], hold: true, run: () => scale(studio, -STEP_DB), enabled: has },
     { id: "smooth", title: "Smooth the region", keys: ["S"], run: () => onRegion(studio, "smooth", smoothRegion), enabled: marked },
@@ -124,7 +127,7 @@ function tellHit(studio) {
   if (!curve || index < 0) return;
   const time = curve.onsets[index];
   const place = `${index + 1} of ${curve.onsets.length}`;
-  studio.announce(`Hit ${place} at ${clockText(time)}, ${levelText(hitLevel(curve, time))}`);
+  studio.announce(`Hit ${place} at ${timeText(studio, time)}, ${levelText(hitLevel(curve, time))}`);
 }
 
 /** @param {Studio} studio @param {1 | -1} way @param {number} [seconds] default: one frame */
@@ -142,6 +145,13 @@ function shift(studio, way, seconds = 1 / studio.project.clip.fps) {
     studio.edit((own) => shiftRegion(own, region, by), "move region");
     studio.select({ start: region.start + by, end: region.end + by });
   }
+}
+
+/** @param {Studio} studio @param {number} frames */
+function moveAll(studio, frames) {
+  const seconds = frames / studio.project.clip.fps;
+  studio.edit((own) => shiftAll(own, seconds), "move all");
+  studio.announce(`All moved by ${frames} frame`);
 }
 
 /** @param {Studio} studio @param {number} db */

@@ -16,7 +16,8 @@ export function keyOf(event) {
   if (/^[a-z]$/i.test(key)) key = key.toUpperCase();
   else if (letter && key.length === 1) key = letter; // another alphabet, or what Alt puts on a letter
   if (digit && event.altKey) key = digit;
-  const sign = key.length === 1 && !/[A-Z0-9]/i.test(key) && !event.altKey;
+  const named = event.key in NAMES && key !== "Space"; // an arrow is no sign, though it is written as one
+  const sign = key.length === 1 && !named && !/[A-Z0-9]/i.test(key) && !event.altKey;
   const parts = [
     (event.ctrlKey || event.metaKey) && "Ctrl",
     event.altKey && "Alt",
@@ -37,13 +38,21 @@ export function keyAria(keys) {
   return keys.map((key) => parts(key).map((part) => ARIA[part] ?? part).join("+")).join(" ");
 }
 
-/** Whether keys write there. @param {EventTarget | null} target */
+const SLIDES = new Set(["←", "→", "↑", "↓", "Home", "End", "PageUp", "PageDown"]);
+
+/** Whether a person writes there. @param {EventTarget | null} target */
 function writes(target) {
-  return (
-    target instanceof HTMLTextAreaElement ||
-    target instanceof HTMLSelectElement ||
-    (target instanceof HTMLInputElement && !["checkbox", "radio", "button"].includes(target.type))
-  );
+  const others = ["checkbox", "radio", "button", "range", "file"];
+  return target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && !others.includes(target.type));
+}
+
+/** Whether a field or button has a use of its own for a key without Ctrl or Alt. @param {EventTarget | null} target @param {string} key */
+function needs(target, key) {
+  if (writes(target)) return true;
+  if (key === "Space") return false; // it plays, whatever was clicked last
+  if (target instanceof HTMLSelectElement) return true;
+  if (target instanceof HTMLInputElement && target.type === "range") return SLIDES.has(key.replace("Shift+", ""));
+  return key === "Enter" && (target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement);
 }
 
 export class Keys {
@@ -60,6 +69,11 @@ export class Keys {
       }
     }
     addEventListener("keydown", (event) => this.#press(event));
+    addEventListener("keyup", (event) => {
+      // A button is pressed when Space is let go.
+      const open = document.querySelector("dialog[open]");
+      if (event.key === " " && !open && !writes(event.target)) event.preventDefault();
+    });
   }
 
   /** @param {boolean} letters whether single letters are keys; this browser remembers it */
@@ -74,20 +88,18 @@ export class Keys {
     const key = keyOf(event);
     const target = event.target;
     const bare = !key.includes("Ctrl+") && !key.includes("Alt+");
-    if (bare && writes(target)) {
+    if (bare && needs(target, key)) {
       if (key === "Esc") /** @type {HTMLElement} */ (target).blur();
       return;
     }
     if (writes(target) && /^Ctrl\+(Shift\+)?[ACVXZY]$/.test(key)) return; // of the text
-    const onButton = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
-    if (key === "Enter" && onButton) return;
-    if (key === "Space" && onButton && target.matches(":focus-visible")) return;
     const field = bare ? null : fieldOf(key);
     const command = this.#commands.get(key);
     if (!field && !command) return;
     if (!this.letters && bare && /^(Shift\+)?[A-Z0-9]$|^[^A-Za-z0-9]$/.test(key)) return;
     event.preventDefault();
     if (field) {
+      field.closest("details")?.setAttribute("open", "");
       field.focus();
       if (field instanceof HTMLInputElement && field.type !== "range") field.select();
     } else if (command && (command.hold || !event.repeat) && (command.enabled?.() ?? true)) command.run();

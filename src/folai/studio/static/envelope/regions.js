@@ -79,6 +79,22 @@ export function shiftRegion(curve, region, seconds, db = 0) {
 }
 
 /**
+ * All of a curve later by `seconds`. What comes in at either end goes on from what was there: no hole.
+ * @param {Curve} curve @param {number} seconds @returns {Change}
+ */
+export function shiftAll(curve, seconds) {
+  const { values, rate } = curve;
+  const last = values.length - 1;
+  const moved = Float64Array.from(values, (_, i) => {
+    const place = Math.min(Math.max(i - seconds * rate, 0), last);
+    const whole = Math.floor(place);
+    return values[whole] + (place - whole) * (values[Math.min(whole + 1, last)] - values[whole]);
+  });
+  const onsets = Array.from(curve.onsets, (time) => time + seconds).filter((time) => time >= 0 && time <= durationOf(curve));
+  return changeTo(curve, 0, moved, onsets);
+}
+
+/**
  * A freehand stroke: straight lines from point to point, the later over the earlier. A point's
  * `strength` (a pen's pressure) says how far the curve is pulled onto it, 0 to 1.
  * @param {Curve} curve @param {Point[]} points @returns {Change}

@@ -25,7 +25,12 @@ export class Lease {
       await new Promise((done) => setTimeout(done, REST));
       this.told(await this.#ask(take));
     } else this.told(true);
-    this.#timer = window.setInterval(() => this.#ask(false).then(this.told, () => {}), EVERY);
+    this.#timer = window.setInterval(() => this.ask(), EVERY);
+  }
+
+  /** Asks again, as it does by itself now and then. */
+  ask() {
+    return this.#ask(false).then(this.told, () => {});
   }
 
   /** @param {boolean} take @returns {Promise<boolean>} whether this tab may edit */

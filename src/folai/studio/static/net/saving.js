@@ -5,9 +5,12 @@
 
 import { ApiError, sendJson } from "./api.js";
 import { envelopeOf, toBase64 } from "./binary.js";
+import { keepSteps } from "./history_store.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {"saved" | "saving" | "waiting" | "failed" | "reading"} SaveState */
+
+/** @typedef {{id: string, own: import("../state/studio.js").Drawn, extent: [number, number] | null, json: any}} Taken extent: frames still to be saved */
 
 const WAIT = 500; // ms from the last edit to saving
 
@@ -44,7 +47,7 @@ export class Saver {
     this.urgent ||= !viewOnly;
     if (this.state !== "saving") this.#say("waiting");
     clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.flush().catch(() => {}), WAIT);
+    this.#timer = window.setTimeout(() => (this.studio.drafting ? this.ask(viewOnly) : this.flush().catch(() => {})), WAIT);
   }
 
   /** Saves now what is not saved; fulfilled when the disk has it. @returns {Promise<void>} */
@@ -60,52 +63,63 @@ export class Saver {
     }
   }
 
+  /** All that is to be saved is taken at one moment: curves, state and the steps that undo it fit together. */
   async #save() {
+    const { studio } = this;
     this.#asked = false;
     this.#say("saving");
+    const curves = [...studio.drawn].filter(([, { dirty }]) => dirty).map(([id, own]) => this.#taken(id, own));
+    const edit = this.#edit();
+    const { done, undone } = studio.history.steps;
     try {
-      for (const layer of this.studio.layers) await this.#saveCurve(layer);
-      await this.#saveEdit();
+      for (const curve of curves) await this.#saveCurve(curve, edit);
+      await this.#saveEdit(edit, { done: [...done], undone: [...undone] });
       if (!this.#asked) this.urgent = false;
       this.#say(this.#asked ? "waiting" : "saved");
     } catch (error) {
+      for (const { own, extent } of curves) if (extent) own.dirty = own.dirty ? [Math.min(extent[0], own.dirty[0]), Math.max(extent[1], own.dirty[1])] : extent;
       this.#asked = true;
       this.#say("failed", error instanceof Error ? error.message : String(error));
-      this.studio.emit("save-failed", error);
+      studio.emit("save-failed", error);
       throw error;
     }
   }
 
-  /** @param {import("../state/studio.js").Layer} layer */
-  async #saveCurve(layer) {
-    const { project, drawn } = this.studio;
-    const own = drawn.get(layer.id);
-    if (!own?.dirty) return;
-    const [first, stop] = own.dirty;
-    own.dirty = null;
-    const base = own.saved;
+  /** What is to be sent of a curve. @param {string} id of its layer @param {import("../state/studio.js").Drawn} own @returns {Taken} */
+  #taken(id, own) {
+    const [first, stop] = /** @type {[number, number]} */ (own.dirty);
     const { values, onsets } = own.curve;
-    const json = base
-      ? { base, first, onsets: Array.from(onsets), values: toBase64(values.slice(first, stop)) }
+    own.dirty = null;
+    const json = own.saved
+      ? { base: own.saved, first, onsets: Array.from(onsets), values: toBase64(values.slice(first, stop)) }
       : envelopeOf(own.curve);
-    try {
-      const { envelope } = await sendJson("POST", `projects/${project.id}/envelopes`, json);
-      layer.envelope = own.saved = envelope;
-    } catch (error) {
-      own.dirty = own.dirty ? [Math.min(first, own.dirty[0]), Math.max(stop, own.dirty[1])] : [first, stop];
-      throw error;
-    }
+    return { id, own, extent: [first, stop], json };
   }
 
-  async #saveEdit() {
+  /** @param {Taken} taken @param {any} edit that names it afterwards */
+  async #saveCurve(taken, edit) {
+    const { project, layers } = this.studio;
+    const { envelope } = await sendJson("POST", `projects/${project.id}/envelopes`, taken.json);
+    taken.own.saved = envelope;
+    taken.extent = null;
+    for (const layer of [...layers, ...edit.layers]) if (layer.id === taken.id) layer.envelope = envelope;
+    if (taken.id in edit.view.removed) edit.view.removed[taken.id] = envelope;
+  }
+
+  /** @param {any} edit @param {{done: any[], undone: any[]}} steps */
+  async #saveEdit(edit, steps) {
     const { project } = this.studio;
-    const edit = this.#edit();
-    const path = `projects/${project.id}/edit`;
+    const put = async () => {
+      // Kept before it counts: a page that ends in between finds the one or the other again.
+      await keepSteps(project.id, project.revision + 1, steps).catch(() => {});
+      const sent = { revision: project.revision, tab: this.tab, edit };
+      project.revision = (await sendJson("PUT", `projects/${project.id}/edit`, sent)).revision;
+    };
     try {
-      project.revision = (await sendJson("PUT", path, { revision: project.revision, tab: this.tab, edit })).revision;
+      await put();
     } catch (error) {
       if (!(error instanceof ApiError) || error.body.reason !== "stale" || !(await this.#catchUp())) throw error;
-      project.revision = (await sendJson("PUT", path, { revision: project.revision, tab: this.tab, edit })).revision;
+      await put();
     }
     project.edit = edit;
     this.#last = JSON.stringify(edit);
@@ -123,8 +137,10 @@ export class Saver {
 
   /** The edit state as in API.md. */
   #edit() {
-    const { layers, mix, presets } = this.studio;
-    return structuredClone({ layers, mix, presets, view: this.view() });
+    const { layers, mix, presets, markers, timecode, drawn, history, following } = this.studio;
+    const gone = [...drawn].filter(([id]) => !layers.some((layer) => layer.id === id) && history.mentions(id));
+    const removed = Object.fromEntries(gone.map(([id, { saved }]) => [id, saved]));
+    return structuredClone({ layers, mix, presets, markers, timecode, view: { ...this.view(), removed, following: [...following] } });
   }
 
   /** @param {SaveState} state @param {string} [message] */

@@ -21,11 +21,13 @@ export class Export {
     });
     form.querySelector("[data-close]").addEventListener("click", () => byId("export-dialog").close());
     studio.on("job", (job) => job.id === this.#job && this.#tell(job));
+    // What was typed for one clip is wrong for the next.
+    studio.on("project", () => form.reset());
   }
 
   show() {
     if (!this.studio.project) return;
-    byId("timecode").placeholder = this.studio.project.clip.timecode ?? "00:00:00:00";
+    byId("timecode").placeholder = this.studio.timecode ?? this.studio.project.clip.timecode ?? "00:00:00:00";
     this.#say("");
     byId("export-link").hidden = true;
     this.#fit();

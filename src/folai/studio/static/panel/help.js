@@ -1,5 +1,6 @@
 /** The list of all keys. */
 
+import { KEY_MAPS, chooseMap, chosenMap } from "../commands/key_maps.js";
 import { keyText } from "../commands/keys.js";
 
 /** @param {string} id @returns {any} */
@@ -26,6 +27,10 @@ export function showHelp(commands, keys) {
   const letters = byId("letter-keys");
   letters.checked = keys.letters;
   letters.onchange = () => keys.useLetters(letters.checked);
+  const map = byId("key-map");
+  map.replaceChildren(...Object.keys(KEY_MAPS).map((name) => new Option(name, name)));
+  map.value = chosenMap();
+  map.onchange = () => chooseMap(map.value);
   byId("help-dialog").showModal();
 }
 

@@ -11,6 +11,9 @@ const FADE = 0.05; // seconds over which a regenerated part is cross-faded
 /** @type {Record<string, string>} */
 const DOING = { generate: "Generating", predict: "Predicting the envelope", adapt: "Learning", proxy: "Converting the video", export: "Exporting" };
 
+/** @type {Record<string, string>} */
+const LOST = { generate: "A take that was being made", predict: "A prediction", adapt: "What was being learned", export: "An export" };
+
 /** What a person expects to hear, and the commands that predict again for that. */
 const EXPECTED = [
   ["steps", "Predict again, as the steps of a walk", "Shift+W"],
@@ -71,6 +74,7 @@ export class Jobs {
     if (!layer) return;
     const take = currentTake(studio);
     const region = regionOnly && studio.region && take ? { take: take.id, ...studio.region, fade: FADE } : null;
+    if (layer.envelope === null && studio.project.prediction === null) studio.keepCurve(layer.id);
     await this.#ask("generate", "generate", async () => {
       await saver.flush();
       return { layer: layer.id, envelope: layer.envelope, sound: layer.sound, name: null, region };
@@ -99,13 +103,20 @@ export class Jobs {
 
   /** A job has changed. @param {any} job as in API.md */
   learn(job) {
+    const { studio } = this;
+    if (job.project !== studio.project?.id || !studio.know(job)) return;
+    studio.emit("jobs");
+    this.tell(job);
+  }
+
+  /** Says what has become of a job. @param {any} job */
+  tell(job) {
     const { studio, messages } = this;
-    if (job.project !== studio.project?.id) return;
-    if (!studio.know(job)) return;
     if (["predict", "adapt"].includes(job.kind)) this.#tellDoubt(job);
-    if (job.state === "failed") {
-      const again = job.kind === "predict" ? [{ label: "Try again", run: () => this.#ask("predict", "job-predict") }] : [];
-      messages.show(`job-${job.kind}`, job.message, { actions: again });
+    if (job.state === "failed") messages.show(`job-${job.kind}`, job.message, { actions: this.#again(job) });
+    if (job.state === "cancelled" && job.kind === "predict" && studio.project.prediction === null) {
+      const text = "The prediction was stopped. What is there can be used; it goes on where it stopped.";
+      messages.show("job-predict", text, { tone: "plain", actions: [{ label: "Go on", run: () => this.#ask("predict", "job-predict") }] });
     }
     if (job.state === "done" && job.kind !== "export") messages.clear(`job-${job.kind}`);
     if (job.state === "done" && job.kind === "adapt") {
@@ -113,8 +124,23 @@ export class Jobs {
       const run = () => (messages.clear("job-adapt"), toGhost(studio, null));
       messages.show("job-adapt", text, { tone: "plain", actions: [{ label: "Accept", run }] });
     }
-    studio.emit("jobs");
     studio.emit("job", job);
+  }
+
+  /** The studio was started again, and knows nothing of this job. @param {any} job */
+  tellLost(job) {
+    const text = `${LOST[job.kind] ?? "A job"} was lost when the studio ended. What was finished before is kept.`;
+    this.messages.show(`job-${job.kind}`, text, { actions: this.#again(job) });
+    this.studio.emit("job", this.studio.jobs.get(job.id));
+  }
+
+  /** What a person can do about a job that has failed. @param {any} job @returns {import("./messages.js").Action[]} */
+  #again(job) {
+    const run = /** @type {Record<string, () => void>} */ ({
+      predict: () => this.#ask("predict", "job-predict"),
+      generate: () => (this.messages.clear("job-generate"), this.generate(false)),
+    })[job.kind];
+    return run ? [{ label: "Try again", run }] : [];
   }
 
   /** Where a new prediction is unsure. @param {any} job */
@@ -144,7 +170,7 @@ export class Jobs {
 
   /** What can be cancelled, the one at work first. */
   #running() {
-    return this.#open("generate", "adapt").sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
+    return this.#open("generate", "adapt", "predict").sort((a, b) => Number(b.state === "running") - Number(a.state === "running"));
   }
 
   /** What is being done to the prediction. */

@@ -1,6 +1,6 @@
 /** The list of layers: which is edited, its gain, mute and solo. */
 
-import { ask } from "./ask.js";
+import { ask, choose } from "./ask.js";
 import { gainSlider, nameButton, rowButton } from "./row.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -8,7 +8,6 @@ import { gainSlider, nameButton, rowButton } from "./row.js";
 /** @typedef {import("../commands/keys.js").Command} Command */
 
 const NAMES = ["Feet", "Cloth", "Props"];
-const FREE = { engine: "preview", sound: "wood" };
 
 export class LayerList {
   /** @param {Studio} studio @param {HTMLElement} root */
@@ -34,7 +33,7 @@ export class LayerList {
     const [slider, output] = gainSlider(`Level of ${layer.name} in dB`, own(["Alt+J"]), layer.gain_db, (db) => {
       layer.gain_db = db;
       studio.emit("heard");
-      studio.emit("edited");
+      studio.did("level of a layer", `gain ${layer.id}`);
     });
     if (active) slider.dataset.key = "Alt+J";
     row.append(
@@ -57,7 +56,7 @@ export function layerCommands(studio) {
   const can = () => studio.project !== null && !studio.readOnly;
   /** @type {Omit<Command, "group">[]} */
   const commands = [
-    { id: "add-layer", title: "Add a layer", keys: ["Y"], run: () => addLayer(studio), enabled: can },
+    { id: "add-layer", title: "Add a layer", keys: ["Y"], run: () => askLayer(studio), enabled: can },
     { id: "remove-layer", title: "Remove the layer", keys: ["Shift+Y"], run: () => own() && removeLayer(studio, /** @type {Layer} */ (own())), enabled: can },
     { id: "rename-layer", title: "Rename the layer", keys: ["Shift+R"], run: () => rename(studio), enabled: can },
     { id: "layer-before", title: "Previous layer", keys: [","], run: () => go(studio, -1) },
@@ -72,7 +71,7 @@ export function layerCommands(studio) {
 function toggle(studio, layer, what) {
   layer[what] = !layer[what];
   studio.emit("layers");
-  studio.emit("edited");
+  studio.did(`${what} layer`);
 }
 
 /** @param {Studio} studio @param {1 | -1} way */
@@ -83,19 +82,28 @@ function go(studio, way) {
   if (next) studio.announce(`Layer ${next.name}`);
 }
 
-/** A new layer starts with silence: the prediction is in the first one. @param {Studio} studio */
-function addLayer(studio) {
+/** Asks what the new layer starts with, and makes it. @param {Studio} studio */
+async function askLayer(studio) {
+  const { layer, curve } = studio;
+  if (!layer || !curve) return;
+  const [same, empty] = [`Same timing as ${layer.name}`, "Empty"];
+  const answer = await choose("What does the new layer start with?", [same, empty]);
+  if (answer) addLayer(studio, answer === same);
+}
+
+/** Its sound is open: the engine follows from what is filled in. @param {Studio} studio @param {boolean} same timing as the active layer */
+export function addLayer(studio, same) {
   const [id, curve] = [freshId(studio), studio.curve];
   if (!curve) return;
   const used = new Set(studio.layers.map((layer) => layer.name));
   const name = NAMES.find((one) => !used.has(one)) ?? `Layer ${studio.layers.length + 1}`;
-  studio.layers.push({ id, name, envelope: null, sound: { ...FREE }, gain_db: 0, mute: false, solo: false, take: null });
+  studio.layers.push({ id, name, envelope: null, sound: {}, gain_db: 0, mute: false, solo: false, take: null });
   const silent = { values: new Float32Array(curve.values.length), rate: curve.rate, onsets: new Float64Array(0) };
-  studio.setCurve(id, silent, null);
+  studio.setCurve(id, same ? curve : silent, null);
   const drawn = studio.drawn.get(id);
   if (drawn) drawn.dirty = [0, silent.values.length];
   studio.activate(id);
-  studio.emit("edited");
+  studio.did("add layer");
 }
 
 /** @param {Studio} studio */
@@ -105,16 +113,14 @@ function freshId(studio) {
   return `layer-${n}`;
 }
 
-/** @param {Studio} studio @param {Layer} layer */
-async function removeLayer(studio, layer) {
+/** Undo brings it back with its curve and takes. @param {Studio} studio @param {Layer} layer */
+function removeLayer(studio, layer) {
   if (studio.layers.length < 2) return studio.announce("The only layer cannot be removed");
-  if (!(await ask(`Remove the layer ${layer.name} with its envelope? Its takes stay on disk.`, { yes: "Remove" }))) return;
   studio.layers = studio.layers.filter((other) => other !== layer);
-  studio.drawn.delete(layer.id);
-  studio.history.forget(layer.id);
-  studio.activate(studio.layers[0].id);
-  studio.emit("history");
-  studio.emit("edited");
+  if (layer.id === studio.activeId) studio.activate(studio.layers[0].id);
+  else studio.emit("layers");
+  studio.did("remove layer");
+  studio.announce(`${layer.name} removed. Undo brings it back`);
 }
 
 /** @param {Studio} studio */
@@ -124,5 +130,5 @@ async function rename(studio) {
   if (!layer || !name) return;
   layer.name = name.slice(0, 60);
   studio.emit("layers");
-  studio.emit("edited");
+  studio.did("rename layer");
 }

@@ -1,6 +1,8 @@
-/** Messages at the top of the page: what happened, and a button for what to do about it. */
+/** Messages over a corner of the page: what happened, and a button for what to do about it. */
 
 /** @typedef {{label: string, run: () => void}} Action */
+
+const READ = 9000; // ms after which a message that asks for nothing goes by itself
 
 export class Messages {
   /** @param {HTMLElement} root */
@@ -27,6 +29,7 @@ export class Messages {
     if (!stays) row.append(button("Dismiss", () => this.clear(key)));
     this.shown.set(key, row);
     this.root.append(row);
+    if (tone === "plain" && !stays && !actions.length) setTimeout(() => this.shown.get(key) === row && this.clear(key), READ);
   }
 
   /** @param {unknown} error @param {string} [key] */

@@ -1,6 +1,7 @@
 /** The reference: a sound dropped, chosen as a file, or recorded from the microphone. */
 
 import { call, getBytes, upload } from "../net/api.js";
+import { ask } from "./ask.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
@@ -66,7 +67,7 @@ export class References {
     layer.sound = { ...layer.sound, reference: id, ...(id ? { sound: null } : {}) };
     this.studio.emit("references");
     this.studio.emit("heard");
-    this.studio.emit("edited");
+    this.studio.did("choose reference");
   }
 
   async #record() {
@@ -120,6 +121,8 @@ export class References {
   async #remove() {
     const { studio, messages } = this;
     const id = studio.layer?.sound.reference;
+    const name = studio.references.find((one) => one.id === id)?.name;
+    if (!(await ask(`Remove ${name} from the project, with its file? This cannot be undone.`, { yes: "Remove" }))) return;
     try {
       await call("DELETE", `projects/${studio.project.id}/references/${id}`);
       studio.references = studio.references.filter((one) => one.id !== id);

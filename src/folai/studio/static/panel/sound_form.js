@@ -10,7 +10,10 @@ import { Words } from "./words.js";
 
 const TEXTS = ["prompt", "negative_prompt"];
 const CHOICES = ["engine", "model", "sound", "reference"];
+const AT_ONCE = [1, 3, 5]; // takes of one Generate
+const ADVANCED = "folai-advanced"; // in the browser: whether these settings are shown
 const CHECK_WAIT = 300; // ms
+const LONGEST = 90; // letters of a note
 
 export class SoundForm {
   #timer = 0;
@@ -28,10 +31,13 @@ export class SoundForm {
     this.words = TEXTS.map((id) => new Words(this.#field(id), /** @type {HTMLElement} */ (document.getElementById(`${id}-words`))));
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", (event) => this.#tell(/** @type {HTMLInputElement} */ (event.target)));
-    form.addEventListener("change", () => this.#changed());
+    form.addEventListener("change", (event) => this.#changed(/** @type {HTMLInputElement} */ (event.target).name));
     studio.on("sound layers project references", () => this.fill());
     studio.on("presets project", () => this.#fillPresets());
     this.#presets.addEventListener("change", () => this.#usePreset());
+    const advanced = /** @type {HTMLDetailsElement} */ (document.getElementById("advanced"));
+    advanced.open = localStorage.getItem(ADVANCED) === "shown";
+    advanced.addEventListener("toggle", () => localStorage.setItem(ADVANCED, advanced.open ? "shown" : ""));
   }
 
   /** @param {any} vocabulary as in API.md */
@@ -40,7 +46,7 @@ export class SoundForm {
     for (const one of this.words) one.know(vocabulary.words);
     choices(this.#field("engine"), [["", "automatic"], ...vocabulary.engines.map(pair)]);
     choices(this.#field("model"), vocabulary.models.map(pair));
-    choices(this.#field("sound"), [["", "none"], ...vocabulary.materials.map(pair)]);
+    choices(this.#field("sound"), [["", "–"], ...vocabulary.materials.map(pair)]);
     this.#addOptions();
     nameFields();
     this.fill();
@@ -82,6 +88,9 @@ export class SoundForm {
     choices(this.#field("reference"), [["", "drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
     for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
     for (const name of this.#choices) this.#field(name).value = sound[name] ?? this.#vocabulary.options[name].default ?? "";
+    const count = sound.variations ?? 1;
+    const counts = [...new Set([...AT_ONCE, count])].sort((a, b) => a - b);
+    choices(this.#field("variations"), counts.map((n) => [String(n), n === 1 ? "1 take" : `${n} takes`]));
     for (const name of this.#numbers) {
       const field = this.#field(name);
       if (!field) continue;
@@ -97,10 +106,12 @@ export class SoundForm {
     if (output) output.textContent = Number(field.value).toFixed(2);
   }
 
-  #changed() {
+  /** @param {string} name of the field that a person has changed */
+  #changed(name) {
     const { studio } = this;
     const layer = studio.layer;
     if (!layer) return;
+    this.#agree(name);
     const sound = { ...layer.sound };
     for (const name of [...TEXTS, ...CHOICES, ...this.#choices]) sound[name] = this.#field(name).value.trim() || null;
     for (const name of this.#numbers) {
@@ -111,27 +122,46 @@ export class SoundForm {
     layer.sound = sound;
     this.#check();
     studio.emit("heard");
-    studio.emit("edited");
+    studio.did("change sound", `sound ${layer.id} ${name}`);
   }
 
-  /** Shows, a moment later, invalid settings and unknown words. */
+  /**
+   * What was filled in last holds: a prompt needs the trained model and no built-in sound, and a
+   * sound is built in or a reference. @param {string} name of the field
+   */
+  #agree(name) {
+    const field = (/** @type {string} */ other) => this.#field(other);
+    if (!field(name)?.value) return;
+    if (TEXTS.includes(name) && field("engine").value === "preview") field("engine").value = "";
+    if (TEXTS.includes(name) || name === "reference") field("sound").value = "";
+    if (name === "sound") field("reference").value = "";
+    if (name === "sound" || (name === "engine" && field("engine").value === "preview")) for (const text of TEXTS) field(text).value = "";
+  }
+
+  /** Shows, a moment later, what does not go together, words that are unknown, and which engine it will be. */
   #check() {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(async () => {
       const layer = this.studio.layer;
       if (!layer) return;
-      let [text, bad] = ["", false];
       try {
-        const { warnings } = await sendJson("POST", "sound", layer.sound);
-        text = warnings.join("; ");
+        const { warnings, engine } = await sendJson("POST", "sound", layer.sound);
+        this.#note(warnings.join("; "), false);
+        this.#field("engine").options[0].textContent = `automatic (${engine})`;
       } catch (error) {
-        [text, bad] = [error instanceof Error ? error.message : "", true];
+        this.#note(error instanceof Error ? error.message : "", true);
       }
-      const note = /** @type {HTMLElement} */ (document.getElementById("prompt-note"));
-      note.textContent = text;
-      note.hidden = !text;
-      note.dataset.tone = bad ? "bad" : "";
     }, CHECK_WAIT);
+  }
+
+  /** One line; a list of all words stands in its title. @param {string} text @param {boolean} bad */
+  #note(text, bad) {
+    const note = /** @type {HTMLElement} */ (document.getElementById("prompt-note"));
+    const short = text.length > LONGEST ? `${text.slice(0, LONGEST).replace(/[;,: ]+[^;,: ]*$/, "")} …` : text;
+    note.textContent = short;
+    note.title = short === text ? "" : text;
+    note.hidden = !text;
+    note.dataset.tone = bad ? "bad" : "";
   }
 
   #fillPresets() {
@@ -144,7 +174,7 @@ export class SoundForm {
     if (!preset || !studio.layer) return;
     studio.layer.sound = structuredClone(preset.sound);
     studio.emit("sound");
-    studio.emit("edited");
+    studio.did("use preset");
   }
 
   /** @returns {Command[]} */
@@ -165,7 +195,7 @@ export class SoundForm {
     const sound = structuredClone(layer.sound);
     studio.presets = [...studio.presets.filter((one) => one.name !== name), { name: name.slice(0, 60), sound }];
     studio.emit("presets");
-    studio.emit("edited");
+    studio.did("save preset");
     this.#presets.value = name;
   }
 
@@ -173,10 +203,9 @@ export class SoundForm {
     const { studio } = this;
     const name = this.#presets.value;
     if (!name) return studio.announce("Choose a preset first");
-    if (!(await ask(`Delete the preset ${name}?`, { yes: "Delete" }))) return;
     studio.presets = studio.presets.filter((one) => one.name !== name);
     studio.emit("presets");
-    studio.emit("edited");
+    studio.did("delete preset");
   }
 }
 

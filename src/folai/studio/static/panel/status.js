@@ -2,7 +2,8 @@
 
 import { hitLevel } from "../envelope/curve.js";
 import { levelText } from "../timeline/level.js";
-import { clockText } from "../timeline/ruler.js";
+import { timeText } from "../state/clock.js";
+import { clockText } from "../picture/timecode.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 
@@ -17,8 +18,8 @@ const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", fail
  * @param {import("../net/saving.js").Saver} saver
  */
 export function watchStatus(studio, transport, saver) {
-  studio.on("playhead project", () => {
-    byId("clock").textContent = clockText(studio.playhead);
+  studio.on("playhead project clock", () => {
+    byId("clock").textContent = timeText(studio, studio.playhead);
     byId("frame-number").textContent = `frame ${transport.frame}`;
   });
   studio.on("selection draft curve project", () => {
@@ -35,9 +36,9 @@ export function watchStatus(studio, transport, saver) {
   });
   studio.on("mode", () => document.body.classList.toggle("playing", transport.playing));
   studio.on("announce", (text) => (byId("announcement").textContent = text));
-  studio.on("layers heard project", () => {
+  studio.on("layers heard takes project", () => {
     byId("envelope-head").textContent = studio.layer?.name ?? "Envelope";
-    byId("wave-head").textContent = studio.heard === "preview" ? "Preview" : "Take";
+    byId("wave-head").textContent = soundShown(studio);
   });
   studio.on("project", () => {
     const { clip, name } = studio.project;
@@ -48,8 +49,16 @@ export function watchStatus(studio, transport, saver) {
   });
 }
 
+/** What the lanes of sound show. @param {Studio} studio */
+function soundShown(studio) {
+  if (studio.heard === "preview") return "Preview";
+  const take = studio.layer && studio.chosenTake(studio.layer);
+  return take ? studio.strip(take.id).name : "No take";
+}
+
 /** The chosen hit, or else the region, in numbers. @param {Studio} studio */
-function choiceText({ region, hit, curve }) {
-  if (hit !== null && curve) return `hit ${clockText(hit)} ${levelText(hitLevel(curve, hit))}`;
-  return region ? `region ${clockText(region.start)} + ${(region.end - region.start).toFixed(3)} s` : "";
+function choiceText(studio) {
+  const { region, hit, curve } = studio;
+  if (hit !== null && curve) return `hit ${timeText(studio, hit)} ${levelText(hitLevel(curve, hit))}`;
+  return region ? `region ${timeText(studio, region.start)} + ${(region.end - region.start).toFixed(3)} s` : "";
 }

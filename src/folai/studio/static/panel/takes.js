@@ -2,13 +2,15 @@
 
 import { cleared, readColours } from "../timeline/canvas.js";
 import { drawPeaks } from "../timeline/sound_lanes.js";
-import { call, getBytes } from "../net/api.js";
+import { getBytes } from "../net/api.js";
 import { ask } from "./ask.js";
 import { gainSlider, nameButton, rowButton } from "./row.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
 
+/** @type {("a" | "b")[]} */
+const SLOTS = ["a", "b"];
 const COLUMNS = 300; // of a take's small waveform
 
 export class TakeList {
@@ -20,6 +22,31 @@ export class TakeList {
     this.root = root;
     this.none = none;
     studio.on("takes layers project heard", () => this.draw());
+    studio.on("takes layers project curve saved", () => this.#mark());
+    for (const slot of SLOTS) {
+      slotField(slot).addEventListener("change", () => {
+        const take = studio.takes.find(({ id }) => id === slotField(slot).value);
+        if (take) setSlot(studio, slot, take);
+        slotField(slot).blur();
+      });
+    }
+  }
+
+  /** The pair that is compared. @param {any[]} takes */
+  #drawPair(takes) {
+    for (const slot of SLOTS) {
+      const named = takes.map(({ id }) => new Option(this.studio.strip(id).name, id));
+      slotField(slot).replaceChildren(new Option("–", ""), ...named);
+      slotField(slot).value = this.studio.slots[slot] ?? "";
+    }
+  }
+
+  /** Marks those that were made from a curve which is another now. */
+  #mark() {
+    for (const row of this.root.querySelectorAll("[data-take]")) {
+      const take = this.studio.takes.find(({ id }) => id === row.getAttribute("data-take"));
+      row.classList.toggle("of-older-curve", Boolean(take) && isOlder(this.studio, take));
+    }
   }
 
   draw() {
@@ -27,6 +54,7 @@ export class TakeList {
     const layer = studio.layer;
     const takes = layer ? studio.takesOf(layer.id) : [];
     this.none.hidden = takes.length > 0;
+    this.#drawPair(takes);
     const focused = document.activeElement?.closest?.("[data-take]");
     const [id, nth] = [focused?.getAttribute("data-take"), focused && [...focused.querySelectorAll("button, input")].indexOf(/** @type {any} */ (document.activeElement))];
     this.root.replaceChildren(...takes.map((take, n) => this.#row(take, n)).reverse());
@@ -48,17 +76,22 @@ export class TakeList {
     const own = (/** @type {string[]} */ keys) => (current ? keys : []);
     row.setAttribute("aria-current", String(current));
     row.classList.toggle("heard", studio.heard === "takes" && take === (studio.layer && studio.chosenTake(studio.layer)));
-    const { a, b } = studio.slots;
+    row.classList.toggle("slot-a", take.id === studio.slots.a);
+    row.classList.toggle("slot-b", take.id === studio.slots.b);
     const facts = document.createElement("span");
     facts.className = "facts";
     facts.textContent = factsOf(take, studio);
     facts.title = [facts.textContent, ...(take.warnings ?? [])].join("\n");
+    const older = document.createElement("span");
+    older.className = "older";
+    older.textContent = "older curve";
+    older.title = "The curve was changed since this take was made. Generate makes one that follows it.";
     const level = document.createElement("span");
     level.className = "level";
     const [slider, output] = gainSlider(`Level of ${strip.name} in dB`, own(["Alt+U"]), strip.gain_db, (db) => {
       strip.gain_db = db;
       studio.emit("mix");
-      studio.emit("edited");
+      studio.did("level of a take", `gain ${take.id}`);
     });
     if (current) slider.dataset.key = "Alt+U";
     level.append(slider, output);
@@ -66,16 +99,15 @@ export class TakeList {
     wave.setAttribute("aria-hidden", "true");
     row.append(
       nameButton(strip.name, `Play ${strip.name}`, n < 9 ? [String(n + 1)] : [], () => hear(studio, take), () => rename(studio, take)),
-      rowButton("A", `Use ${strip.name} as A`, own(["Shift+A"]), () => setSlot(studio, "a", take), { className: "slot-a", pressed: take.id === a }),
-      rowButton("B", `Use ${strip.name} as B`, own(["Shift+B"]), () => setSlot(studio, "b", take), { className: "slot-b", pressed: take.id === b }),
       rowButton("M", `Mute ${strip.name}`, own(["Shift+M"]), () => flip(studio, take, "mute"), { pressed: strip.mute }),
       rowButton("S", `Solo ${strip.name}`, own(["Shift+S"]), () => flip(studio, take, "solo"), { pressed: strip.solo }),
-      rowButton("↺", `Use the settings of ${strip.name}`, own(["Shift+U"]), () => useSettings(studio, take)),
+      rowButton("Load", `Load settings of ${strip.name}`, own(["Shift+U"]), () => useSettings(studio, take), { className: "load" }),
       rowButton("×", `Delete ${strip.name}`, own(["Shift+Delete"]), () => remove(studio, take)),
       facts,
       level,
       wave,
     );
+    row.append(older);
     return row;
   }
 
@@ -108,6 +140,11 @@ export class TakeList {
   }
 }
 
+/** @param {"a" | "b"} slot @returns {HTMLSelectElement} */
+function slotField(slot) {
+  return /** @type {HTMLSelectElement} */ (document.getElementById(`slot-${slot}`));
+}
+
 /** The take that keys act on: the one used last, else the one that plays. @param {Studio} studio */
 export function currentTake(studio) {
   const layer = studio.layer;
@@ -130,7 +167,7 @@ export function takeCommands(studio) {
     { id: "slot-b", title: "Use the take as B", keys: ["Shift+B"], run: on((take) => setSlot(studio, "b", take)), enabled: some },
     { id: "mute-take", title: "Mute the take", keys: ["Shift+M"], run: on((take) => flip(studio, take, "mute")), enabled: some },
     { id: "solo-take", title: "Solo the take", keys: ["Shift+S"], run: on((take) => flip(studio, take, "solo")), enabled: some },
-    { id: "use-settings", title: "Use the take's settings", keys: ["Shift+U"], run: on((take) => useSettings(studio, take)), enabled: some },
+    { id: "use-settings", title: "Load the take's settings", keys: ["Shift+U"], run: on((take) => useSettings(studio, take)), enabled: some },
     { id: "rename-take", title: "Rename the take", keys: ["Shift+T"], run: on((take) => rename(studio, take)), enabled: some },
     { id: "delete-take", title: "Delete the take", keys: ["Shift+Delete"], run: on((take) => remove(studio, take)), enabled: some },
     ...Array.from({ length: 9 }, (_, n) => ({
@@ -146,8 +183,8 @@ export function takeCommands(studio) {
   return commands.map((command) => ({ ...command, group }));
 }
 
-/** @param {Studio} studio @param {any} take */
-export function hear(studio, take) {
+/** Chooses a take and plays it. @param {Studio} studio @param {any} take @param {boolean} [byHand] a person has chosen it */
+export function hear(studio, take, byHand = true) {
   const layer = studio.layers.find((one) => one.id === take.layer);
   if (!layer) return;
   layer.take = take.id;
@@ -155,7 +192,8 @@ export function hear(studio, take) {
   studio.heard = "takes";
   studio.emit("takes");
   studio.emit("mode");
-  studio.emit("edited");
+  if (byHand) studio.did("choose take", `!take ${layer.id}`);
+  else studio.arrive(`layer ${layer.id} take`);
   studio.announce(`Playing ${studio.strip(take.id).name}`);
 }
 
@@ -183,7 +221,7 @@ function flip(studio, take, what) {
   strip[what] = !strip[what];
   studio.takeId = take.id;
   studio.emit("takes");
-  studio.emit("edited");
+  studio.did(`${what} take`);
 }
 
 /** @param {Studio} studio @param {any} take */
@@ -192,7 +230,7 @@ function useSettings(studio, take) {
   if (!layer) return;
   layer.sound = structuredClone(take.sound);
   studio.emit("sound");
-  studio.emit("edited");
+  studio.did("load settings");
 }
 
 /** @param {Studio} studio @param {any} take */
@@ -202,24 +240,25 @@ async function rename(studio, take) {
   if (!name) return;
   strip.name = name.slice(0, 80);
   studio.emit("takes");
-  studio.emit("edited");
+  studio.did("rename take");
 }
 
-/** @param {Studio} studio @param {any} take */
-async function remove(studio, take) {
+/** Undo brings it back; its file goes a week later. @param {Studio} studio @param {any} take */
+function remove(studio, take) {
+  if (studio.readOnly) return studio.emit("refused");
   const { name } = studio.strip(take.id);
-  if (!(await ask(`Delete ${name}? Its file is deleted too. This cannot be undone.`, { yes: "Delete" }))) return;
-  try {
-    await call("DELETE", `projects/${studio.project.id}/takes/${take.id}`);
-  } catch (error) {
-    return studio.emit("failed", error);
-  }
-  studio.takes = studio.takes.filter((other) => other.id !== take.id);
-  delete studio.mix[take.id];
+  studio.strip(take.id).deleted = true;
   for (const layer of studio.layers) if (layer.take === take.id) layer.take = null;
-  for (const slot of /** @type {("a" | "b")[]} */ (["a", "b"])) if (studio.slots[slot] === take.id) studio.slots[slot] = null;
+  for (const slot of SLOTS) if (studio.slots[slot] === take.id) studio.slots[slot] = null;
   studio.emit("takes");
-  studio.emit("edited");
+  studio.did("delete take");
+  studio.announce(`${name} deleted. Undo brings it back`);
+}
+
+/** Whether the layer's curve is another than the one that a take follows. @param {Studio} studio @param {any} take */
+function isOlder(studio, take) {
+  const drawn = studio.drawn.get(take.layer);
+  return Boolean(drawn) && (drawn?.dirty !== null || drawn.saved !== take.envelope);
 }
 
 /** @param {any} take @param {Studio} studio @returns {string} */

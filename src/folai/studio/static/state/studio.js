@@ -3,20 +3,22 @@
  * with an event, named after what changed; whoever shows that listens.
  *
  * Events: "project", "curve" (detail: layer, extent or null), "layers", "takes", "references",
- * "jobs", "history", "selection", "playhead", "draft", "tool", "heard", "sound", "presets", "mode",
+ * "jobs", "history", "selection", "playhead", "draft", "tool", "heard", "sound", "presets", "mode", "markers", "clock",
  * "edited" (there is something to save), "refused" (a reader wants to edit), "announce" (detail: text).
  */
 
 import { copyCurve, swap } from "../envelope/curve.js";
 import { History } from "../envelope/history.js";
 import { Pyramid } from "../envelope/pyramid.js";
+import { layPatch, patchBetween, tableOf } from "./undoable.js";
 
 /** @typedef {import("../envelope/curve.js").Curve} Curve */
 /** @typedef {import("../envelope/curve.js").Change} Change */
 /** @typedef {import("../envelope/curve.js").Region} Region */
 /** @typedef {Record<string, any>} Sound */
 /** @typedef {{id: string, name: string, envelope: string | null, sound: Sound, gain_db: number, mute: boolean, solo: boolean, take: string | null}} Layer */
-/** @typedef {{name: string, gain_db: number, mute: boolean, solo: boolean}} Strip */
+/** @typedef {{name: string, gain_db: number, mute: boolean, solo: boolean, deleted?: boolean}} Strip */
+/** @typedef {{time: number, text: string}} Marker seconds, a comment */
 /** @typedef {{curve: Curve, pyramid: Pyramid, saved: string | null, version: number, dirty: [number, number] | null}} Drawn */
 
 /** States in which a job stays. */
@@ -27,10 +29,13 @@ export class Studio extends EventTarget {
   /** @type {Layer[]} */ layers = [];
   /** @type {Record<string, Strip>} */ mix = {};
   /** @type {{name: string, sound: Sound}[]} */ presets = [];
-  /** @type {any[]} */ takes = [];
+  /** @type {Marker[]} sorted by time */ markers = [];
+  /** @type {string | null} of the first picture; null: the clip's own */ timecode = null;
+  /** @type {any[]} deleted ones too: undo brings them back */ everyTake = [];
   /** @type {any[]} */ references = [];
   /** @type {Map<string, any>} */ jobs = new Map();
   /** @type {Map<string, Drawn>} */ drawn = new Map();
+  /** @type {Set<string>} layers that a prediction fills which is still being made */ following = new Set();
   /** @type {Drawn | null} the prediction */ ghost = null;
   /** @type {Float64Array} when each frame appears */ frames = new Float64Array(0);
   history = new History();
@@ -41,6 +46,7 @@ export class Studio extends EventTarget {
   /** @type {"select" | "draw" | "hit"} */ tool = "select";
   /** @type {import("../envelope/snap.js").SnapMode} */ snap = "off";
   /** @type {"preview" | "takes"} */ heard = "preview";
+  /** @type {"timecode" | "seconds" | "feet"} how times are written */ clock = "timecode";
   hearEdits = true;
   loop = false;
   readOnly = false;
@@ -48,6 +54,7 @@ export class Studio extends EventTarget {
   /** @type {{a: string | null, b: string | null}} takes to compare */ slots = { a: null, b: null };
   /** @type {string | null} the take that keys act on */ takeId = null;
   /** @type {{layer: string, inverse: Change, make: (curve: Curve) => Change} | null} */ #draft = null;
+  /** @type {import("./undoable.js").Table} what is not curves, as it was at the last step */ #before = new Map();
 
   /** @param {string} name @param {any} [detail] */
   emit(name, detail) {
@@ -64,6 +71,11 @@ export class Studio extends EventTarget {
   /** @returns {number} seconds */
   get duration() {
     return this.project?.clip.duration ?? 0;
+  }
+
+  /** @returns {any[]} those that are not deleted */
+  get takes() {
+    return this.everyTake.filter(({ id }) => !this.mix[id]?.deleted);
   }
 
   /** @returns {Layer | undefined} */
@@ -86,6 +98,17 @@ export class Studio extends EventTarget {
     return true;
   }
 
+  /**
+   * Jobs that the server does not know any more, since it was started again: they have failed.
+   * @param {any[]} known jobs of the server @param {Set<string>} asked ids that it could know @returns {any[]} the lost ones
+   */
+  forgetLost(known, asked) {
+    const ids = new Set(known.map(({ id }) => id));
+    const lost = [...this.jobs.values()].filter((job) => asked.has(job.id) && !ids.has(job.id) && !OVER.includes(job.state));
+    for (const job of lost) this.jobs.set(job.id, { ...job, state: "failed", message: "The studio ended before this was done." });
+    return lost;
+  }
+
   /** Takes of a layer, the first first. @param {string} layer */
   takesOf(layer) {
     return this.takes.filter((take) => take.layer === layer);
@@ -103,8 +126,21 @@ export class Studio extends EventTarget {
 
   /** @param {string} take @returns {Strip} to read or to change */
   strip(take) {
-    const name = this.takes.find((known) => known.id === take)?.name ?? "Take";
+    const name = this.everyTake.find((known) => known.id === take)?.name ?? "Take";
     return (this.mix[take] ??= { name, gain_db: 0, mute: false, solo: false });
+  }
+
+  /** A curve that the server does not have yet is to be saved as it is. @param {string} layer */
+  keepCurve(layer) {
+    const drawn = this.drawn.get(layer);
+    if (!drawn) return;
+    drawn.dirty = [0, drawn.curve.values.length];
+    this.emit("edited");
+  }
+
+  /** Whether a layer's curve began as the prediction, and is to be filled as more of it comes. @param {string} layer */
+  follows(layer) {
+    return this.following.has(layer);
   }
 
   /** @param {string} layer @param {Curve} curve @param {string | null} saved its id on the server */
@@ -150,6 +186,11 @@ export class Studio extends EventTarget {
     if (make) this.edit(make, label);
   }
 
+  /** Whether a drag is under way. */
+  get drafting() {
+    return this.#draft !== null;
+  }
+
   /** Takes the draft back. */
   cancelDraft() {
     if (!this.#draft) return;
@@ -166,6 +207,29 @@ export class Studio extends EventTarget {
     this.#touch(draft.layer, draft.inverse);
   }
 
+  /** What is there now was not changed by a person: undo does not take it back. */
+  settle() {
+    this.#before = tableOf(this);
+  }
+
+  /**
+   * A person has changed something beside the curves: one step of undo, to be saved.
+   * @param {string} label @param {string} [merge] see `History.note`
+   */
+  did(label, merge) {
+    const now = tableOf(this);
+    this.history.note(patchBetween(this.#before, now), label, merge);
+    this.#before = now;
+    this.emit("history");
+    this.emit("edited");
+  }
+
+  /** Something has come by itself, to be saved; no step of undo. @param {string} key of `state/undoable.js` */
+  arrive(key) {
+    this.#before.set(key, tableOf(this).get(key) ?? "null");
+    this.emit("edited");
+  }
+
   undo() {
     this.#turn("undo");
   }
@@ -178,11 +242,22 @@ export class Studio extends EventTarget {
   #turn(way) {
     this.cancelDraft();
     if (this.readOnly) return this.emit("refused");
-    const done = this.history[way]((layer) => this.drawn.get(layer)?.curve);
+    const lay = (/** @type {import("./undoable.js").Patch} */ patch, /** @type {"from" | "to"} */ side) => layPatch(this, patch, side);
+    const done = this.history[way]((layer) => this.drawn.get(layer)?.curve, lay);
     if (!done) return;
-    if (done.layer !== this.activeId) this.activate(done.layer);
-    this.#changed(done);
+    if ("change" in done) {
+      if (done.layer !== this.activeId) this.activate(done.layer);
+      this.#changed(done);
+    } else this.#laid();
     this.announce(`${way === "undo" ? "Undone" : "Redone"}: ${done.label}`);
+  }
+
+  /** A patch was laid: everyone who shows a part of the state draws it anew. */
+  #laid() {
+    this.settle();
+    if (!this.layers.some(({ id }) => id === this.activeId)) this.activate(this.layers[0].id);
+    for (const name of ["layers", "takes", "sound", "presets", "markers", "clock", "heard", "history", "edited"]) this.emit(name);
+    this.emit("curve", { layer: this.activeId, extent: null });
   }
 
   /** @param {import("../envelope/history.js").Done} done */

@@ -3,7 +3,7 @@
 import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
 import { setFont } from "./canvas.js";
 import { drawDoubt } from "./doubt.js";
-import { LINES, levelToY } from "./level.js";
+import { LINES, levelToY, scale } from "./level.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("./axis.js").Axis} Axis */
@@ -59,6 +59,7 @@ function drawLevels(context, axis, height, colours) {
   context.beginPath();
   for (const db of LINES) {
     const y = Math.round(levelToY(10 ** (db / 20), height)) + 0.5;
+    if (10 ** (db / 20) > 1.05 * scale.top) continue;
     context.moveTo(0, y);
     context.lineTo(axis.width, y);
     context.fillStyle = colours.dim;

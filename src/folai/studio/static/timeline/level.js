@@ -1,20 +1,32 @@
 /** Levels along the height of the envelope's lane: a root, so that quiet parts can be seen. */
 
 const ROOT = 2.5;
-const HEADROOM = 0.1; // of the height, above full scale
+const HEADROOM = 0.1; // of the height, above the top
+const TOPS = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]; // RMS that the lane may reach up to
+
+/** What the lane reaches up to: quiet clips use its height too. */
+export const scale = { top: 1 };
+
+/** Makes room for a level; the lane grows at once, and shrinks where `anew`. @param {number} peak RMS @param {boolean} anew @returns {boolean} whether it has changed */
+export function makeRoom(peak, anew) {
+  const before = scale.top;
+  const needed = TOPS.find((top) => top >= peak) ?? 1;
+  scale.top = anew ? needed : Math.max(needed, before);
+  return scale.top !== before;
+}
 
 /** Decibels at which lines are drawn. */
 export const LINES = [0, -6, -12, -24, -40];
 
 /** @param {number} level linear RMS @param {number} height pixels @returns {number} y */
 export function levelToY(level, height) {
-  return height - Math.min(level, 1.12) ** (1 / ROOT) * height * (1 - HEADROOM);
+  return height - Math.min(level / scale.top, 1.12) ** (1 / ROOT) * height * (1 - HEADROOM);
 }
 
-/** @param {number} y @param {number} height @returns {number} linear RMS, 0 to 1 */
+/** Above the lane it goes on up to full scale. @param {number} y @param {number} height @returns {number} linear RMS, 0 to 1 */
 export function yToLevel(y, height) {
-  const root = (height - y) / (height * (1 - HEADROOM));
-  return Math.min(Math.max(root, 0), 1) ** ROOT;
+  const root = Math.max((height - y) / (height * (1 - HEADROOM)), 0);
+  return Math.min(scale.top * root ** ROOT, 1);
 }
 
 /** A level in words. @param {number} level */

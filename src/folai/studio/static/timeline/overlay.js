@@ -2,7 +2,8 @@
 
 import { setFont } from "./canvas.js";
 import { levelText, yToLevel } from "./level.js";
-import { clockText } from "./ruler.js";
+import { timeText } from "../state/clock.js";
+import { markerAt } from "./ruler.js";
 
 /** @typedef {{top: number, height: number}} Band of the envelope's lane, pixels */
 /** @typedef {{x: number, y: number} | null} Hover within the lanes */
@@ -17,7 +18,7 @@ export const GRIP = 13; // pixels from the top of the envelope's lane by which a
 export function drawOverlay(context, axis, place, studio, colours) {
   const { band, bottom, hover } = place;
   if (studio.region) drawRegion(context, axis, studio.region, band, bottom, colours);
-  if (hover && hover.y < bottom) drawHover(context, axis, hover, band, bottom, colours);
+  if (hover && hover.y < bottom) drawHover(context, axis, hover, band, bottom, studio, colours);
   const x = Math.round(axis.toX(studio.playhead));
   if (x < -6 || x > axis.width + 6) return;
   context.fillStyle = colours.playhead;
@@ -43,8 +44,8 @@ function drawRegion(context, axis, region, band, bottom, colours) {
   context.globalAlpha = 1;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {import("./axis.js").Axis} axis @param {{x: number, y: number}} hover @param {Band} band @param {number} bottom @param {import("./canvas.js").Colours} colours */
-function drawHover(context, axis, hover, band, bottom, colours) {
+/** @param {CanvasRenderingContext2D} context @param {import("./axis.js").Axis} axis @param {{x: number, y: number}} hover @param {Band} band @param {number} bottom @param {import("../state/studio.js").Studio} studio @param {import("./canvas.js").Colours} colours */
+function drawHover(context, axis, hover, band, bottom, studio, colours) {
   context.globalAlpha = 0.4;
   context.fillStyle = colours.text;
   context.fillRect(Math.round(hover.x), 0, 1, bottom);
@@ -52,7 +53,8 @@ function drawHover(context, axis, hover, band, bottom, colours) {
   const y = hover.y - band.top;
   const inside = y >= 0 && y < band.height;
   const level = inside ? `  ${levelText(yToLevel(y, band.height))}` : "";
-  const text = `${clockText(axis.toTime(hover.x))}${level}`;
+  const marker = hover.y < band.top ? markerAt(studio, axis, hover.x) : undefined;
+  const text = marker ? marker.text || "marker" : `${timeText(studio, axis.toTime(hover.x))}${level}`;
   setFont(context, 10, true);
   const wide = context.measureText(text).width + 10;
   const x = Math.min(hover.x + 8, axis.width - wide - 2);

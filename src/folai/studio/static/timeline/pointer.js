@@ -9,6 +9,7 @@ import { overviewDrag } from "./overview.js";
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 /** @typedef {import("./gestures.js").Gesture} Gesture */
 
+const NOTCH = 1.25; // times that one notch of the wheel zooms, whatever the browser says it is
 const MOVED = 3; // pixels from which on a press is a drag
 
 export class Pointers {
@@ -190,6 +191,6 @@ export class Pointers {
     const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     if (event.shiftKey || Math.abs(dx) > Math.abs(dy)) axis.scroll(dx || dy);
-    else axis.zoom(2 ** (-dy / (event.ctrlKey ? 60 : 240)), this.#spot(event).x);
+    else axis.zoom(NOTCH ** Math.min(Math.max(-dy / (event.ctrlKey ? 30 : 120), -1), 1), this.#spot(event).x);
   }
 }

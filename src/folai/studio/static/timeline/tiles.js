@@ -39,7 +39,7 @@ export class Tiles {
       tile.seen = this.#turn;
       return tile.value;
     }
-    if (this.#waiting() < this.parallel) this.#fetch(key, fetch);
+    if (this.waiting < this.parallel) this.#fetch(key, fetch);
     return undefined;
   }
 
@@ -65,7 +65,8 @@ export class Tiles {
     this.#tiles.clear();
   }
 
-  #waiting() {
+  /** How many are being fetched. */
+  get waiting() {
     return [...this.#tiles.values()].filter((tile) => tile.abort).length;
   }
 

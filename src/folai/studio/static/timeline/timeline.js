@@ -4,6 +4,7 @@ import { Axis } from "./axis.js";
 import { cleared, readColours } from "./canvas.js";
 import { drawEnvelope } from "./envelope_lane.js";
 import { FramesLane } from "./frames_lane.js";
+import { makeRoom } from "./level.js";
 import { DrawLoop } from "./loop.js";
 import { drawOverlay } from "./overlay.js";
 import { drawOverview } from "./overview.js";
@@ -11,8 +12,20 @@ import { drawRuler } from "./ruler.js";
 import { SpectrumLane, WaveLane } from "./sound_lanes.js";
 
 /** @typedef {"ruler" | "frames" | "envelope" | "wave" | "spectrum" | "overview" | "overlay"} LaneName */
-/** @type {LaneName[]} */
-const LANES = ["ruler", "frames", "envelope", "wave", "spectrum", "overview", "overlay"];
+/** @typedef {(context: CanvasRenderingContext2D, timeline: Timeline, height: number, colours: import("./canvas.js").Colours) => void} Draw */
+
+/** The lanes from top to bottom, each by how it is drawn; the last lies over all. @type {Record<LaneName, Draw>} */
+const DRAWN = {
+  ruler: (context, { axis, studio }, height, colours) => drawRuler(context, axis, height, studio, colours),
+  frames: (context, { axis, frames }, height) => frames.draw(context, axis, height),
+  envelope: (context, { axis, studio }, height, colours) => drawEnvelope(context, axis, height, studio, colours),
+  wave: (context, { axis, wave, sounding }, height, colours) => wave.draw(context, axis, height, sounding(), colours),
+  spectrum: (context, { axis, spectrum, sounding }, height, colours) => spectrum.draw(context, axis, height, sounding(), colours),
+  overview: (context, { axis, studio }, height, colours) => drawOverview(context, axis, height, studio, colours),
+  overlay: (context, { axis, studio, places, hover }, height, colours) =>
+    drawOverlay(context, axis, { height, band: places.envelope, bottom: places.overview.top, hover }, studio, colours),
+};
+const LANES = /** @type {LaneName[]} */ (Object.keys(DRAWN));
 
 /** @template T @param {(name: LaneName) => T} make @returns {Record<LaneName, T>} */
 function each(make) {
@@ -39,11 +52,14 @@ export class Timeline {
     this.wave = new WaveLane(() => this.ask("wave"));
     this.spectrum = new SpectrumLane(() => this.ask("spectrum"));
     this.axis.addEventListener("change", () => this.askAll());
-    new ResizeObserver(() => this.#measure()).observe(root);
+    const sizes = new ResizeObserver(() => this.#measure());
+    for (const element of [root, ...Object.values(this.canvases)]) sizes.observe(element);
+    studio.on("curve", ({ extent }) => this.#makeRoom(extent === null && !studio.history.depth));
     studio.on("curve layers", () => this.ask("envelope", "overview", "overlay"));
     studio.on("draft selection", () => this.ask("envelope", "overlay"));
     studio.on("playhead", () => this.ask("overlay", "overview"));
     studio.on("heard takes curve", () => this.ask("wave", "spectrum"));
+    studio.on("clock markers", () => this.ask("ruler", "overlay"));
     studio.on("project", () => this.#open());
   }
 
@@ -70,7 +86,15 @@ export class Timeline {
     return LANES.find(inside) ?? "overview";
   }
 
+  /** @param {boolean} anew the lane may shrink, since nobody works in it yet */
+  #makeRoom(anew) {
+    const { drawn, ghost } = this.studio;
+    const peaks = [...drawn.values(), ...(ghost ? [ghost] : [])].map(({ curve, pyramid }) => pyramid.peak(0, curve.values.length));
+    if (makeRoom(Math.max(0, ...peaks), anew)) this.ask("envelope", "overlay");
+  }
+
   #open() {
+    this.#makeRoom(true);
     this.axis.open(this.studio.duration);
     this.frames.open(this.studio.project);
     this.wave.tiles.clear();
@@ -90,21 +114,8 @@ export class Timeline {
 
   /** @param {LaneName} name */
   #draw(name) {
-    const { axis, studio } = this;
-    const colours = this.#colours;
     const place = this.places[name];
     const context = cleared(this.canvases[name], place);
-    if (!studio.project) return;
-    const { height } = place;
-    if (name === "ruler") drawRuler(context, axis, height, colours);
-    else if (name === "frames") this.frames.draw(context, axis, height);
-    else if (name === "envelope") drawEnvelope(context, axis, height, studio, colours);
-    else if (name === "wave") this.wave.draw(context, axis, height, this.sounding(), colours);
-    else if (name === "spectrum") this.spectrum.draw(context, axis, height, this.sounding(), colours);
-    else if (name === "overview") drawOverview(context, axis, height, studio, colours);
-    else {
-      const { envelope: band, overview } = this.places;
-      drawOverlay(context, axis, { height, band, bottom: overview.top, hover: this.hover }, studio, colours);
-    }
+    if (this.studio.project) DRAWN[name](context, this, place.height, this.#colours);
   }
 }

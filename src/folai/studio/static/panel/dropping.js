@@ -1,0 +1,30 @@
+/** Files dropped anywhere on the page: videos are opened, sounds become the reference. */
+
+const SOUNDS = /\.(wav|aiff?|flac|mp3|ogg|m4a|opus)$/i;
+
+/**
+ * @param {import("../state/studio.js").Studio} studio @param {import("./references.js").References} references
+ * @param {import("./projects.js").Projects} projects
+ */
+export function takeDrops(studio, references, projects) {
+  const { classList } = document.body;
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget || classList.remove("dropping"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    classList.remove("dropping");
+    const files = [...(event.dataTransfer?.files ?? [])];
+    const onPanel = event.target instanceof Element && event.target.closest(".panel");
+    const [first] = files;
+    if (first && studio.project && (isSound(first) || onPanel)) references.add(first, first.name);
+    else if (first) projects.bringAll(files.filter((file) => !isSound(file)));
+  });
+}
+
+/** @param {File} file */
+function isSound(file) {
+  return file.type.startsWith("audio/") || SOUNDS.test(file.name);
+}
