@@ -19,6 +19,7 @@ from folai.data.layouts import (
 )
 from folai.data.listing import list_clips
 from folai.data.prepare import PrepareOptions, prepare
+from folai.data.shards import local_folder
 from folai.data.sounds import load_sounds
 from folai.envelope import Envelope
 from folai.media.audio import read_audio
@@ -129,6 +130,26 @@ def test_pieces_are_cut_with_their_sound_and_contacts(hits, sounding, tmp_path):
     before = (out / "shards" / "train-00000.tar").read_bytes()
     prepare(options)
     assert (out / "shards" / "train-00000.tar").read_bytes() == before
+
+
+def test_shards_are_what_training_reads(hits, tmp_path):
+    out = tmp_path / "out"
+    prepare(PrepareOptions("greatest-hits", hits, out, piece=1.0, height=64, shards=3))
+    assert local_folder(out, tmp_path / "cache") == out
+    unpacked = local_folder(out / "shards", tmp_path / "cache")
+    for split in ("train", "val"):
+        ours, theirs = (list_clips(folder, split) for folder in (unpacked, out))
+        assert [clip.name for clip in ours] == [clip.name for clip in theirs]
+        for clip, other in zip(ours, theirs, strict=True):
+            assert clip.path.read_bytes() == other.path.read_bytes()
+            assert np.array_equal(clip.annotated, other.annotated)
+    times = {path: path.stat().st_mtime_ns for path in unpacked.rglob("*")}
+    assert local_folder(out / "shards", tmp_path / "cache") == unpacked  # once
+    assert times == {path: path.stat().st_mtime_ns for path in unpacked.rglob("*")}
+    shard = out / "shards" / "val-00000.tar"
+    shard.write_bytes(shard.read_bytes()[:700])
+    with pytest.raises(ValueError, match=r"val-00000\.tar: cannot be read"):
+        local_folder(out / "shards", tmp_path / "cache")
 
 
 def test_shards_are_read_by_webdataset(hits, tmp_path):

@@ -11,8 +11,6 @@ A recording is done when its file in DST/records is there, so an interrupted run
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import shutil
@@ -20,11 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from folai.data.cutting import write_piece
 from folai.data.layouts import LAYOUTS, Contact, Layout, Recording, stick_prompt
-from folai.data.pieces import Piece, envelope_file
+from folai.data.pieces import Piece, envelope_file, read_piece, write_tables
 from folai.data.prepare_report import PrepareReport
 from folai.data.shards import write_shards
 from folai.data.workers import spread
@@ -84,7 +81,7 @@ def prepare(options: PrepareOptions, progress: Progress | None = None) -> Prepar
     if not pieces:
         reason = next(iter({**broken, **layout.skipped}.values()), "it is empty")
         raise ValueError(f"{options.source}: no clip can be prepared from it: {reason}")
-    _write_tables(options.out, pieces)
+    write_tables(options.out, pieces)
     shards: tuple[str, ...] = ()
     if options.shards is not None:
         shards = write_shards(options.out, pieces, options.shards)
@@ -139,16 +136,11 @@ def _prepare_one(
 def _recorded(record: Path, stamp: str, out: Path) -> list[Piece] | None:
     try:
         stored = json.loads(record.read_text())
-        pieces = [_piece(**piece) for piece in stored["pieces"]]
+        pieces = [read_piece(**piece) for piece in stored["pieces"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     whole = all((out / p.path).is_file() and envelope_file(out, p).is_file() for p in pieces)
     return pieces if stored["stamp"] == stamp and whole else None
-
-
-def _piece(contacts: list[dict[str, Any]] | None, **fields: Any) -> Piece:
-    known = None if contacts is None else tuple(Contact(**contact) for contact in contacts)
-    return Piece(**fields, contacts=known)
 
 
 def _make(recording: Recording, dataset: str, options: PrepareOptions) -> Iterator[Piece]:
@@ -204,26 +196,3 @@ def _counted(contacts: Sequence[Contact]) -> str:
             counts[name] = counts.get(name, 0) + 1
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
     return "; ".join(f"{name} x{count}" for name, count in ordered)
-
-
-def _write_tables(out: Path, pieces: Sequence[Piece]) -> None:
-    columns = [name for name in Piece.__dataclass_fields__ if name != "contacts"]
-    _write_csv(
-        out / "clips.csv", columns, [[getattr(piece, name) for name in columns] for piece in pieces]
-    )
-    rows = [
-        [piece.path, contact.time, contact.material, contact.action, contact.reaction]
-        for piece in pieces
-        for contact in piece.contacts or ()
-    ]
-    if any(piece.contacts is not None for piece in pieces):
-        names = ["path", "time_seconds", "material", "action", "reaction"]
-        _write_csv(out / "onsets.csv", names, rows)
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    with written_whole(path) as partial_path:
-        partial_path.write_text(text.getvalue(), encoding="utf-8")

@@ -9,7 +9,7 @@ alike, so that the model learns to copy them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +48,19 @@ class Batch:
     duration: float
 
     def to(self, device: torch.device) -> Batch:
+        return self._each(lambda tensor: tensor.to(device))
+
+    def part(self, rows: slice) -> Batch:
+        """Some of its examples."""
+        return self._each(lambda tensor: tensor[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         return Batch(
-            self.latents.to(device),
-            self.reference.to(device),
-            self.is_given.to(device),
-            self.words.to(device),
-            self.envelope.to(device),
+            change(self.latents),
+            change(self.reference),
+            change(self.is_given),
+            change(self.words),
+            change(self.envelope),
             self.duration,
         )
 

@@ -4,7 +4,7 @@
 
 The base model learns what things sound like, from a reference, from words, or from neither. When
 they sound is the ControlNet's part (`small_control.py`). An interrupted run is resumed by the same
-command.
+command. `torchrun -m folai train foley ...` spreads it over processes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from folai.media.ahead import prefetched
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
 from folai.train import loop, small_model
+from folai.train.torchrun import Processes, processes
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,21 @@ class TrainOptions:
 
 def train_foley(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with loop.own_process_state(options.threads):
-        return _train(options, log)
+    with loop.own_process_state(options.threads), processes() as group:
+        weights = _train(options, log if group.is_first else lambda text: None, group)
+        group.barrier()  # nobody returns before the weights are written
+        return weights
 
 
-def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
+def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) -> Path:
+    small_model.check_shares(options, group)
     device = loop.best_device()
     autoencoder = load_autoencoder(options.autoencoder)
     cache = options.cache or options.out / "cache"
-    sequences = small_model.load_sequences(options.data, cache, autoencoder, options.objects, log)
+    with group.first_alone():
+        sequences = small_model.load_sequences(
+            options.data, cache, autoencoder, options.objects, log
+        )
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -69,24 +76,28 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     optimiser = small_model.make_optimiser(models, options.learning_rate, options.weight_decay)
     parts: loop.Parts = {"models": models, "average": average, "optimiser": optimiser}
     first = small_model.begin(options.out, parts, models, log)
+    group.align(models)
+    group.align(average)
 
-    feed = prefetched(
-        sequences.batches(options.batch_seconds, np.random.default_rng([options.seed, first]))
-    )
+    seconds = options.batch_seconds * group.count
+    feed = prefetched(sequences.batches(seconds, np.random.default_rng([options.seed, first])))
     meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, small_model.WARM_UP)
         loop.set_rate(optimiser, options.learning_rate * share)
         batch = next(feed).to(device)
         t, noise = small_model.draw(batch, options.noise_bias)
+        own = group.rows(len(t))
+        part, part_noise = batch.part(own), noise[own]
         with torch.autocast(device.type, torch.bfloat16):
-            prediction = models(batch, t, noise)
-        each = small_model.losses_of(prediction, batch, noise, t, options.config.objective)
-        loop.descend(each.mean(), optimiser, models)
+            prediction = models(part, t[own], part_noise)
+        each = small_model.losses_of(prediction, part, part_noise, t[own], options.config.objective)
+        each = group.gather(each, len(t))
+        loop.descend(each.mean(), optimiser, models, group=group)
         loop.average_in(average.parameters(), models.parameters(), step, small_model.AVERAGED)
         meter.add(small_model.loss_row(t, each))
-        small_model.keep(step, options, parts, meter, log)
-        if step % max(1, options.steps // 5) == 0 and options.examples:
+        small_model.keep(step, options, parts, meter, log, group)
+        if step % max(1, options.steps // 5) == 0 and options.examples and group.is_first:
             foley = Foley(options.config, autoencoder, average.dit, average.conditioner)
             folder = options.out / f"step{step:06d}"
             small_model.write_examples(foley, sequences, options.examples, folder)
@@ -95,7 +106,8 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "config")
     notes["trained_steps"] = options.steps
     average.cpu()
-    save_base(weights, average.dit, average.conditioner, options.config, notes)
+    if group.is_first:
+        save_base(weights, average.dit, average.conditioner, options.config, notes)
     return weights
 
 

@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from folai.train.loop import ALONE
+from folai.train.torchrun import Processes
+
 WINDOWS = (2048, 1024, 512, 256)  # samples
 
 
@@ -75,10 +78,15 @@ def deceive_loss(verdicts: list[list[Tensor]]) -> Tensor:
     return torch.stack([-verdict[-1].float().mean() for verdict in verdicts]).mean()
 
 
-def feature_loss(real: list[list[Tensor]], decoded: list[list[Tensor]]) -> Tensor:
-    """Distance of the features of decoded sounds to those of the true ones, relative to these."""
+def feature_loss(
+    real: list[list[Tensor]], decoded: list[list[Tensor]], group: Processes = ALONE
+) -> Tensor:
+    """Distance of the features of decoded sounds to those of the true ones, relative to these.
+
+    group: the processes over whose sounds the latter is the mean.
+    """
     terms = [
-        (a.detach().float() - b.float()).abs().mean() / a.detach().float().abs().mean()
+        (a.detach().float() - b.float()).abs().mean() / group.mean(a.detach().float().abs().mean())
         for true, ours in zip(real, decoded, strict=True)
         for a, b in zip(true[:-1], ours[:-1], strict=True)
     ]

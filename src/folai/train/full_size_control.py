@@ -23,6 +23,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from folai.data.shards import local_folder
 from folai.data.stable_material import StableMaterial, encode_material, example_seed
 from folai.models.lora import lora_tensors
 from folai.stable.control_files import save_control
@@ -48,10 +49,10 @@ def train_stable_control(
 
     stable: models that are loaded already, instead of those that `options.model` names.
     """
-    with loop.own_process_state(options.threads), processes() as (rank, count):
+    with loop.own_process_state(options.threads), processes() as group:
+        rank, count = group.rank, group.count
         _train(options, log if rank == 0 else lambda text: None, stable, rank, count)
-        if count > 1:
-            dist.barrier()  # nobody returns before the weights are written
+        group.barrier()  # nobody returns before the weights are written
     return _weights(options)
 
 
@@ -230,10 +231,11 @@ def _material(
     clap = load_clap(find_model(options.clap, offline=options.offline)) if hears else None  # type: ignore[arg-type]
     if rank > 0:
         dist.barrier()
+    cache = options.cache or options.out / "cache"
     material = encode_material(
-        options.data,
+        tuple(local_folder(folder, cache) for folder in options.data),
         stable.autoencoder,
-        options.cache or options.out / "cache",
+        cache,
         seconds=min(options.seconds, stable.config.window / stable.frame_rate),
         count=options.windows,
         clap=clap,

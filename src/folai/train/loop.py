@@ -18,9 +18,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from folai.train.torchrun import Processes
 from folai.writing import written_whole
 
 Row = TypeVar("Row")
+ALONE = Processes()
 
 
 class Stateful(Protocol):
@@ -93,11 +95,19 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def descend(
-    loss: Tensor, optimiser: torch.optim.Optimizer, model: nn.Module, norm: float = 1.0
+    loss: Tensor,
+    optimiser: torch.optim.Optimizer,
+    model: nn.Module,
+    norm: float = 1.0,
+    group: Processes = ALONE,
 ) -> None:
-    """One step down the loss; the gradient of the model's weights is clipped to `norm` first."""
+    """One step down the loss; the gradient of the model's weights is clipped to `norm` first.
+
+    group: the processes whose gradients are averaged.
+    """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    group.share_gradients(model)
     nn.utils.clip_grad_norm_(model.parameters(), norm)
     optimiser.step()
 

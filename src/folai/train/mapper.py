@@ -6,7 +6,8 @@
 Recorded clips teach what real hits look like, rendered ones exactly when the contact is. Two in
 three windows are rendered. A recording's offset between sound and picture is first estimated from
 the clip alone. Twice during training it is moved to where the model hears it, which the rendered
-clips keep in time (`realign`). An interrupted run is resumed by the same command.
+clips keep in time (`realign`). An interrupted run is resumed by the same command; `torchrun -m
+folai train mapper ...` spreads it over processes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from folai.data.folds import Fold
 from folai.data.listing import Listing, list_clips
 from folai.data.other_cameras import load_guises
 from folai.data.rendered_clips import SCENES, load_rendered, num_scenes
+from folai.data.shards import local_folder
 from folai.data.simulated_scenes import FIRST_SCORED, load_simulated, places
 from folai.envelope.rms import find_onsets
 from folai.mapper.features import Pictures
@@ -40,6 +42,7 @@ from folai.scenes.world import Picture
 from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.realign import realign
+from folai.train.torchrun import Processes, join_batch_norms, processes
 
 Curve = NDArray[np.float32]
 Onsets = NDArray[np.float64]  # seconds
@@ -110,16 +113,19 @@ def train_mapper(options: TrainOptions, log: Callable[[str], None] = print) -> P
     Raises ValueError if there is nothing to train on, or if `init` names weights that are not there
     or of other inputs.
     """
-    with loop.own_process_state(options.threads):
-        return _train(options, log)
+    with loop.own_process_state(options.threads), processes() as group:
+        weights = _train(options, log if group.is_first else lambda text: None, group)
+        group.barrier()  # nobody returns before the weights are written
+        return weights
 
 
-def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
+def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) -> Path:
     device = loop.best_device()
     torch.manual_seed(options.seed)
     model = first_model(options).to(device)
     config, init = model.config, options.init and sha256_of(options.init)
-    examples = load_examples(options, log)
+    with group.first_alone():
+        examples = load_examples(options, log)
     options.out.mkdir(parents=True, exist_ok=True)
 
     average = copy.deepcopy(model).eval()  # of the weights over the last few hundred steps
@@ -129,13 +135,19 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
     parts: loop.Parts = {"model": model, "average": average, "optimiser": optimiser}
     state = loop.resume_run(options.out / "last.pt", parts)
     first = state["step"]
+    group.align(model)
+    group.align(average)
+    if group.count > 1:
+        join_batch_norms(model)
+        torch.manual_seed(options.seed + group.rank)  # each drops out its own
     _put_back(examples, state.get("offsets", {}))
     if options.init is not None and not first:
         realign(examples, average, log)  # it knows already what a contact looks like
     log(f"{loop.size_of(model.parameters())} on {device}")
     log(loop.heading("bins", "onset", "shape"))
 
-    feed = prefetched(_feed(examples, options, config.upsample, first))
+    total = options.batch_size * group.count
+    feed = prefetched(_feed(examples, options, total, config.upsample, first))
     meter: loop.Meter[list[float]] = loop.Meter()
     realign_at = {round(share * options.steps) for share in options.realign_at}
     for step in range(first + 1, options.steps + 1):
@@ -145,19 +157,25 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
         batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
         with torch.autocast(device.type, torch.bfloat16):
-            bins, onset = model(batch.cells, batch.spans)
-        terms = loss_terms(bins.float(), onset.float(), batch, config, options.label_sigma)
-        loop.descend(terms[0] + terms[1] + options.shape_weight * terms[2], optimiser, model)
+            own = group.rows(total)
+            bins, onset = model(batch.cells[own], batch.spans[own])
+        bins, onset = (group.gather(x.float(), total) for x in (bins, onset))
+        terms = loss_terms(bins, onset, batch, config, options.label_sigma)
+        loss = terms[0] + terms[1] + options.shape_weight * terms[2]
+        loop.descend(loss, optimiser, model, group=group)
         loop.average_in(_tensors(average), _tensors(model), step, AVERAGED)
         meter.add([term.item() for term in terms])
         if step % options.log_every == 0 or step == options.steps:
             log(loop.line(step, np.mean(meter.rows, axis=0), meter.seconds))
             offsets = {e.name: e.offset for e in examples if not e.exact}
-            loop.save_run(options.out / "last.pt", step, parts, offsets=offsets)
+            if group.is_first:
+                loop.save_run(options.out / "last.pt", step, parts, offsets=offsets)
             meter.restart()
     weights = options.out / "mapper.safetensors"
     notes = loop.notes_of(options, "data", "out", "cache", "init")  # the machine's own paths
-    save_mapper([average.cpu()], weights, {**notes, "init": init, "trained_steps": options.steps})
+    notes |= {"init": init, "trained_steps": options.steps}
+    if group.is_first:
+        save_mapper([average.cpu()], weights, notes)
     return weights
 
 
@@ -189,7 +207,8 @@ def first_model(options: TrainOptions) -> RMSMapper:
 def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Example]:
     """Recorded, rendered and simulated clips, weighted so that each kind has its share."""
     cache = options.cache or options.out / "cache"
-    recorded = [] if options.data is None else _recorded(options, options.data, cache, log)
+    data = None if options.data is None else local_folder(options.data, cache)
+    recorded = [] if data is None else _recorded(options, data, cache, log)
     rendered = [
         _exact(clip.name, clip.views, clip.rms, clip.onsets)
         for clip in load_rendered(options.rendered_minutes, cache, log, first=options.first_scene)
@@ -299,7 +318,7 @@ def _weighted(examples: list[Example], share: float) -> list[Example]:
 
 
 def _feed(
-    examples: list[Example], options: TrainOptions, upsample: int, first: int
+    examples: list[Example], options: TrainOptions, total: int, upsample: int, first: int
 ) -> Iterator[Batch]:
     rng = np.random.default_rng([options.seed, first])
-    return batches(examples, options.batch_size, options.window, upsample, rng)
+    return batches(examples, total, options.window, upsample, rng)

@@ -29,6 +29,7 @@ from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
 from folai.train import loop, small_model
+from folai.train.torchrun import Processes, processes
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,22 @@ class TrainOptions:
 
 def train_control(options: TrainOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with loop.own_process_state(options.threads):
-        return _train(options, log)
+    with loop.own_process_state(options.threads), processes() as group:
+        weights = _train(options, log if group.is_first else lambda text: None, group)
+        group.barrier()  # nobody returns before the weights are written
+        return weights
 
 
-def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
+def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) -> Path:
+    small_model.check_shares(options, group)
     device = loop.best_device()
     autoencoder = load_autoencoder(options.autoencoder)
     config, dit, conditioner = load_base(options.base)
     cache = options.cache or options.out / "cache"
-    sequences = small_model.load_sequences(options.data, cache, autoencoder, options.objects, log)
+    with group.first_alone():
+        sequences = small_model.load_sequences(
+            options.data, cache, autoencoder, options.objects, log
+        )
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
@@ -80,11 +87,12 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
         "optimiser": optimiser,
     }
     first = small_model.begin(options.out, parts, controlnet, log)
+    group.align(controlnet)
+    group.align(average)
 
     rng = np.random.default_rng([options.seed, first, 1])
-    feed = prefetched(
-        sequences.batches(options.batch_seconds, np.random.default_rng([options.seed + 1, first]))
-    )
+    seconds = options.batch_seconds * group.count
+    feed = prefetched(sequences.batches(seconds, np.random.default_rng([options.seed + 1, first])))
     meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, small_model.WARM_UP)
@@ -93,23 +101,25 @@ def _train(options: TrainOptions, log: Callable[[str], None]) -> Path:
         rough = roughened(batch.envelope, sequences.rate * SAMPLES, rng).to(device)
         batch = batch.to(device)
         t, noise = small_model.draw(batch, options.noise_bias)
+        own = group.rows(len(t))
+        part, seen, drawn = batch.part(own), rough[own], (t[own], noise[own])
         with torch.autocast(device.type, torch.bfloat16):
-            prediction = denoise(
-                dit, conditioner, controlnet, batch, rough, t, noise, config.objective
-            )
-        each = small_model.losses_of(prediction, batch, noise, t, config.objective)
-        loop.descend(each.mean(), optimiser, controlnet)
+            prediction = denoise(dit, conditioner, controlnet, part, seen, *drawn, config.objective)
+        each = small_model.losses_of(prediction, part, noise[own], t[own], config.objective)
+        each = group.gather(each, len(t))
+        loop.descend(each.mean(), optimiser, controlnet, group=group)
         loop.average_in(average.parameters(), controlnet.parameters(), step, small_model.AVERAGED)
         meter.add(small_model.loss_row(t, each))
-        small_model.keep(step, options, parts, meter, log)
-        if step % max(1, options.steps // 5) == 0 and options.examples:
+        small_model.keep(step, options, parts, meter, log, group)
+        if step % max(1, options.steps // 5) == 0 and options.examples and group.is_first:
             foley = Foley(config, autoencoder, dit, conditioner, average)
             folder = options.out / f"step{step:06d}"
             small_model.write_examples(foley, sequences, options.examples, folder)
             meter.restart_clock()
     weights = options.out / "control.safetensors"
     notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
-    save_control(weights, average.cpu(), {**notes, "trained_steps": options.steps})
+    if group.is_first:
+        save_control(weights, average.cpu(), {**notes, "trained_steps": options.steps})
     return weights
 
 

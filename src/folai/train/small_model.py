@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from folai.data.material import load_material
-from folai.data.sequences import Batch, Sequences
+from folai.data.sequences import LENGTHS, Batch, Sequences
+from folai.data.shards import local_folder
 from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import Hints
 from folai.diffusion.foley import Foley, Run
@@ -21,6 +22,7 @@ from folai.diffusion.sampling import alpha_sigma, training_error
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder
 from folai.train import loop
+from folai.train.torchrun import Processes
 
 WARM_UP = 60  # steps over which the learning rate rises
 AVERAGED = 0.995  # share of the averaged weights that stays in a step
@@ -37,6 +39,16 @@ def check_run(options: Any) -> None:
         raise ValueError(f"batch_seconds is {options.batch_seconds}; give above 0")
 
 
+def check_shares(options: Any, group: Processes) -> None:
+    """Raises ValueError where a batch is too small for each process to have an example of it."""
+    if group.count > 1 and round(options.batch_seconds * group.count / max(LENGTHS)) < group.count:
+        longest = max(LENGTHS)
+        raise ValueError(
+            f"batch_seconds is {options.batch_seconds:g} for each of {group.count} processes; "
+            f"give {longest:g} or more, an example"
+        )
+
+
 # Data
 
 
@@ -49,6 +61,7 @@ def load_sequences(
 ) -> Sequences:
     if not data:
         raise ValueError("nothing to train on: give --data DIR")
+    data = [local_folder(folder, cache) for folder in data]
     sounds = load_sounds(data, cache / "sounds", "train")
     material = load_material(sounds, autoencoder, cache, log, objects)
     sequences = Sequences(material, autoencoder)
@@ -110,11 +123,14 @@ def begin(out: Path, parts: loop.Parts, trained: nn.Module, log: Log) -> int:
     return int(state["step"])
 
 
-def keep(step: int, options: Any, parts: loop.Parts, meter: Losses, log: Log) -> None:
+def keep(
+    step: int, options: Any, parts: loop.Parts, meter: Losses, log: Log, group: Processes
+) -> None:
     """Logs and saves the run, every `log_every` steps and at the end."""
     if step % options.log_every == 0 or step == options.steps:
         log(loss_line(step, meter))
-        loop.save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
+        if group.is_first:
+            loop.save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
         meter.restart()
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from folai.checkpoints import save_autoencoder
+from folai.data.shards import local_folder
 from folai.data.sound_windows import make_batch, split_sounds
 from folai.data.sounds import Sound, load_sounds, pick_weights, pick_window
 from folai.media.audio import write_wav
@@ -27,6 +28,7 @@ from folai.models.autoencoder import NOISE_LENGTH, Autoencoder, AutoencoderConfi
 from folai.train import loop
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
 from folai.train.spectra import spectral_loss
+from folai.train.torchrun import Processes, processes
 
 WARM_UP = 50  # steps over which the learning rate rises
 AVERAGED = 0.998  # share of the averaged weights that stays in a step
@@ -61,35 +63,43 @@ class AutoencoderOptions:
 
 def train_autoencoder(options: AutoencoderOptions, log: Callable[[str], None] = print) -> Path:
     """Trains, and returns the weights file. Raises ValueError if there is nothing to train on."""
-    with loop.own_process_state(options.threads):
-        return _train(options, log)
+    with loop.own_process_state(options.threads), processes() as group:
+        weights = _train(options, log if group.is_first else lambda text: None, group)
+        group.barrier()  # nobody returns before the weights are written
+        return weights
 
 
-def _train(options: AutoencoderOptions, log: Callable[[str], None]) -> Path:
+def _train(options: AutoencoderOptions, log: Callable[[str], None], group: Processes) -> Path:
     device = loop.best_device()
-    sounds = load_sounds(options.data, options.cache or options.out / "cache", "train")
+    with group.first_alone():
+        cache = options.cache or options.out / "cache"
+        data = [local_folder(folder, cache) for folder in options.data]
+        sounds = load_sounds(data, cache, "train")
     learned, held_out = split_sounds(sounds)
     options.out.mkdir(parents=True, exist_ok=True)
 
-    run = _Run(options, device)
+    run = _Run(options, device, group)
     first = loop.resume_run(options.out / "last.pt", run.parts)["step"]
     if not first:
         measure_bands(run.model, learned, options.seed)
         run.average.load_state_dict(run.model.state_dict())
+    for module in (run.model, run.average, run.judges):
+        group.align(module)
     log(f"{len(learned)} sounds to learn from, {len(held_out)} to check with, on {device}")
     log(loop.size_of(run.model.parameters()))
     log(loop.heading("dB", "shape", "feature", "judge", "check"))
 
     meter: loop.Meter[list[float]] = loop.Meter()
     weights = pick_weights(learned)
-    shape = (options.batch_size, (options.frames + 2 * EDGE) * options.config.hop_length)
+    total = options.batch_size * group.count
+    shape = (total, (options.frames + 2 * EDGE) * options.config.hop_length)
     for step in range(first + 1, options.steps + 1):
         adversarial = step > options.adversarial_from * options.steps
         rng = np.random.default_rng([options.seed, step])  # the same however often interrupted
         torch.manual_seed(int(rng.integers(2**31)))
-        truth = make_batch(learned, weights, shape, rng).to(device)
+        truth = make_batch(learned, weights, shape, rng)[group.rows(total)].to(device)
         meter.add(run.step(truth, step, adversarial))
-        if step % options.log_every == 0 or step == options.steps:
+        if group.is_first and (step % options.log_every == 0 or step == options.steps):
             figures = [*np.mean(meter.rows, axis=0), check(run.average, held_out, device)]
             seconds = meter.seconds
             loop.save_run(options.out / "last.pt", step, run.parts)
@@ -98,16 +108,17 @@ def _train(options: AutoencoderOptions, log: Callable[[str], None]) -> Path:
             meter.restart()
     path = options.out / "autoencoder.safetensors"
     notes = loop.notes_of(options, "data", "out", "cache", "config")  # the machine's own paths
-    save_autoencoder(run.average, path, {**notes, "trained_steps": options.steps})
+    if group.is_first:
+        save_autoencoder(run.average, path, {**notes, "trained_steps": options.steps})
     return path
 
 
 class _Run:
     """What changes during training: the decoder, its average, the judges, their optimisers."""
 
-    def __init__(self, options: AutoencoderOptions, device: torch.device) -> None:
+    def __init__(self, options: AutoencoderOptions, device: torch.device, group: Processes) -> None:
         torch.manual_seed(options.seed)
-        self.options = options
+        self.options, self.group = options, group
         self.device = device
         self.model = Autoencoder(options.config).to(device)
         self.average = copy.deepcopy(self.model).eval()  # over the last several hundred steps
@@ -142,10 +153,10 @@ class _Run:
                 verdicts = self.judges(ours)
                 with torch.no_grad():
                     expected = self.judges(theirs)
-            feature_term = feature_loss(expected, verdicts)
+            feature_term = feature_loss(expected, verdicts, self.group)
             loss = loss + deceive_loss(verdicts) + options.feature_weight * feature_term
             feature = feature_term.item()
-        loop.descend(loss, self.optimiser, self.model, STEEPEST)
+        loop.descend(loss, self.optimiser, self.model, STEEPEST, self.group)
         loop.average_in(self.average.parameters(), self.model.parameters(), step, AVERAGED)
         return [difference.item(), shape.item(), feature, verdict]
 
@@ -153,7 +164,9 @@ class _Run:
         """Sounds [B, T] decoded from their latents, and the sounds, both without their ends."""
         with torch.no_grad():
             latents = self.model.encode(truth.unsqueeze(1))
-            latents = latents + self.options.roughness * torch.randn_like(latents)
+            rows = self.group.rows(len(latents) * self.group.count)
+            whole = torch.randn(len(latents) * self.group.count, *latents.shape[1:])
+            latents = latents + self.options.roughness * whole[rows].to(latents)
         with torch.autocast(self.device.type, torch.bfloat16):
             decoded = self.model.synthesise(latents, int(torch.randint(NOISE_LENGTH, ())))
         edge = EDGE * self.model.hop_length
@@ -163,7 +176,7 @@ class _Run:
         self.judges.requires_grad_(True)
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = judge_loss(self.judges(truth), self.judges(decoded))
-        loop.descend(loss, self.judges_optimiser, self.judges, STEEPEST)
+        loop.descend(loss, self.judges_optimiser, self.judges, STEEPEST, self.group)
         return loss.item()
 
 

@@ -1,0 +1,146 @@
+"""Trainings under torchrun: two processes are as one with twice the batch."""
+
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from folai.models import rms_mapper
+from folai.train import denoiser, mapper, small_control, sound_decoder
+from folai.train.torchrun import Processes
+from test_train_foley import CODEC, CONFIG, folder  # noqa: F401
+
+STEPS = 3
+KINDS = ("mapper", "autoencoder", "foley", "control")
+WEIGHTS = {"mapper": "model", "autoencoder": "model", "foley": "models", "control": "models"}
+
+
+def train(kind, recordings, out, times, log):
+    """A run of some steps, with `times` the batch.
+
+    In float32, as bfloat16 rounds whole batches otherwise than their halves, and without dropout,
+    which each process draws. Called in a process of its own.
+    """
+    torch.autocast = lambda *_, **__: nullcontext()
+    given = {"out": out / kind, "steps": STEPS, "log_every": 1, "cache": recordings / "cache"}
+    if kind == "mapper":
+        for size, config in rms_mapper.SIZES.items():
+            rms_mapper.SIZES[size] = replace(config, dropout=0.0, num_layers=1)
+        torch.nn.functional.dropout2d = lambda x, share, training: x
+        mapper.load_examples = lambda options, log: examples()
+        options = mapper.TrainOptions(batch_size=2 * times, window=24, **given)
+        mapper.train_mapper(options, log)
+    elif kind == "autoencoder":
+        options = sound_decoder.AutoencoderOptions(
+            data=(recordings,),
+            config=CODEC,
+            batch_size=2 * times,
+            frames=24,
+            adversarial_from=0.4,
+            **given,
+        )
+        sound_decoder.train_autoencoder(options, log)
+    else:
+        given |= {"data": (recordings,), "objects": 1, "examples": 0}
+        given |= {"batch_seconds": 9.0 * times, "autoencoder": recordings / "codec.safetensors"}
+        if kind == "foley":
+            denoiser.train_foley(denoiser.TrainOptions(config=CONFIG, **given), log)
+        else:
+            base = recordings / "base.safetensors"
+            small_control.train_control(small_control.TrainOptions(base=base, **given), log)
+
+
+def examples():
+    """Clips of noise, each with its own contacts."""
+    from folai.data.examples import Example
+    from folai.mapper.features import Pictures
+    from folai.models.cells import CHANNELS, GRID
+
+    rng = np.random.default_rng(0)
+    made = []
+    for index in range(4):
+        cells = rng.uniform(0, 1, (60, len(CHANNELS), *GRID)).astype(np.float16)
+        rms = (0.3 * rng.uniform(0, 1, 960) ** 4).astype(np.float32)
+        onsets = np.sort(rng.uniform(0, 2, 3)) if index else None
+        pictures = Pictures(np.arange(61) / 30, cells)
+        made.append(Example(f"{index}", (pictures,), (1.0,), rms, onsets, 0.0))
+    return made
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+import torch.distributed as dist
+sys.path.insert(0, {tests!r})
+from test_torchrun import KINDS, train
+count = int(os.environ.get("WORLD_SIZE", "1"))
+if count > 1:
+    dist.init_process_group("gloo")
+for kind in KINDS:
+    train(kind, Path({recordings!r}), Path({out!r}), 2 // count, lambda text: None)
+if count > 1:
+    dist.destroy_process_group()
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(folder, tmp_path_factory):  # noqa: F811
+    """(folder of the runs of one process, of those of two)."""
+    out = tmp_path_factory.mktemp("runs")
+    torch.manual_seed(0)
+    base = denoiser.Base(CONFIG)
+    with torch.no_grad():
+        for weight in base.parameters():  # its output is no longer 0, so that control matters
+            weight += 0.05 * torch.randn_like(weight)
+    denoiser.save_base(folder / "base.safetensors", base.dit, base.conditioner, CONFIG, {})
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    for name, how in (("one", []), ("two", torchrun)):
+        script = out / f"{name}.py"
+        paths = {"recordings": str(folder), "out": str(out / name)}
+        script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), **paths))
+        done = subprocess.run([sys.executable, *how, str(script)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return out / "one", out / "two"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_are_as_one_with_twice_the_batch(runs, kind):
+    one, two = (torch.load(run / kind / "last.pt", weights_only=True) for run in runs)
+    assert one["step"] == two["step"] == STEPS
+    ours, theirs = one[WEIGHTS[kind]], two[WEIGHTS[kind]]
+    assert distance(ours, theirs) < 1e-3
+    assert all(
+        torch.allclose(w.float(), theirs[name].float(), atol=1e-3) for name, w in ours.items()
+    )
+    gradients = [
+        {index: state["exp_avg"] for index, state in run["optimiser"]["state"].items()}
+        for run in (one, two)
+    ]
+    assert distance(*gradients) < 1e-2  # weights have hardly moved: these tell more
+    files = [{path.name for path in (run / kind).glob("*.safetensors")} for run in runs]
+    assert files[0] == files[1] and files[0]
+
+
+def distance(ours, theirs):
+    """Of two sets of tensors, relative to their norm."""
+    assert ours.keys() == theirs.keys()
+    flat, other = (
+        torch.cat([part[key].float().flatten() for key in ours]) for part in (ours, theirs)
+    )
+    assert flat.norm() > 0
+    return float((flat - other).norm() / flat.norm())
+
+
+def test_rows_are_shared_out():
+    shares = [Processes(rank, 3).rows(8) for rank in range(3)]
+    assert [list(range(8))[share] for share in shares] == [[0, 1], [2, 3, 4], [5, 6, 7]]
+    alone, rows = Processes(), torch.ones(3, 2, requires_grad=True)
+    assert alone.rows(5) == slice(0, 5) and alone.gather(rows, 3) is rows
+    assert alone.mean(rows) is rows
+    alone.share_gradients(nn.Linear(2, 2))
