@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,8 +50,22 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except Exception as error:
+        fault = _as_oserror(error, path)
+        if fault is None:
+            raise
+        raise fault from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _as_oserror(error: Exception, path: Path) -> OSError | None:
+    """What safetensors says of a disk that is full, as Python says it; None for any other error."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    if type(error).__name__ != "SafetensorError" or found is None:
+        return None
+    number = int(found.group(1))
+    return OSError(number, os.strerror(number), str(path))
 
 
 @contextmanager
