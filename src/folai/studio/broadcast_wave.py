@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from folai.writing import written_whole
 
 LONGEST = (1 << 32) - (1 << 20)  # bytes that a WAV file can say it has
 HIGHEST = (1 << 23) - 1
+CLIPPING = 0.99  # highest sample of a sound that would clip
 
 
 def timecode_seconds(timecode: str | None, fps: float) -> float:
@@ -51,13 +53,27 @@ def write_broadcast_wave(path: Path, sound: Sound, *, start: float, description:
 
     A sound that would clip is attenuated as a whole.
     """
+    check_size(sound.num_samples * 3 * sound.channels, sound.sample_rate)
+    gain = min(1.0, CLIPPING / max(peak(sound), 1e-9))
+    bext = bext_chunk(description, round(start * sound.sample_rate))
+    with written_whole(path) as partial, open(partial, "wb") as file:
+        file.write(wave_header(sound, [(b"bext", bext)]))
+        for wav in blocks(sound):
+            file.write(sample_bytes(wav * np.float32(gain)))
+        file.write(b"\0" * (sound.num_samples * sound.channels % 2))
+
+
+def check_size(num_bytes: int, sample_rate: int) -> None:
+    """Raise ValueError for samples of 24 bits that are more than a WAV file can hold."""
+    if num_bytes > LONGEST:
+        hours = LONGEST / 3 / sample_rate / 3600
+        raise ValueError(f"a WAV file holds {hours:.1f} h of one channel; export a shorter clip")
+
+
+def wave_header(sound: Sound, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """What stands in a WAV file before its samples of 24 bits, with these chunks among it."""
     block = 3 * sound.channels
     size = sound.num_samples * block
-    if size > LONGEST:
-        hours = LONGEST / block / sound.sample_rate / 3600
-        raise ValueError(f"a WAV file holds {hours:.1f} h at most; export a shorter clip")
-    gain = min(1.0, 0.99 / max(peak(sound), 1e-9))
-    bext = _bext(description, round(start * sound.sample_rate))
     form = struct.pack(
         "<HHIIHH",
         1,
@@ -67,22 +83,16 @@ def write_broadcast_wave(path: Path, sound: Sound, *, start: float, description:
         block,
         24,
     )
-    with written_whole(path) as partial, open(partial, "wb") as file:
-        padded = size + size % 2
-        file.write(b"RIFF" + struct.pack("<I", 4 + 8 + len(bext) + 24 + 8 + padded) + b"WAVE")
-        _chunk(file, b"bext", bext)
-        _chunk(file, b"fmt ", form)
-        file.write(b"data" + struct.pack("<I", size))
-        for wav in blocks(sound):
-            file.write(_packed(wav * np.float32(gain)))
-        file.write(b"\0" * (size % 2))
+    inside = b"WAVE" + b"".join(_chunk(*chunk) for chunk in [*chunks, (b"fmt ", form)])
+    samples = b"data" + struct.pack("<I", size)
+    return b"RIFF" + struct.pack("<I", len(inside) + 8 + size + size % 2) + inside + samples
 
 
-def _chunk(file: BinaryIO, name: bytes, content: bytes) -> None:
-    file.write(name + struct.pack("<I", len(content)) + content)
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
-def _bext(description: str, reference: int) -> bytes:
+def bext_chunk(description: str, reference: int) -> bytes:
     """Version 1: description, originator, its reference, date, time, samples since midnight."""
     now = datetime.now(UTC)
     text = description.encode("ascii", "replace")[:256]
@@ -101,7 +111,7 @@ def _bext(description: str, reference: int) -> bytes:
     return fixed
 
 
-def _packed(wav: Wav) -> bytes:
+def sample_bytes(wav: Wav) -> bytes:
     """[C, T] as interleaved little-endian 24-bit samples."""
     scaled = np.rint(np.clip(wav.T, -1.0, 1.0).astype(np.float64) * HIGHEST).astype("<i4")
     return scaled.reshape(-1, 1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()

@@ -11,10 +11,11 @@ from typing import Any
 from folai.envelope import Envelope
 from folai.media.mux import finished_name
 from folai.studio.broadcast_wave import timecode_rate, timecode_seconds, write_broadcast_wave
+from folai.studio.handover import package
 from folai.studio.jobs import Job
 from folai.studio.media_client import run_child
 from folai.studio.midi import midi_file
-from folai.studio.mixing import chosen_take, heard_takes, mix_of
+from folai.studio.mixing import chosen_take, heard_takes, layer_alone, mix_of
 from folai.studio.project import Project
 from folai.studio.project_sounds import Resampled
 from folai.studio.store import safe_name
@@ -41,7 +42,7 @@ def export(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
         write: Callable[[Path, Job], None] = _envelope_writer(kind, envelope, layer["name"])
         name = f"{_stem(document)} {layer['name']}.{'mid' if kind == 'midi' else kind}"
     else:
-        if kind != "otio" and not _audible(document, kind):
+        if kind not in ("otio", "session") and not _audible(document, kind):
             raise ValueError("no take is audible: generate one, or unmute a layer, then export")
         write, name = _sound_writer(kind, project, document, request)
 
@@ -104,6 +105,9 @@ def _sound_writer(
 ) -> tuple[Callable[[Path, Job], None], str]:
     """(a function that writes the file, the file's name)."""
     stem = _stem(document)
+    if kind == "session":
+        handover = package.prepare(project, request)
+        return lambda out, job: package.write(out, handover, job), f"{stem} session.zip"
     if kind == "video":
         suffix = request.get("container") or Path(finished_name(document["clip"]["file"])).suffix
         _check_container(project, document, suffix)
@@ -171,13 +175,24 @@ def _zip_writer(
             with written_whole(out) as partial, zipfile.ZipFile(partial, "w") as archive:
                 for number, layer in enumerate(layers, start=1):
                     job.advance((number - 1) / len(layers))
-                    sound = _stem_sound(project, document, layer["id"], request["sample_rate"])
+                    alone = layer_alone(project, document, layer["id"])
+                    sound = Resampled(alone, request["sample_rate"])
                     name = safe_name(f"{number} {layer['name']}.wav", f"{number}.wav")
                     write_broadcast_wave(
                         stem, sound, start=request["start"], description=layer["name"]
                     )
                     archive.write(stem, name)
-                    stems.append(Stem(layer["name"], name, sound.num_samples, sound.sample_rate))
+                    first = round(request["start"] * sound.sample_rate)
+                    stems.append(
+                        Stem(
+                            layer["name"],
+                            name,
+                            sound.num_samples,
+                            sound.sample_rate,
+                            first,
+                            (0, sound.num_samples),
+                        )
+                    )
                 if kind == "otio":
                     text = _timeline(document, stems, request["start"])
                     archive.writestr(f"{_stem(document)}.otio", text)
@@ -187,31 +202,16 @@ def _zip_writer(
     return write
 
 
-def _stem_sound(
-    project: Project, document: dict[str, Any], layer: str, sample_rate: int
-) -> Resampled:
-    """A layer alone, not muted."""
-    alone = {**document, "edit": {**document["edit"]}}
-    alone["edit"]["layers"] = [
-        {**entry, "mute": False, "solo": False}
-        for entry in document["edit"]["layers"]
-        if entry["id"] == layer
-    ]
-    alone["edit"]["mix"] = {
-        take: {**strip, "mute": False} for take, strip in document["edit"]["mix"].items()
-    }
-    return Resampled(mix_of(project, alone), sample_rate)
-
-
 def _timeline(document: dict[str, Any], stems: list[Stem], start: float) -> str:
     clip = document["clip"]
+    video_start = timecode_seconds(_plain(clip["timecode"]), timecode_rate(clip))
     return timeline_json(
         document["name"],
         video=clip["file"],
         fps=clip["fps"],
         num_frames=clip["num_frames"],
-        video_start=timecode_seconds(_plain(clip["timecode"]), timecode_rate(clip)),
-        start=start,
+        video_frame=round(video_start * clip["fps"]),
+        start_frame=round(start * clip["fps"]),
         stems=stems,
     )
 

@@ -21,6 +21,20 @@ def mix_of(project: Project, document: dict[str, Any], layer: str | None = None)
     return Mix.of(parts, document["clip"]["duration"], rate)
 
 
+def layer_alone(project: Project, document: dict[str, Any], layer: str) -> Mix:
+    """A layer's sound at its own level, muted or not."""
+    alone = {**document, "edit": {**document["edit"]}}
+    alone["edit"]["layers"] = [
+        {**entry, "mute": False, "solo": False}
+        for entry in document["edit"]["layers"]
+        if entry["id"] == layer
+    ]
+    alone["edit"]["mix"] = {
+        take: {**strip, "mute": False} for take, strip in document["edit"]["mix"].items()
+    }
+    return mix_of(project, alone)
+
+
 def heard_takes(document: dict[str, Any]) -> list[tuple[str, dict[str, Any], float]]:
     """(layer id, take, gain) of each take that is heard."""
     layers = document["edit"]["layers"]

@@ -8,6 +8,7 @@ from typing import Any
 from folai.diffusion.options import DiffusionOptions
 from folai.preview.materials import MATERIALS
 from folai.studio.envelope_edits import EDITS
+from folai.studio.handover.ucs import CATEGORY
 from folai.studio.schema import (
     BOOLEAN,
     Schema,
@@ -146,12 +147,26 @@ PREVIEW = an_object(
 
 EXPORT = an_object(
     "kind",
-    kind=one_of("video", "wav", "stems", "json", "csv", "midi", "otio"),
+    kind=one_of("video", "wav", "stems", "json", "csv", "midi", "otio", "session"),
     container=or_null(one_of(".mp4", ".mov", ".mkv", ".webm")),
     mix_db=or_null(number(-96, 24)),
     timecode=or_null(TIMECODE),
     sample_rate={"type": "integer", "enum": [44100, 48000, 96000]},
     layer=or_null(LAYER_ID),
+    # of a session
+    formats=a_list(one_of("aaf", "edl", "otio", "rpp"), 4),
+    channels=one_of("mono", "stereo"),
+    handles=number(0, 10),
+    two_pop=BOOLEAN,
+    scene=or_null(text(100)),
+    creator=or_null(text(40)),
+    source=or_null(text(60)),
+    categories={
+        "type": "object",
+        "additionalProperties": text(20, pattern=CATEGORY),
+        "maxProperties": MOST_LAYERS,
+        "propertyNames": LAYER_ID,
+    },
 )
 
 # Replies

@@ -15,6 +15,8 @@ class Stem:
     file: str
     num_samples: int
     sample_rate: int  # Hz
+    first: int  # sample since midnight at which the file begins
+    used: tuple[int, int]  # (samples of the file before the timeline begins, samples on it)
 
 
 def timeline_json(
@@ -23,25 +25,30 @@ def timeline_json(
     video: str,
     fps: float,
     num_frames: int,
-    video_start: float,
-    start: float,
+    video_frame: int,
+    start_frame: int,
     stems: list[Stem],
+    video_after: int = 0,
 ) -> str:
     """The timeline as text; the paths of `video` and the stems are relative to it.
 
-    start: where the timeline and the stems begin, video_start: where the video file says that it
-    does; both in seconds since midnight.
+    start_frame: where the timeline begins, video_frame: where the video file says that it does,
+    both in frames since midnight. video_after: frames of the timeline before the picture.
     """
-    picture = _range(round(video_start * fps), num_frames, fps)
-    tracks = [_track("Video", "Video", [_clip(video, video, picture)])]
+    picture = _range(video_frame, num_frames, fps)
+    pictures = [_clip(video, video, picture, picture)]
+    if video_after:
+        pictures.insert(0, _gap(_range(0, video_after, fps)))
+    tracks = [_track("Video", "Video", pictures)]
     for stem in stems:
-        first = round(start * stem.sample_rate)
-        sound = _range(first, stem.num_samples, stem.sample_rate)
-        tracks.append(_track(stem.name, "Audio", [_clip(stem.name, stem.file, sound)]))
+        skipped, count = stem.used
+        available = _range(stem.first, stem.num_samples, stem.sample_rate)
+        used = _range(stem.first + skipped, count, stem.sample_rate)
+        tracks.append(_track(stem.name, "Audio", [_clip(stem.name, stem.file, available, used)]))
     timeline = {
         "OTIO_SCHEMA": "Timeline.1",
         "name": name,
-        "global_start_time": _time(round(start * fps), fps),
+        "global_start_time": _time(start_frame, fps),
         "metadata": {},
         "tracks": {
             "OTIO_SCHEMA": "Stack.1",
@@ -71,7 +78,19 @@ def _track(name: str, kind: str, clips: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _clip(name: str, file: str, available: dict[str, Any]) -> dict[str, Any]:
+def _gap(used: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "OTIO_SCHEMA": "Gap.1",
+        "name": "",
+        "source_range": used,
+        "effects": [],
+        "markers": [],
+        "metadata": {},
+        "enabled": True,
+    }
+
+
+def _clip(name: str, file: str, available: dict[str, Any], used: dict[str, Any]) -> dict[str, Any]:
     media = {
         "OTIO_SCHEMA": "ExternalReference.1",
         "name": name,
@@ -83,7 +102,7 @@ def _clip(name: str, file: str, available: dict[str, Any]) -> dict[str, Any]:
     return {
         "OTIO_SCHEMA": "Clip.2",
         "name": name,
-        "source_range": available,
+        "source_range": used,
         "media_references": {"DEFAULT_MEDIA": media},
         "active_media_reference_key": "DEFAULT_MEDIA",
         "effects": [],

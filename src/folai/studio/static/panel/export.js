@@ -68,14 +68,23 @@ export class Export {
       const mix = value("mix_db");
       return { kind, container: value("container"), mix_db: mix === null ? null : Number(mix) };
     }
+    if (kind === "session") return { kind, ...sound, ...this.#session(value) };
     return ["json", "csv", "midi"].includes(String(kind)) ? { kind, layer: this.studio.activeId } : { kind, ...sound };
+  }
+
+  /** @param {(id: string) => string | null} value */
+  #session(value) {
+    const channels = value("channels");
+    const formats = channels === "mono" ? ["aaf", "edl", "otio", "rpp"] : ["edl", "otio", "rpp"];
+    const names = { scene: value("scene"), creator: value("creator"), source: value("source") };
+    return { channels, formats, handles: Number(value("handles") ?? 0), two_pop: byId("two_pop").checked, ...names };
   }
 
   /** @param {any} job */
   #tell(job) {
     if (job.state === "failed") return this.#say(job.message, true);
     if (job.state !== "done") return this.#say(jobText(job));
-    this.#say(`${job.file} is ready.`);
+    this.#say([`${job.file} is ready.`, job.message].join(" ").trim());
     const link = byId("export-link");
     link.href = `/api/projects/${job.project}/exports/${encodeURIComponent(job.file)}`;
     link.download = job.file;
