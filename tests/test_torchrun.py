@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from folai.models import rms_mapper
+from folai.models import mapper_config
 from folai.train import denoiser, mapper, small_control, sound_decoder
 from folai.train.torchrun import Processes
 from test_train_foley import CODEC, CONFIG, folder  # noqa: F401
@@ -30,8 +30,8 @@ def train(kind, recordings, out, times, log):
     torch.autocast = lambda *_, **__: nullcontext()
     given = {"out": out / kind, "steps": STEPS, "log_every": 1, "cache": recordings / "cache"}
     if kind == "mapper":
-        for size, config in rms_mapper.SIZES.items():
-            rms_mapper.SIZES[size] = replace(config, dropout=0.0, num_layers=1)
+        for size, config in mapper_config.SIZES.items():
+            mapper_config.SIZES[size] = replace(config, dropout=0.0, num_layers=1)
         torch.nn.functional.dropout2d = lambda x, share, training: x
         mapper.load_examples = lambda options, log: examples()
         options = mapper.TrainOptions(batch_size=2 * times, window=24, **given)
