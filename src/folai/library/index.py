@@ -81,7 +81,7 @@ def opened_library(
     no library, of a newer version, or where nothing can be written.
     """
     place = default_library() if path is None else Path(path)
-    connection = _connect(place, create)
+    connection = connect(place, create=create)
     try:
         yield connection
     except sqlite3.DatabaseError as error:
@@ -90,7 +90,8 @@ def opened_library(
         connection.close()
 
 
-def _connect(place: Path, create: bool) -> sqlite3.Connection:
+def connect(place: Path, *, create: bool = False) -> sqlite3.Connection:
+    """The same without an end; threads may use it in turn."""
     if not create and not place.is_file():
         raise ValueError(f"{place}: no library here; make one with `folai library add FOLDER`")
     if place.is_dir():
@@ -101,7 +102,10 @@ def _connect(place: Path, create: bool) -> sqlite3.Connection:
     if create and not can_write:
         raise ValueError(f"{place}: cannot be written; give another file with --library")
     try:
-        connection = sqlite3.connect(_address(place, can_write), uri=True, timeout=_PATIENCE)
+        connection = sqlite3.connect(
+            _address(place, can_write), uri=True, timeout=_PATIENCE,
+            check_same_thread=False,
+        )  # fmt: skip
         connection.execute("PRAGMA foreign_keys = ON")
         _prepare(connection, place, create)
     except sqlite3.Error as error:

@@ -159,6 +159,23 @@ class Searcher:
             for file, cosine in best.items()
         ]
 
+    def kept(self, count: int = 20) -> list[Hit]:
+        """Favourites, then what was used, the latest first."""
+        rows = self.connection.execute(
+            "SELECT id, favourite FROM files WHERE NOT is_missing AND problem IS NULL AND "
+            "same_as IS NULL AND (favourite OR used IS NOT NULL) "
+            "ORDER BY favourite DESC, used DESC LIMIT ?",
+            (count,),
+        ).fetchall()
+        return [self.describe(f, 1.0, "favourite" if liked else "recent") for f, liked in rows]
+
+    def path_of(self, file: int) -> Path:
+        """Where a recording is. Raises ValueError where the library has it not, or it has gone."""
+        row = self.connection.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()
+        if row is None or not os.path.isfile(row[0]):
+            raise ValueError(f"recording {file} is not here; add its folder to the library again")
+        return Path(row[0])
+
     def describe(self, file: int, score: float, reason: str) -> Hit:
         """A recording as a result; its event is the loudest."""
         path, seconds, licence, credit, favourite, start, kind, events = self.connection.execute(

@@ -23,6 +23,7 @@ from folai.preview.materials import MATERIALS
 from folai.studio.address import LOCAL, PORT
 from folai.studio.api_envelopes import EnvelopesApi
 from folai.studio.api_jobs import JobsApi
+from folai.studio.api_library import LibraryApi
 from folai.studio.api_pictures import PicturesApi
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
@@ -35,7 +36,9 @@ from folai.studio.studio import Studio
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 STATIC = Path(__file__).parent / "static"
-APIS = (ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, JobsApi, SpotsApi)
+APIS = (
+    ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, LibraryApi, JobsApi, SpotsApi,
+)  # fmt: skip
 
 
 def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> ASGIApp:

@@ -15,6 +15,7 @@ import { Export } from "./panel/export.js";
 import { showHelp } from "./panel/help.js";
 import { Jobs } from "./panel/jobs.js";
 import { LayerList, layerCommands } from "./panel/layers.js";
+import { Library } from "./panel/library.js";
 import { Messages } from "./panel/messages.js";
 import { Projects } from "./panel/projects.js";
 import { References } from "./panel/references.js";
@@ -59,6 +60,7 @@ const jobs = new Jobs(studio, saver, messages);
 const session = new Session(studio, saver, messages, tab);
 const news = new News(studio, session, jobs, messages, tab);
 const references = new References(studio, player, messages);
+const library = new Library(studio, player, messages, references);
 const form = new SoundForm(studio, byId("sound"));
 const exporting = new Export(studio, saver);
 const projects = new Projects(messages, open, () => transport.play());
@@ -87,6 +89,7 @@ const commands = mapped([
   ...editingCommands(studio, transport),
   ...form.commands(),
   ...references.commands(),
+  ...library.commands(),
   ...jobs.commands(),
   ...listeningCommands(studio),
   ...takeCommands(studio),
@@ -100,7 +103,7 @@ const keys = new Keys(commands);
 const refreshButtons = wireButtons(commands);
 nameFields();
 studio.on(
-  "project curve history selection tool mode heard layers takes references jobs sound presets saved markers",
+  "project curve history selection tool mode heard layers takes references library jobs sound presets saved markers",
   () => timeline.loop.ask(refreshButtons),
 );
 

@@ -26,6 +26,7 @@ export class LayerList {
     const { studio } = this;
     const row = document.createElement("li");
     row.className = "row layer";
+    row.dataset.layer = layer.id;
     const active = layer.id === studio.activeId;
     row.setAttribute("aria-current", String(active));
     const own = (/** @type {string[]} */ keys) => (active ? keys : []);

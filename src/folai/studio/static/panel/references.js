@@ -52,12 +52,18 @@ export class References {
     messages.clear("reference");
     try {
       const made = await upload(`projects/${studio.project.id}/references?name=${encodeURIComponent(name)}`, file);
-      if (!studio.references.some((one) => one.id === made.id)) studio.references.push(made);
-      if (made.message) messages.show("reference", `${made.name}: ${made.message}`, { tone: "plain" });
-      this.#choose(made.id);
+      this.take(made);
     } catch (error) {
       messages.fail(error, "reference");
     }
+  }
+
+  /** Uses a reference that was made for the active layer. @param {any} made as in API.md */
+  take(made) {
+    const { studio, messages } = this;
+    if (!studio.references.some((one) => one.id === made.id)) studio.references.push(made);
+    if (made.message) messages.show("reference", `${made.name}: ${made.message}`, { tone: "plain" });
+    this.#choose(made.id);
   }
 
   /** @param {string | null} id */
