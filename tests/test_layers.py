@@ -21,7 +21,7 @@ LAYERS = [
     ["takes"],
     ["checkpoints"],
     ["diffusion"],
-    ["stable", "library"],
+    ["stable", "library", "suggest"],
     ["engines"],
     ["pipeline", "render"],
     ["scenes"],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from folai.diffusion.naming import sound_of_prompt
 from folai.engines import (
     Engine,
     EngineOptions,
@@ -44,6 +45,8 @@ from folai.options import check_number
 from folai.preview.events import check_reference
 from folai.preview.pool import Cue, Pool
 from folai.progress import Progress, Stages, part_of
+from folai.suggest.guess import Suggestion, suggest
+from folai.suggest.seeing import can_see
 from folai.takes.finish import finished
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
@@ -177,6 +180,7 @@ class FoleyResult:
     engine: str  # that made it
     notes: tuple[str, ...] = ()  # what was done to the reference first
     cues: tuple[Cue, ...] = ()  # of a pool: which recording is heard when
+    suggestions: tuple[Suggestion, ...] = ()  # from the picture; the first was used
 
     @property
     def wav(self) -> NDArray[np.float32]:
@@ -224,6 +228,7 @@ def generate(
         if envelope is None or placing:
             seen = _predict(clip, options, placing, stages.of("predict"), models)
             envelope = seen if envelope is None else envelope.placed_as(seen)
+        player.look_at(clip, envelope)
         takes = player.play(envelope, stages.of("play"))
         writing, rate = stages.of("write"), options.sample_rate
         mux_takes(
@@ -309,6 +314,17 @@ class _Player:
             _Voice(part, end - start, models)
             for part, (start, end) in zip(parts, spans, strict=True)
         ]
+        self.suggestions: tuple[Suggestion, ...] = ()
+
+    def look_at(self, clip: Clip, envelope: Envelope) -> None:
+        """Where nothing says what it should sound like, takes what the picture suggests.
+
+        Only with the extra `suggest`; without it the engine has its own default.
+        """
+        if self.options.segments or not self.voices[0].is_free or not can_see():
+            return
+        self.suggestions = tuple(suggest(clip, envelope.onsets.tolist()))
+        self.voices[0].take_prompt(self.suggestions[0].prompt)
 
     @property
     def work(self) -> float:
@@ -351,7 +367,16 @@ class _Player:
     ) -> FoleyResult:
         rate, label = int(self.options.sample_rate), self.options.engine_options.label
         notes = dict.fromkeys(note for voice in self.voices for note in voice.notes)
-        return FoleyResult(takes, rate, envelope, paths, label, tuple(notes), self._cues(envelope))
+        return FoleyResult(
+            takes,
+            rate,
+            envelope,
+            paths,
+            label,
+            notes=tuple(notes),
+            cues=self._cues(envelope),
+            suggestions=self.suggestions,
+        )
 
     def _cues(self, envelope: Envelope) -> tuple[Cue, ...]:
         """Of all voices, on the clip's clock."""
@@ -391,6 +416,20 @@ class _Voice:
             tails=options.finish.tails,
         )
         self.models = models.of_engine(self.engine, self.own, self.request)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing says what it should sound like, and a prompt or sound could."""
+        request = self.request
+        said = (request.reference, request.prompt, request.negative_prompt, request.sound)
+        return self.own.engine in ("preview", "diffusion") and all(hint is None for hint in said)
+
+    def take_prompt(self, prompt: str) -> None:
+        """Sounds as a prompt says; the preview as the built-in sound nearest to it."""
+        if self.own.engine == "preview":
+            self.request = replace(self.request, sound=sound_of_prompt(prompt))
+        else:
+            self.request = replace(self.request, prompt=prompt)
 
     def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
         num_samples = round(self.request.duration * self.request.sample_rate)

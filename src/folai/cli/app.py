@@ -22,8 +22,9 @@ from folai.cli import (
     library,
     models,
     studio,
+    suggest,
     train,
-)  # fmt: skip
+)
 from folai.cli.output import warn_in_one_line
 from folai.writing import line_with_file
 
@@ -60,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"folai {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (
-        generate, batch, envelope, edit, library, adapt, demo, studio, models,
+        generate, batch, envelope, edit, suggest, library, adapt, demo, studio, models,
         train, evaluate, data,
     ):  # fmt: skip
         command.add_to(commands)

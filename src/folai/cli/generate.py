@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from folai.cli.output import check_extras, envelope_facts, plot, progress_bar, report, summary
 from folai.cli.parsing import (
@@ -26,6 +28,9 @@ from folai.cli.sound_options import (
     options_from,
 )
 from folai.preview.materials import DEFAULT_SOUND
+
+if TYPE_CHECKING:
+    from folai.suggest.guess import Suggestion
 
 
 def add_to(commands: Commands) -> None:
@@ -94,7 +99,7 @@ def run(parsed: Namespace) -> None:
     if parsed.cue_sheet:
         write_cue_sheet(parsed.cue_sheet, result.cues, read_fps(parsed.video))
     plot(parsed, result.envelope)
-    sound = _sound(parsed)
+    sound = _sound(parsed, result.suggestions)
     names = ", ".join(map(str, result.paths))
     text = f"{names}: {summary(result.envelope)}, {sound} by {result.engine}"
     report(
@@ -112,6 +117,7 @@ def run(parsed: Namespace) -> None:
         sound=sound,
         understood=_understood(parsed),
         cues=[asdict(cue) for cue in result.cues],
+        suggestions=[asdict(guess) for guess in result.suggestions],
         seed=parsed.seed,
         seconds=time.perf_counter() - began,
     )
@@ -136,8 +142,11 @@ def read_fps(video: Path) -> float:
         return float(clip.info.nominal_fps)
 
 
-def _sound(parsed: Namespace) -> str:
-    """What was asked for, in one line."""
+def _sound(parsed: Namespace, suggestions: Sequence[Suggestion] = ()) -> str:
+    """What was asked for, or suggested by the picture, in one line."""
+    if suggestions:
+        guesses = ", ".join(f"{g.prompt} {100 * g.probability:.0f} %" for g in suggestions)
+        return f"{suggestions[0].prompt} (a guess from the picture: {guesses})"
     reference = parsed.reference
     if isinstance(reference, list):
         reference = f"{len(reference)} recordings"

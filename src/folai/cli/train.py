@@ -252,9 +252,9 @@ def combine_mappers(parsed: Namespace) -> int:
 # The sound model
 
 
-def _add_data(command: Any, what: str) -> None:
+def _add_data(command: Any, what: str, *, required: bool = True) -> None:
     command.add_argument(
-        "--data", type=Path, nargs="+", action=_Several, metavar="DIR", required=True, help=what
+        "--data", type=Path, nargs="+", action=_Several, metavar="DIR", required=required, help=what
     )
 
 
@@ -343,7 +343,8 @@ def _add_sound_model(
 ) -> argparse.ArgumentParser:
     about = f"{about} A run that was interrupted is resumed."
     command = add_command(trainers, f"train {name}", about, example, run)
-    _add_data(command, "folders of recordings or clips, or of such folders")
+    what = "folders of recordings or clips, or of such folders"
+    _add_data(command, what, required=name != "foley")
     command.add_argument(
         "--autoencoder", type=Path, metavar="FILE", help="weights of the autoencoder"
     )
@@ -358,7 +359,7 @@ def _add_sound_model(
 
 
 def _add_foley(trainers: Commands) -> None:
-    _add_sound_model(
+    command = _add_sound_model(
         trainers,
         "foley",
         "Train the sound model on recordings: what things sound like.",
@@ -366,13 +367,42 @@ def _add_foley(trainers: Commands) -> None:
         2000,
         train_foley,
     )
+    command.set_defaults(steps=None)  # `TrainOptions` and `LoraOptions` have their own
+    group = command.add_argument_group(
+        "to teach a trained model your own recordings, in 200 steps unless --steps says otherwise"
+    )
+    group.add_argument("--init", metavar="FILE", help="the model to begin with: shipped, or a file")
+    group.add_argument("--library", metavar="WORDS", help="what to learn: words to search it for")
+    group.add_argument("--library-file", type=Path, metavar="FILE", help="the library")
+    group.add_argument("--rank", type=int, metavar="N", help="of the addition (default: 8)")
 
 
 def train_foley(parsed: Namespace) -> int:
+    if parsed.init is not None:
+        return _train_lora(parsed)
+    for name in ("library", "library_file", "rank"):
+        if getattr(parsed, name) is not None:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} is for teaching a trained model; add --init shipped")
+    if parsed.data is None:
+        raise ValueError("nothing to train on: give --data DIR, or --init shipped --library WORDS")
     from folai.train.denoiser import TrainOptions, train_foley
 
     options = TrainOptions(**fields_from(parsed, TrainOptions))
     return report_outcome(parsed, _outcome(train_foley(options, _log(parsed)), options))
+
+
+def _train_lora(parsed: Namespace) -> int:
+    from folai.checkpoints import FOLEY
+    from folai.train.small_lora import LoraOptions, train_lora
+
+    for name in ("data", "autoencoder"):
+        if getattr(parsed, name) is not None:
+            raise ValueError(f"--{name} is for a training from the beginning; leave it or --init")
+    values = fields_from(parsed, LoraOptions)
+    values["init"] = FOLEY if parsed.init == "shipped" else Path(parsed.init)
+    options = LoraOptions(**values)
+    return report_outcome(parsed, _outcome(train_lora(options, _log(parsed)), options))
 
 
 def _add_control(trainers: Commands) -> None:

@@ -15,6 +15,7 @@ from folai.checkpoints import (
     save_weights,
 )
 from folai.diffusion.foley import Foley, FoleyConfig
+from folai.diffusion.lora_files import merge_foley_lora
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
@@ -57,12 +58,21 @@ def load_control(path: Path, dit: DiT) -> ControlNet:
 
 
 def load_foley(
-    path: Path = FOLEY, *, control: Path | None = None, autoencoder: Path = AUTOENCODER
+    path: Path = FOLEY,
+    *,
+    control: Path | None = None,
+    autoencoder: Path = AUTOENCODER,
+    lora: Path | None = None,
 ) -> Foley:
-    """All models, on the CPU. control: `control.safetensors` beside `path` where not given."""
+    """All models, on the CPU. control: `control.safetensors` beside `path` where not given.
+
+    lora: what a training on one's own recordings has added (`folai.train.small_lora`).
+    """
     config, dit, conditioner = load_base(path)
     codec = load_autoencoder(autoencoder)
     if codec.latent_channels != config.dit.latent_channels:
         raise ValueError(f"{path}: not made for the latents of {autoencoder}; take both alike")
     controlnet = load_control(control or path.with_name(CONTROL.name), dit)
+    if lora is not None:  # after the ControlNet, which is made from the base as it was trained
+        merge_foley_lora(lora, dit)
     return Foley(config, codec, dit, conditioner, controlnet)

@@ -65,6 +65,13 @@ class DiffusionOptions:
         metavar="FILE",
         default_text="folai's own",
     )
+    lora: str | Path | None = option(
+        None,
+        Path,
+        "what a training on your own recordings has added",
+        metavar="FILE",
+        default_text="none",
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from folai.checkpoints import FOLEY
 from folai.diffusion.naming import prompt_or_default, sound_of_prompt
 from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.vocabulary import find_words
@@ -45,8 +46,8 @@ def needs(options: DiffusionOptions, request: Request) -> Hashable:
 def load(options: DiffusionOptions, request: Request) -> Foley:
     from folai.diffusion.foley_files import load_foley
 
-    weights = options.foley_weights
-    return load_foley() if weights is None else load_foley(Path(weights))
+    weights = FOLEY if options.foley_weights is None else Path(options.foley_weights)
+    return load_foley(weights, lora=None if options.lora is None else Path(options.lora))
 
 
 def play(

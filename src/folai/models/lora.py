@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,23 @@ def add_lora(model: nn.Module, rank: int) -> None:
         for name, layer in list(module.named_children()):
             if name in LAYERS and isinstance(layer, nn.Linear):
                 setattr(module, name, LoRA(layer, rank))
+
+
+def merge_lora_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Adds additions, as `lora_tensors` gives them, to the layers' own weights, in place.
+
+    Raises ValueError for a layer that the model lacks, or has in another size.
+    """
+    layers = dict(model.named_modules())
+    for name in sorted({key.rsplit(".", 1)[0] for key in tensors}):
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"has a layer {name} that this model lacks; take its own LoRA")
+        up, down = (tensors[f"{name}.{end}"].to(layer.weight.device) for end in ("up", "down"))
+        if (up.shape[0], down.shape[1]) != tuple(layer.weight.shape):
+            raise ValueError(f"its layer {name} has another size; take this model's own LoRA")
+        with torch.no_grad():
+            layer.weight.add_((up @ down).to(layer.weight))
 
 
 def lora_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from folai.checkpoints import load_weights, save_weights
+from folai.models.lora import merge_lora_tensors
 from folai.models.stable_dit import StableDiT, StableDiTConfig
 
 
@@ -23,12 +23,7 @@ def merge_lora(path: Path, dit: StableDiT) -> None:
     weights = load_weights(path, "stable-lora")
     if weights.config.get("base") != asdict(dit.config):
         raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
-    layers = dict(dit.named_modules())
-    for name in sorted({key.rsplit(".", 1)[0] for key in weights.tensors}):
-        layer = layers.get(name)
-        if not isinstance(layer, nn.Linear):
-            raise ValueError(f"{path}: has a layer {name} that this model lacks; take its own LoRA")
-        up, down = weights.tensors[f"{name}.up"], weights.tensors[f"{name}.down"]
-        with torch.no_grad():
-            added = (up.to(layer.weight.device) @ down.to(layer.weight.device)).to(layer.weight)
-            layer.weight.add_(added)
+    try:
+        merge_lora_tensors(dit, weights.tensors)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -69,7 +69,7 @@ new TakeList(studio, byId("takes"), byId("no-takes"));
 watchStatus(studio, transport, saver);
 watchVideo(studio, screen, jobs, messages);
 keepView(studio, axis, transport, saver);
-takeDrops(studio, references, projects);
+takeDrops(studio, references, projects, library);
 studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 

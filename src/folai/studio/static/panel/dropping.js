@@ -4,9 +4,9 @@ const SOUNDS = /\.(wav|aiff?|flac|mp3|ogg|m4a|opus)$/i;
 
 /**
  * @param {import("../state/studio.js").Studio} studio @param {import("./references.js").References} references
- * @param {import("./projects.js").Projects} projects
+ * @param {import("./projects.js").Projects} projects @param {import("./library.js").Library} library
  */
-export function takeDrops(studio, references, projects) {
+export function takeDrops(studio, references, projects, library) {
   const { classList } = document.body;
   addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -16,6 +16,7 @@ export function takeDrops(studio, references, projects) {
   addEventListener("drop", (event) => {
     event.preventDefault();
     classList.remove("dropping");
+    if (library.drop(event)) return;
     const files = [...(event.dataTransfer?.files ?? [])];
     const onPanel = event.target instanceof Element && event.target.closest(".panel");
     const [first] = files;

@@ -1,0 +1,1 @@
+"""A first guess from the picture: which materials a clip's contacts may be on."""
