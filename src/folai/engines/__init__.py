@@ -19,6 +19,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, cast
 
@@ -106,7 +107,13 @@ class Engine(Protocol):
 
 def engine_names() -> tuple[str, ...]:
     """The names of all engines, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return _names_in(tuple(__path__))
+
+
+@cache
+def _names_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    # Listing folders took most of the time in which ten thousand options were checked.
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
 
 
 def get_engine(name: str) -> Engine:
