@@ -339,6 +339,20 @@ def test_a_full_disk_is_seen_before_the_work(tmp_path, monkeypatch):
         package.prepare(project, {"sample_rate": 48000})
 
 
+def test_the_timecode_is_what_is_given_or_the_projects_or_the_clips(tmp_path):
+    project = a_project(tmp_path / "p", timecode="02:00:00:00")
+
+    def begins(**request):
+        times = package.prepare(project, {"sample_rate": 48000, **request}).session.times
+        return times.timecode(times.start)
+
+    assert begins() == "02:00:00:00"
+    with project.change() as document:
+        document["edit"]["timecode"] = "03:00:00:00"
+    assert begins() == "03:00:00:00"
+    assert begins(timecode="04:00:00:00") == "04:00:00:00"
+
+
 def test_without_a_take_there_is_nothing_to_hand_over(tmp_path):
     project = a_project(tmp_path / "p")
     with project.change() as document:

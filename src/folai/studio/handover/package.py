@@ -59,7 +59,7 @@ def prepare(project: Project, request: dict[str, Any]) -> Handover:
     layers = [layer for layer in document["edit"]["layers"] if chosen_take(document, layer)]
     if not layers:
         raise ValueError("no layer has a take: generate one, then export")
-    times = _times(document["clip"], request)
+    times = _times(document, request)
     formats = tuple(dict.fromkeys(request.get("formats") or FORMATS))
     mono = request.get("channels") != "stereo"
     if not mono and "aaf" in formats:
@@ -106,10 +106,13 @@ def write(path: Path, handover: Handover, job: Job) -> None:
     job.advance(1.0, quieter if gain < 1 else "")
 
 
-def _times(clip: dict[str, Any], request: dict[str, Any]) -> Times:
+def _times(document: dict[str, Any], request: dict[str, Any]) -> Times:
+    """By the timecode that is asked for, else the project's, else the clip's, else BEGINNING."""
+    clip = document["clip"]
     rate = exact_rate(float(clip.get("nominal_fps") or clip["fps"]))
     own = None if _own_frame(clip, rate) is None else clip["timecode"]
-    timecode = (request.get("timecode") or own or BEGINNING).replace(".", ";")
+    given = request.get("timecode") or document["edit"].get("timecode")
+    timecode = (given or own or BEGINNING).replace(".", ";")
     nominal = -(-rate.numerator // rate.denominator)
     return Times(
         rate=rate,

@@ -27,7 +27,6 @@ export class Export {
 
   show() {
     if (!this.studio.project) return;
-    byId("timecode").placeholder = this.studio.timecode ?? this.studio.project.clip.timecode ?? "00:00:00:00";
     this.#say("");
     byId("export-link").hidden = true;
     this.#fit();
@@ -40,6 +39,8 @@ export class Export {
 
   /** Only what belongs to the kind is shown. */
   #fit() {
+    const none = this.#kind === "session" ? "01:00:00:00" : "00:00:00:00";
+    byId("timecode").placeholder = this.studio.timecode ?? this.studio.project?.clip.timecode ?? none;
     for (const field of byId("export-form").querySelectorAll("[data-for]")) {
       field.hidden = !field.dataset.for.split(" ").includes(this.#kind);
     }
