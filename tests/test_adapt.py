@@ -22,7 +22,8 @@ from folai.mapper.predict import predict_envelope
 from folai.media.audio import write_wav
 from folai.media.mux import mux
 from folai.models.cells import CHANNELS, GRID
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.train.adapt import AdaptOptions, adapt_mapper, read_lesson, taught
 
 TINY = MapperConfig(channels=(8, 8), dim=16, hidden=8, num_layers=1, num_bins=16)

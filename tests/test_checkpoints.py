@@ -17,7 +17,8 @@ from folai.checkpoints import (
     save_mapper,
     save_weights,
 )
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 
 TINY = MapperConfig(channels=(8, 8), dim=8, hidden=8, num_layers=1, num_bins=16)
 

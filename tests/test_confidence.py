@@ -17,7 +17,8 @@ from folai.evaluate.mapper.calibration import Observed, cross_validated, fit_cal
 from folai.mapper.confidence import Calibration, around_each, fit_logistic, log_odds
 from folai.mapper.predict import Curves, decode
 from folai.metrics import expected_calibration_error, share_right_above
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.pipeline import GenerateOptions, generate, predict_envelope
 from folai.studio import project_envelopes
 from folai.studio.envelope_edits import edited

@@ -25,7 +25,8 @@ from folai.media.mux import mux
 from folai.models.conditioner import Conditioner, ConditionerConfig
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT, DiTConfig
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.preview.impacts import Impactor
 from folai.preview.lay import lay
 from folai.render import random_scene, write_clip

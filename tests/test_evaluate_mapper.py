@@ -24,7 +24,8 @@ from folai.mapper.features import Pictures
 from folai.media.clip import probe
 from folai.media.mux import mux
 from folai.models.cells import CHANNELS, GRID
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.render import random_scene, write_clip
 
 SMALL = (86, 64)

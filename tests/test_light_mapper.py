@@ -11,7 +11,8 @@ import torch
 from folai.checkpoints import load_light_mapper, load_mapper, save_mapper
 from folai.mapper.predict import predict_envelope, predict_frames
 from folai.models.light_mapper import LightMapper
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from test_mapper import TINY, random_pictures
 
 CONFIGS = [

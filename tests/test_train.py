@@ -18,7 +18,8 @@ from folai.envelope.rms import bin_positions
 from folai.mapper.features import Pictures
 from folai.mapper.predict import frame_times
 from folai.models.cells import CHANNELS, GRID
-from folai.models.rms_mapper import SIZES, MapperConfig, RMSMapper
+from folai.models.mapper_config import SIZES, MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.train import mapper as training
 from folai.train import realign as realigning
 from folai.train.envelope_loss import soft_bins

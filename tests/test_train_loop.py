@@ -29,7 +29,8 @@ from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.cells import CHANNELS, GRID
 from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
-from folai.models.rms_mapper import MapperConfig, RMSMapper
+from folai.models.mapper_config import MapperConfig
+from folai.models.rms_mapper import RMSMapper
 from folai.stable.model import StableAudio
 from folai.train import (
     adapt,
