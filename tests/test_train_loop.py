@@ -19,6 +19,7 @@ import torch
 from folai import train
 from folai.checkpoints import save_autoencoder
 from folai.data.examples import Example
+from folai.data.sounds import Sound
 from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import save_base
 from folai.diffusion.vocabulary import ALL
@@ -39,6 +40,7 @@ from folai.train import (
     loop,
     mapper,
     small_control,
+    small_lora,
     sound_decoder,
 )
 from folai.train.full_size_options import StableOptions
@@ -117,6 +119,12 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
+def recordings() -> list[Sound]:
+    """Two hits, as a library holds them."""
+    hit = (np.exp(-np.arange(22050) / 900) * 9000).astype(np.int16)
+    return [Sound(f"hit{n}.wav", "impact/metal", str(n), "train", hit) for n in range(2)]
+
+
 def train_mapper(folder: Path, out: Path, threads: int, log: Log) -> None:
     options = mapper.TrainOptions(out=out, steps=1, batch_size=1, window=24, threads=threads)
     mapper.train_mapper(options, log)
@@ -138,6 +146,14 @@ def train_control(folder: Path, out: Path, threads: int, log: Log) -> None:
     base = folder / "base.safetensors"
     options = small_control.TrainOptions(base=base, **small_run(folder, out, threads))
     small_control.train_control(options, log)
+
+
+def train_lora(folder: Path, out: Path, threads: int, log: Log) -> None:
+    options = small_lora.LoraOptions(
+        library="metal", out=out, cache=folder / "cache", rank=1, steps=1, batch_seconds=3.0,
+        threads=threads,
+    )  # fmt: skip
+    small_lora.train_lora(options, log)
 
 
 def small_run(folder: Path, out: Path, threads: int) -> dict:
@@ -167,7 +183,8 @@ def taught(folder: Path, out: Path, threads: int, log: Log) -> None:
 TRAININGS = {
     run.__name__: run
     for run in (
-        train_mapper, train_autoencoder, train_foley, train_control, train_stable_control, taught
+        train_mapper, train_autoencoder, train_foley, train_control, train_lora,
+        train_stable_control, taught,
     )
 }  # fmt: skip
 
@@ -188,6 +205,7 @@ def stop(text: str) -> None:
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_training_leaves_the_process_as_it_was(name, fails, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(mapper, "load_examples", lambda options, log: [example()])
+    monkeypatch.setattr(small_lora, "library_sounds", lambda words, library: recordings())
     usual = torch.get_num_threads()
     torch.manual_seed(7)
     if name == "taught":  # its model is drawn outside
