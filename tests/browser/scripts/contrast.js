@@ -18,7 +18,7 @@
   const light = (c) => c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-  const texts = [...document.querySelectorAll("body *")].filter((e) => e.offsetParent !== null && !e.disabled &&
+  const texts = [...document.querySelectorAll("body *")].filter((e) => e.offsetParent !== null && e.checkVisibility() && !e.disabled &&
     !e.closest("button:disabled, #viewer, .hidden, option") &&
     ([...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) || e.matches("select, input:not([type=range], [type=checkbox], [type=radio])")));
   return texts.map((e) => {
