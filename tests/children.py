@@ -114,9 +114,13 @@ def command(*arguments: str) -> Callable[[], int]:
     """`folai` with these arguments, as work for `start`."""
 
     def work() -> int:
-        from folai.cli import main
+        from folai.__main__ import run
 
-        return main([*arguments, "--quiet"])
+        sys.argv = ["folai", *arguments, "--quiet"]
+        try:
+            run()
+        except SystemExit as ended:
+            return int(ended.code or 0)
 
     return work
 

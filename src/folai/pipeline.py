@@ -55,7 +55,7 @@ from folai.writing import check_writable
 if TYPE_CHECKING:
     from folai.mapper.confidence import Calibration
     from folai.mapper.glimpses import Watcher
-    from folai.models.rms_mapper import RMSMapper
+    from folai.mapper.predict import Mapper
 
 PICTURES_AHEAD = 8  # that are decoded and wait to be looked at
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
@@ -550,7 +550,7 @@ def _measured(wav: NDArray[np.float32], sample_rate: int) -> Envelope:
 class _Mapper:
     """The models, loaded, and what is asked of them."""
 
-    models: Sequence[RMSMapper]
+    models: Sequence[Mapper]
     calibration: Calibration | None
     expect: str | None
 
@@ -564,7 +564,6 @@ class _Mapper:
 
 def _load_mapper(models: Models, weights: str | Path | None, expect: str | None) -> _Mapper:
     """Load the models."""
-
     mapper, calibration = models.mapper(weights)
     return _Mapper(mapper, calibration, expect)
 

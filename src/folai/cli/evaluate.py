@@ -190,6 +190,16 @@ def _add_foley(measures: Commands) -> None:
         default=(),
         help="also time S seconds of sound and measure the memory, such as 10 600",
     )
+    _add_judges(command)
+    command.add_argument(
+        "--plot", type=Path, metavar="DIR", help="write spectrograms and the sounds of six clips"
+    )
+    command.add_argument("--weights", type=Path, metavar="FILE", help="weights of the sound model")
+    command.add_argument("--mapper", type=Path, metavar="FILE", help="weights of the mapper")
+    _add_embedding_and_cache(command)
+
+
+def _add_judges(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--ringing",
         action="store_true",
@@ -207,12 +217,6 @@ def _add_foley(measures: Commands) -> None:
         default=0,
         help="also look for speech in N takes (pip install silero-vad)",
     )
-    command.add_argument(
-        "--plot", type=Path, metavar="DIR", help="write spectrograms and the sounds of six clips"
-    )
-    command.add_argument("--weights", type=Path, metavar="FILE", help="weights of the sound model")
-    command.add_argument("--mapper", type=Path, metavar="FILE", help="weights of the mapper")
-    _add_embedding_and_cache(command)
 
 
 def evaluate_foley(parsed: Namespace) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 from folai.checkpoints import load_weights, save_weights
 from folai.models.dit import DiT, DiTConfig
 from folai.models.lora import merge_lora_tensors
+from folai.models.stable_dit import StableDiT
 
 
 def save_foley_lora(
@@ -22,11 +23,16 @@ def save_foley_lora(
 
 
 def merge_foley_lora(path: Path, dit: DiT) -> None:
-    """Adds it to the denoiser's weights in place.
+    """Adds it to the denoiser's weights in place. Raises ValueError as `merge_lora_file`."""
+    merge_lora_file(path, "foley-lora", dit)
+
+
+def merge_lora_file(path: Path, kind: str, dit: DiT | StableDiT) -> None:
+    """Adds a LoRA of a kind of weights to a denoiser's weights in place.
 
     Raises ValueError where the file is missing or damaged, or was trained on another base.
     """
-    weights = load_weights(path, "foley-lora")
+    weights = load_weights(path, kind)
     if weights.config.get("base") != asdict(dit.config):
         raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
     try:

@@ -21,7 +21,7 @@ from folai.jobs.columns import option_kinds, with_files
 from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.job_lists import JobList, check_jobs, import_parquet
 from folai.jobs.places import inside, is_remote, write_bytes
-from folai.jobs.records import find_done, has_leftovers, remove_leftovers
+from folai.jobs.records import find_done, find_leftovers, part_name, remove_leftovers
 from folai.jobs.results import iter_results, result_places, write_results
 from folai.jobs.results_page import write_page
 from folai.jobs.supervisor import Answers, count_workers, do_here
@@ -153,7 +153,7 @@ class _Run:
     def __init__(self, jobs: _Part, out: str, total: int, progress: Told | None) -> None:
         self.jobs, self.out, self.total, self.progress = jobs, out, total, progress
         self.skipped = self.done = 0
-        self.leftovers = has_leftovers(out)  # a run may be killed when a job is done all but that
+        self.leftovers = find_leftovers(out)  # a run may be killed when a job is done all but that
         self.failed: dict[int, str] = {}  # by number of the job
         self.names: dict[int, str] = {}
 
@@ -164,7 +164,7 @@ class _Run:
                 self._fail(job, job.error)
             elif find_done(self.out, job) is not None:
                 self.skipped += 1
-                if self.leftovers:
+                if self.leftovers and part_name(job) in self.leftovers:
                     remove_leftovers(job, self.out)
             else:
                 yield job

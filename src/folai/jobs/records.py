@@ -131,9 +131,11 @@ def _contents(options: GenerateOptions, content: Callable[[str], str]) -> dict[s
     return {"engine": own.engine, **values, "finish": vars(options.finish)}
 
 
-def has_leftovers(out: str) -> bool:
-    """Whether runs that were killed have left something in an output folder."""
-    return not is_remote(out) and any((Path(out) / OWN_FOLDER).glob("*.part"))
+def find_leftovers(out: str) -> set[str]:
+    """The names (`part_name`) of the jobs of which runs that were killed have left something."""
+    if is_remote(out):
+        return set()
+    return {path.name.split(".")[0] for path in (Path(out) / OWN_FOLDER).glob("*.part")}
 
 
 def remove_leftovers(job: Job, out: str) -> None:

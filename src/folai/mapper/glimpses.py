@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from folai.envelope import FRAME_RATE
+from folai.mapper import predict
 from folai.mapper.features import Pair, Pictures, join_pairs
 from folai.models.cells import FLOW_CHANNELS
 from folai.writing import written_whole
-
-if TYPE_CHECKING:
-    from folai.models.rms_mapper import RMSMapper
 
 FIRST, LATER = 90, 240  # frames between two pieces: at the beginning, and then
 ONCE_MORE = 150  # frames of the piece before that the models see too: 5 s
@@ -47,7 +44,7 @@ class Watcher:
 
     tell: Callable[[Piece], None] | None = None
     folder: Path | None = None  # where what was watched is kept; None: nowhere
-    models: Callable[[], Sequence[RMSMapper]] | None = None
+    models: Callable[[], Sequence[predict.Mapper]] | None = None
     _times: list[float] = field(default_factory=list)
     _pairs: list[Pair | None] = field(default_factory=list)
     _told: int = 0  # frames of the envelope
@@ -100,8 +97,6 @@ class Watcher:
 
     def _look(self) -> None:
         """Tells the envelope of what was seen since the last look."""
-        from folai.mapper import predict  # it imports PyTorch, which is being loaded meanwhile
-
         count = len(self._times)
         if self.tell is None or self.models is None or count < FIRST // 2:
             return

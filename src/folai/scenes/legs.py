@@ -100,7 +100,7 @@ class _Walker:
         self, world: World, rng: Generator, gait: Gait, build: Build, duration: float
     ) -> None:
         self._world, self._gait, self._build = world, gait, build
-        self._duration = duration
+        self._duration, self._is_person = duration, len(gait.phases) == 2
         count = math.ceil((duration + 2 * gait.period) * _RATE) + 2
         self._times = np.arange(count) / _RATE - gait.period
         pace = 1 + rng.uniform(0, 0.12) * np.sin(
@@ -130,7 +130,7 @@ class _Walker:
                 if 0 <= heard < self._duration:
                     contacts.append(Contact(float(heard), float(np.clip(loud, 0.02, 1.0)), decay))
         contacts.sort(key=lambda contact: contact.time)
-        size = self._build.leg * (2.2 if len(self._landings) == 2 else 1.8)
+        size = self._build.leg * (2.2 if self._is_person else 1.8)
         return Action(
             put=self.put,
             contacts=tuple(contacts),
@@ -157,13 +157,13 @@ class _Walker:
     def _socket(self, leg: int) -> tuple[float, float]:
         """How far ahead of the middle, and to the left, a leg begins."""
         across = self._build.apart / 2 * (1 if leg % 2 else -1)
-        if len(self._gait.phases) == 2:
+        if self._is_person:
             return 0.0, across
         return self._build.trunk / 2 * (1 if leg < 2 else -1), across
 
     def _dress(self, rng: Generator) -> None:
         world, build, nowhere = self._world, self._build, (0, 0, -9)
-        people = len(self._gait.phases) == 2
+        people = self._is_person
         skin = np.array([0.85, 0.62, 0.5]) * rng.uniform(0.3, 1.15)
         cloth, coat, leather = some_colour(rng), some_colour(rng), some_colour(rng)
         if not people:
@@ -199,7 +199,6 @@ class _Walker:
             np.array([math.cos(turn), math.sin(turn), 0]),
             np.array([-math.sin(turn), math.cos(turn), 0]),
         )
-        people = len(gait.phases) == 2
         # Between two steps a body is highest, over the leg that carries it.
         high = build.leg * self._crouch + self._bob * math.cos(
             4 * math.pi * (phase - gait.duty / 2)
@@ -209,7 +208,7 @@ class _Walker:
             on, across = self._socket(leg)
             self._put_leg(leg, time, root + on * ahead + across * left, ahead, left)
         up, world = np.array([0.0, 0.0, 1.0]), self._world
-        if people:
+        if self._is_person:
             world.place(self._trunk, root + build.trunk * 0.55 * up, along(up + 0.1 * ahead))
             world.place(self._head, root + build.trunk * 1.35 * up + 0.05 * ahead)
         else:

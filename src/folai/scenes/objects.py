@@ -212,13 +212,7 @@ def _played(
     loud = np.zeros((count, len(things)))  # of rolling: metres per second of what touches
     last = np.full(len(things), -1.0)
     before = np.zeros((len(things), 3))
-    for thing in things:
-        world.place(thing.body, thing.place, thing.turn)
-    for _ in range(round(_SETTLES * _RATE)):  # what lies there comes to rest
-        for thing in things:
-            if thing.held:
-                _hold(world, thing)
-        engine.stepSimulation()
+    _settle(world, things)
     numbers = {thing.body: index for index, thing in enumerate(things)}
     for step in range(count):
         time = step / _RATE
@@ -241,13 +235,13 @@ def _played(
         for index, thing in enumerate(things):
             if not touching[index] or (thing.held and time < thing.released):
                 continue
-            velocity, spin = engine.getBaseVelocity(thing.body)
+            velocity, _ = engine.getBaseVelocity(thing.body)
             blow = max(hardest[index], float(np.linalg.norm(np.subtract(velocity, before[index]))))
             if blow > _SOFTEST and time - last[index] > _QUIET:
                 blows.append((time + 0.5 / _RATE, index, blow))
             if blow > _SOFTEST:
                 last[index] = time
-            loud[step, index] = math.hypot(*velocity[:2]) + 0.0 * spin[0]
+            loud[step, index] = math.hypot(*velocity[:2])
     kinds = [_Voice.of(rng) for _ in things]
     contacts = tuple(kinds[i].contact(rng, time, blow) for time, i, blow in blows)
     strokes = [s for i, kind in enumerate(kinds) for s in kind.strokes(rng, loud[:, i])]
@@ -263,6 +257,17 @@ def _played(
         return np.zeros(3)
 
     return Action(put, _one_at_a_time(contacts), size, strokes=tuple(strokes))
+
+
+def _settle(world: World, things: Sequence[Thing]) -> None:
+    """What lies there comes to rest, while what is held waits in the air."""
+    for thing in things:
+        world.place(thing.body, thing.place, thing.turn)
+    for _ in range(round(_SETTLES * _RATE)):
+        for thing in things:
+            if thing.held:
+                _hold(world, thing)
+        world.engine.stepSimulation()
 
 
 def _hold(world: World, thing: Thing) -> None:

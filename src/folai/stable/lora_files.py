@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from folai.checkpoints import load_weights, save_weights
-from folai.models.lora import merge_lora_tensors
+from folai.checkpoints import save_weights
+from folai.diffusion.lora_files import merge_lora_file
 from folai.models.stable_dit import StableDiT, StableDiTConfig
 
 
@@ -20,10 +20,4 @@ def save_lora(path: Path, lora: Mapping[str, Tensor], base: StableDiTConfig, ran
 
 def merge_lora(path: Path, dit: StableDiT) -> None:
     """Adds a LoRA to the denoiser's weights in place. Raises ValueError for another base's."""
-    weights = load_weights(path, "stable-lora")
-    if weights.config.get("base") != asdict(dit.config):
-        raise ValueError(f"{path}: a LoRA for another base; take the one trained on this model")
-    try:
-        merge_lora_tensors(dit, weights.tensors)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    merge_lora_file(path, "stable-lora", dit)

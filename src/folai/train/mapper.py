@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,6 @@ from folai.mapper.features import Pictures
 from folai.media.ahead import prefetched
 from folai.models.mapper_config import SIZES, Inputs
 from folai.models.rms_mapper import RMSMapper
-from folai.scenes.world import Picture
 from folai.train import loop
 from folai.train.envelope_loss import LABEL_SIGMA, loss_terms
 from folai.train.realign import realign
@@ -213,7 +213,7 @@ def load_examples(options: TrainOptions, log: Callable[[str], None]) -> list[Exa
         _exact(clip.name, clip.views, clip.rms, clip.onsets)
         for clip in load_rendered(options.rendered_minutes, cache, log, first=options.first_scene)
     ]
-    simulated = _simulated(options, cache, log)
+    simulated = _simulated(options, data, cache, log)
     if not recorded and not rendered and not simulated:
         raise ValueError("nothing to train on: give --data DIR, or --rendered above 0")
     log(f"{len(recorded)} recorded clips, {len(rendered)} rendered, {len(simulated)} simulated")
@@ -242,35 +242,36 @@ def _exact(name: str, views: list[Pictures], rms: Curve, onsets: Onsets) -> Exam
     return Example(name, tuple(views), speeds, rms, onsets, offset=0.0, exact=True)
 
 
-def _simulated(options: TrainOptions, cache: Path, log: Callable[[str], None]) -> list[Example]:
+def _simulated(
+    options: TrainOptions, data: Path | None, cache: Path, log: Callable[[str], None]
+) -> list[Example]:
+    """Scenes, which show pictures of the clips in `data`, too."""
     if not options.simulated:
         return []
+    listings = [] if data is None else list(chain(*_listings(options, data)))
     seeds = range(options.first_simulated, options.first_simulated + options.simulated)
-    clips = load_simulated(seeds, cache, log=log, pictures=_places(options))
+    clips = load_simulated(seeds, cache, log=log, pictures=places(listings))
     return [_exact(clip.name, clip.views, clip.rms, clip.onsets) for clip in clips]
 
 
-def _places(options: TrainOptions) -> list[Picture]:
-    """Pictures of the clips trained on, for simulated scenes to show."""
-    if options.data is None:
-        return []
-    has_table = (options.data / "clips.csv").is_file()
+def _listings(options: TrainOptions, data: Path) -> list[list[Listing]]:
+    """The clips of each split, without those that are left out by name."""
+    has_table = (data / "clips.csv").is_file()
     splits = options.splits if has_table else (None,)
-    listings = [listing for split in splits for listing in list_clips(options.data, split)]
-    return places([listing for listing in listings if listing.name not in options.leave_out])
+    return [
+        [listing for listing in list_clips(data, split) if listing.name not in options.leave_out]
+        for split in splits
+    ]
 
 
 def _recorded(
     options: TrainOptions, data: Path, cache: Path, log: Callable[[str], None]
 ) -> list[Example]:
     """Clips of the splits, with weights that add up to 1."""
-    has_table = (data / "clips.csv").is_file()
-    splits = options.splits if has_table else options.splits[:1]
+    splits = _listings(options, data)
     others = options.others_share if len(splits) > 1 else 0.0
     examples = []
-    for index, split in enumerate(splits):
-        listings = list_clips(data, split if has_table else None)
-        listings = [listing for listing in listings if listing.name not in options.leave_out]
+    for index, listings in enumerate(splits):
         if options.fold is not None and index == 0:
             listings, left_out = options.fold.apart(listings)
             log(f"{len(left_out)} clips are left out")
