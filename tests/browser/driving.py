@@ -140,6 +140,12 @@ def open_project(page: Page, server: Server, project: str) -> None:
     wait_until(page, ready, 45)
 
 
+def show_advanced(page: Page) -> None:
+    """Unfolds the settings that are not in front."""
+    if page.is_hidden("#seed"):
+        page.click("#advanced summary")
+
+
 def generate(page: Page) -> str:
     """Makes one more take of the active layer; its id."""
     count = page.evaluate("folai.studio.takes.length")

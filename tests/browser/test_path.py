@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from driving import ROOT, open_studio, saved, wait_until
+from driving import ROOT, open_studio, saved, show_advanced, wait_until
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -137,6 +137,7 @@ def make_takes(page: Page) -> None:
     page.keyboard.press("Alt+b")
     page.select_option("#material", "wood")
     generate(page, 1)
+    show_advanced(page)
     page.fill("#seed", "3")
     page.keyboard.press("Tab")
     page.select_option("#material", "metal")
