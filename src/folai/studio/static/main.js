@@ -74,7 +74,7 @@ studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 
 /** For the console, and for tests. */
-Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news } });
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages } });
 
 /** @type {import("./commands/keys.js").Command[]} */
 const pageCommands = [

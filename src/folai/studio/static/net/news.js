@@ -8,6 +8,8 @@ import { catchUpPieces, layPiece } from "./pieces.js";
 /** @typedef {import("../state/studio.js").Studio} Studio */
 
 export class News {
+  /** @type {Promise<void>} one after the other: a reply that is older never takes the place of a newer one */ #fetching = Promise.resolve();
+
   /**
    * @param {Studio} studio @param {import("./session.js").Session} session @param {import("../panel/jobs.js").Jobs} jobs
    * @param {import("../panel/messages.js").Messages} messages @param {string} tab id of this page
@@ -56,7 +58,13 @@ export class News {
   }
 
   /** Fetches what has changed on the server. @param {string} [what] as in API.md */
-  async catchUp(what = "") {
+  catchUp(what = "") {
+    this.#fetching = this.#fetching.then(() => this.#fetch(what));
+    return this.#fetching;
+  }
+
+  /** @param {string} what */
+  async #fetch(what) {
     const { studio, jobs, messages } = this;
     const before = studio.project;
     try {
