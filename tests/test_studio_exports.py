@@ -12,6 +12,7 @@ import soundfile
 
 from folai import Envelope
 from folai.media.audio import read_audio, write_wav
+from folai.media.clip import probe
 from folai.media.mux import mux
 from folai.studio.broadcast_wave import timecode_seconds, write_broadcast_wave
 from folai.studio.midi import midi_file
@@ -232,3 +233,12 @@ def test_a_cross_fade_keeps_the_power_of_what_differs():
     levels = [whole[0, first : first + 2000].std() for first in range(10000, 14000, 2000)]
     assert levels == pytest.approx([0.1, 0.1], rel=0.06)
     assert np.array_equal(wav.read(9000, 5000), whole[:, 9000:14000])
+
+
+def test_a_video_begins_at_the_timecode_that_was_typed(served, tmp_path):
+    for container in (".mp4", ".mov", ".mkv"):
+        given = {"kind": "video", "container": container, "timecode": "10:00:00:00"}
+        name, content = exported(served, **given)
+        path = tmp_path / f"{container[1:]}{container}"
+        path.write_bytes(content)
+        assert probe(path).timecode == "10:00:00:00", name

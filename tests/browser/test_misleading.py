@@ -239,3 +239,38 @@ STUCK = """async () => {
 def test_a_finished_job_is_not_shown_at_99_percent(studio):
     """Also where its end is learned from the project, before the news of it comes."""
     assert studio.evaluate(STUCK) == [True, False]
+
+
+NEWS_TWICE = """async () => {
+  const {studio, news} = folai, ask = window.fetch;
+  let asked = 0;
+  studio.readOnly = true;
+  window.fetch = async (...given) => {
+    if (given[0] !== `/api/projects/${studio.project.id}`) return ask(...given);
+    const number = ++asked;
+    const told = await (await ask(...given)).json();
+    told.edit.markers = [{time: 0, text: `${number}`}];
+    await new Promise((done) => setTimeout(done, 100 * number));
+    return Response.json(told);
+  };
+  try { await Promise.all([news.catchUp("edit"), news.catchUp("edit")]); } finally { window.fetch = ask; }
+  studio.readOnly = false;
+  return studio.markers[0].text;
+}"""
+
+
+def test_of_two_changes_at_once_the_later_is_shown(studio):
+    """In a tab that only reads, while another edits quickly."""
+    assert studio.evaluate(NEWS_TWICE) == "2"
+
+
+def test_a_message_can_be_answered_while_a_dialog_is_open(studio):
+    """It lies over the dialog, and its button takes the click."""
+    studio.keyboard.press("Control+e")
+    studio.evaluate("folai.messages.show('test', 'Something failed.')")
+    studio.get_by_role("button", name="Dismiss").click()
+    assert studio.locator("#messages .message").count() == 0
+    studio.evaluate("folai.messages.show('test', 'Something failed.')")
+    studio.keyboard.press("Escape")
+    studio.get_by_role("button", name="Dismiss").click()
+    assert studio.locator("#messages .message").count() == 0

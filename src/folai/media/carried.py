@@ -82,14 +82,14 @@ def copy_file_tags(source: InputContainer, target: OutputContainer, start: float
         target.set_chapters(chapters)
 
 
-def missing_in(out: Path, clip: Clip) -> list[str]:
-    """The tags and chapters of a clip that its finished copy does not have."""
+def missing_in(out: Path, clip: Clip, timecode: str | None) -> list[str]:
+    """The tags and chapters of a clip, and the timecode, that its finished copy does not have."""
     with av.open(str(out.absolute()), metadata_errors="replace") as copy:
         kept = {key.lower() for key in copy.metadata}
         source = clip.container
         tags = [k for k in source.metadata if k.lower() not in OWN_TAGS and k.lower() not in kept]
         lost = [f"the tag {key}" for key in sorted(tags)]
-        if clip.info.timecode and not _has_timecode(copy):
+        if timecode and not _has_timecode(copy):
             lost.append("the timecode")
         if len(copy.chapters()) < len(source.chapters()):
             lost.append("chapters")

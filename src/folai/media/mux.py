@@ -35,18 +35,20 @@ def mux(
     *,
     mix_db: float | None = None,
     codec: str | None = None,
+    timecode: str | None = None,
 ) -> None:
     """Write the pictures of `video`, copied packet for packet, with the sound `wav` `[C, T]`.
 
     Sample 0 of `wav` sounds with the first picture; the sound is cut, or continued in silence, to
     last as long as the pictures. The sound in the clip is replaced or, with `mix_db`, added at
     that level. The suffix of `out` names the container (see `OUTPUTS`) and `codec` chooses among
-    the sound codecs it offers; .wav holds the sound alone.
+    the sound codecs it offers; .wav holds the sound alone. timecode: of the first picture, such as
+    "01:00:00:00"; None: the clip's own.
 
     Raises ValueError as `check_output` does, and if the file cannot be written; `out` then keeps
     what it had.
     """
-    mux_takes(video, [wav], sample_rate, [out], mix_db=mix_db, codec=codec)
+    mux_takes(video, [wav], sample_rate, [out], mix_db=mix_db, codec=codec, timecode=timecode)
 
 
 def mux_takes(
@@ -57,6 +59,7 @@ def mux_takes(
     *,
     mix_db: float | None = None,
     codec: str | None = None,
+    timecode: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Do what `mux` does for several takes of one clip, which is read once for all of them.
@@ -86,7 +89,8 @@ def mux_takes(
             return
         container = OUTPUTS[videos[0][1].suffix.lower()][0]
         with nullcontext(clip) if carries(container, clip) else _encoded_copy(clip) as source:
-            _write_videos(source, videos, sample_rate, codec, layout, progress)
+            start = timecode or clip.info.timecode
+            _write_videos(source, videos, sample_rate, codec, layout, start, progress)
 
 
 @contextmanager
@@ -144,6 +148,7 @@ def _write_videos(
     sample_rate: int,
     codec: str | None,
     layout: str | None,
+    timecode: str | None,
     progress: Callable[[float], None] | None,
 ) -> None:
     """Write all (sound, file) at once, so that the packets of the clip are read once."""
@@ -169,7 +174,7 @@ def _write_videos(
             target = stack.enter_context(
                 av.open(str(partial.absolute()), "w", format=container, options=options)
             )
-            outputs.append(Output(out, target, clip, sound, rate, coder, layout))
+            outputs.append(Output(out, target, clip, sound, rate, coder, layout, timecode))
         streams = [template, *(stream for stream in source.streams if _is_carried(stream, clip))]
         start, count = clip.info.start, 0
         for packet in dated(packets_of(source, *streams), template):

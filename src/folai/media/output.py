@@ -35,13 +35,15 @@ class Output:
         rate: int,
         codec: str,
         layout: str | None,
+        timecode: str | None,
     ) -> None:
+        """layout: of more than two channels. timecode: of the first picture."""
         self.out, self.written = out, 0
-        self._target, self._clip = target, clip
+        self._target, self._clip, self._timecode = target, clip, timecode
         self._pictures = add_pictures(target, clip.stream)
         copy_tags(clip.stream, self._pictures)
-        if clip.info.timecode:
-            self._pictures.metadata["timecode"] = clip.info.timecode
+        if timecode:
+            self._pictures.metadata["timecode"] = timecode
         track = _add_track(target, sound.shape[0], rate, codec, layout)
         if clip.sound is not None:
             track.metadata["language"] = clip.sound.language or "und"
@@ -74,7 +76,7 @@ class Output:
 
     def warn_of_losses(self) -> None:
         """Name what of the clip is not in the file."""
-        lost = [*self._carried.lost, *missing_in(self.out, self._clip)]
+        lost = [*self._carried.lost, *missing_in(self.out, self._clip, self._timecode)]
         if lost:
             warnings.warn(f"{self.out}: does not hold {', '.join(lost)}", stacklevel=2)
 

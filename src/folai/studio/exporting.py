@@ -35,7 +35,7 @@ def export(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     timecode = given or _plain(document["clip"]["timecode"])
     start = timecode_seconds(timecode, timecode_rate(document["clip"]))
     sample_rate = request.get("sample_rate") or 48000
-    request = {**request, "start": start, "sample_rate": sample_rate}
+    request = {**request, "start": start, "sample_rate": sample_rate, "timecode": given}
     if kind in ("json", "csv", "midi"):
         layer = _layer(project, request)
         envelope = studio.envelope(project, layer["envelope"])
@@ -151,6 +151,7 @@ def _clip_writer(
                     "sound": str(sound),
                     "out": str(out),
                     "mix_db": request.get("mix_db"),
+                    "timecode": request["timecode"],
                 },
                 names={out: out.name, project.clip_path: document["clip"]["file"]},
                 patience=STALLED,

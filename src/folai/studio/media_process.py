@@ -237,12 +237,14 @@ def make_proxy(path: str, out: str) -> str:
     return write_proxy(Path(path), Path(out), _seldom())
 
 
-def finish_clip(path: str, sound: str, out: str, mix_db: float | None) -> None:
-    """Writes the clip with the WAV file `sound` to `out`."""
+def finish_clip(
+    path: str, sound: str, out: str, mix_db: float | None, timecode: str | None
+) -> None:
+    """Writes the clip with the WAV file `sound` to `out`, from a timecode (None: its own) on."""
     from folai.media.audio import read_audio
     from folai.media.mux import mux
 
-    mux(path, *read_audio(sound), out, mix_db=mix_db)
+    mux(path, *read_audio(sound), out, mix_db=mix_db, timecode=timecode)
 
 
 def check_finished(path: str, out: str) -> None:

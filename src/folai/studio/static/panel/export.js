@@ -67,7 +67,7 @@ export class Export {
     const sound = { timecode: value("timecode"), sample_rate: Number(byId("sample_rate").value) };
     if (kind === "video") {
       const mix = value("mix_db");
-      return { kind, container: value("container"), mix_db: mix === null ? null : Number(mix) };
+      return { kind, container: value("container"), timecode: sound.timecode, mix_db: mix === null ? null : Number(mix) };
     }
     if (kind === "session") return { kind, ...sound, ...this.#session(value) };
     return ["json", "csv", "midi"].includes(String(kind)) ? { kind, layer: this.studio.activeId } : { kind, ...sound };

@@ -8,6 +8,7 @@ export class Messages {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
+    new MutationObserver((changes) => this.#follow(changes)).observe(document.body, { attributeFilter: ["open"], subtree: true });
     /** @type {Map<string, HTMLElement>} */ this.shown = new Map();
   }
 
@@ -30,6 +31,13 @@ export class Messages {
     this.shown.set(key, row);
     this.root.append(row);
     if (tone === "plain" && !stays && !actions.length) setTimeout(() => this.shown.get(key) === row && this.clear(key), READ);
+  }
+
+  /** An open dialog lies over all and takes all clicks: messages stand in the one that opened last. @param {MutationRecord[]} changes */
+  #follow(changes) {
+    const opened = changes.map(({ target }) => target).findLast((one) => one instanceof HTMLDialogElement && one.open);
+    const open = opened ?? (this.root.closest("dialog[open]") || document.querySelector("dialog[open]") || document.body);
+    if (this.root.parentNode !== open) /** @type {HTMLElement} */ (open).append(this.root);
   }
 
   /** @param {unknown} error @param {string} [key] */
