@@ -253,7 +253,8 @@ NEWS_TWICE = """async () => {
     await new Promise((done) => setTimeout(done, 100 * number));
     return Response.json(told);
   };
-  try { await Promise.all([news.catchUp("edit"), news.catchUp("edit")]); } finally { window.fetch = ask; }
+  await Promise.all([news.catchUp("edit"), news.catchUp("edit")]);
+  window.fetch = ask;
   studio.readOnly = false;
   return studio.markers[0].text;
 }"""
