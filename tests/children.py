@@ -137,7 +137,9 @@ def wait_a_moment(child: Child, folder: Path, usual: float, rng: random.Random) 
 
 
 def load_everything() -> None:
-    """Import what the commands need, so that their processes have it."""
+    """Import what the commands need, so that their processes have it, also without rights."""
+    import encodings.utf_8_sig  # noqa: F401
+
     import cv2  # noqa: F401
     import scipy.signal  # noqa: F401
 

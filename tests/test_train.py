@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 from folai.checkpoints import MAPPER, join_mappers, load_mapper
-from folai.data.dataset import Batch, augmented, batches
+from folai.data.dataset import Batch, augmented, draw_batch
 from folai.data.examples import Example, truth_at, without_floor
 from folai.envelope.rms import bin_positions
 from folai.mapper.features import Pictures
@@ -59,14 +58,15 @@ def test_truth_is_read_later_where_the_sound_is_late():
 def test_no_augmentation_moves_sound_against_picture():
     example = still_clip()
     rng = np.random.default_rng(0)
-    for _, batch in zip(range(8), batches([example], 4, 60, 4, rng), strict=False):
+    for _ in range(8):
+        batch = draw_batch([example], 4, 60, 4, rng)
         quiet = frame_times(example.views[0].edges, 4) < 0.99
         assert batch.rms[:, quiet].max() == 0 and batch.rms[:, ~quiet][:, 4:].min() > 0.4
 
 
 def test_windows_longer_than_the_clip_are_masked_and_unknown_onsets_are_left_out():
     rng = np.random.default_rng(0)
-    batch = next(batches([still_clip(onsets=None)], 2, 90, 4, rng))
+    batch = draw_batch([still_clip(onsets=None)], 2, 90, 4, rng)
     assert batch.valid[:, :240].all() and not batch.valid[:, 240:].any()
     assert not batch.known.any()
 
@@ -125,10 +125,10 @@ def test_training_starts_from_given_weights(tmp_path: Path, monkeypatch: pytest.
 def test_onsets_are_not_taught_where_a_cut_hides_what_came_before():
     rng = np.random.default_rng(0)
     example = lasting(8.0, 0.0)
-    windows = islice(batches([example], 1, 60, 4, rng), 60)
+    windows = [draw_batch([example], 1, 60, 4, rng) for _ in range(60)]
     masked = [not window.known[0, 0] for window in windows]
     assert 45 < sum(masked) < 60, "all but those that begin where the clip does"
-    window = next(batches([still_clip()], 1, 60, 4, rng))
+    window = draw_batch([still_clip()], 1, 60, 4, rng)
     assert window.known.all(), "a clip's own beginning is all that can be seen of it"
 
 
@@ -175,7 +175,7 @@ def test_excerpts_move_together(heard_at_one_second: RMSMapper):
 
 def test_beyond_the_annotations_onsets_are_unknown():
     example = replace(still_clip(offset=0.1), annotated=(0.5, 1.5))
-    window = next(batches([example], 1, 60, 4, np.random.default_rng(0)))
+    window = draw_batch([example], 1, 60, 4, np.random.default_rng(0))
     times = frame_times(example.views[0].edges, 4)
     assert window.valid.all()
     assert np.array_equal(window.known[0].numpy() > 0, (times >= 0.4) & (times <= 1.4))
@@ -219,7 +219,7 @@ def windows_of_a_moving_clip() -> Batch:
     cells[:, CHANNELS.index("mean_x"), :, :8] = 1.0
     cells[:, CHANNELS.index("right"), :, :8] = 1.0
     clip = replace(still_clip(), views=(Pictures(np.arange(61) / 30, cells),), speeds=(0.5,))
-    return next(batches([clip] * 8, 64, 60, 4, np.random.default_rng(0)))
+    return draw_batch([clip] * 8, 64, 60, 4, np.random.default_rng(0))
 
 
 def test_windows_are_augmented_each_in_its_own_way():

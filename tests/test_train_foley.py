@@ -92,7 +92,7 @@ def test_examples_are_at_the_level_of_training(material):
 
 def test_the_same_generator_makes_the_same_batches(material):
     sequences = Sequences(material, Autoencoder(CODEC))
-    first, second = (next(sequences.batches(8.0, np.random.default_rng(3))) for _ in range(2))
+    first, second = (sequences.draw(8.0, np.random.default_rng(3)) for _ in range(2))
     assert torch.equal(first.latents, second.latents)
     assert first.envelope.shape[1] == SAMPLES * first.latents.shape[2]
     assert first.envelope.max() <= 1.001

@@ -76,9 +76,13 @@ def test_a_feed_that_ends_ends():
     assert list(prefetched(iter(range(5)))) == list(range(5))
 
 
+def fails(*given: object) -> None:
+    raise OSError("the disk is gone")
+
+
 def test_a_training_whose_batches_fail_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(mapper, "load_examples", lambda options, log: [example()])
-    monkeypatch.setattr(mapper, "batches", lambda *given: failing(0))
+    monkeypatch.setattr(mapper, "draw_batch", fails)
     with pytest.raises(OSError, match="the disk is gone"):
         mapper.train_mapper(mapper.TrainOptions(out=tmp_path, steps=3), lambda text: None)
 
@@ -99,6 +103,14 @@ def test_a_feed_that_nobody_reads_any_more_ends_its_thread():
 def example() -> Example:
     pictures = Pictures(np.arange(61) / 30, np.zeros((60, len(CHANNELS), *GRID), np.float16))
     return Example("still", (pictures,), (1.0,), np.full(960, 0.1, np.float32), None, 0.0)
+
+
+def moving() -> Example:
+    """Each picture and each level is another."""
+    rng = np.random.default_rng(0)
+    cells = rng.uniform(0, 1, (60, len(CHANNELS), *GRID)).astype(np.float16)
+    rms = rng.uniform(0, 0.5, 960).astype(np.float32)
+    return replace(example(), views=(Pictures(np.arange(61) / 30, cells),), rms=rms, exact=False)
 
 
 @pytest.fixture(scope="module")
@@ -125,58 +137,74 @@ def recordings() -> list[Sound]:
     return [Sound(f"hit{n}.wav", "impact/metal", str(n), "train", hit) for n in range(2)]
 
 
-def train_mapper(folder: Path, out: Path, threads: int, log: Log) -> None:
-    options = mapper.TrainOptions(out=out, steps=1, batch_size=1, window=24, threads=threads)
+def train_mapper(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
+    options = mapper.TrainOptions(
+        out=out,
+        steps=steps,
+        batch_size=1,
+        window=24,
+        threads=threads,
+        log_every=1,
+        realign_at=(0.5,),
+    )
     mapper.train_mapper(options, log)
 
 
-def train_autoencoder(folder: Path, out: Path, threads: int, log: Log) -> None:
+def train_autoencoder(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     options = sound_decoder.AutoencoderOptions(
-        data=(folder,), out=out, config=CODEC, steps=1, batch_size=1, frames=12, threads=threads
+        data=(folder,),
+        out=out,
+        config=CODEC,
+        steps=steps,
+        batch_size=1,
+        frames=12,
+        threads=threads,
+        log_every=1,
     )
     sound_decoder.train_autoencoder(options, log)
 
 
-def train_foley(folder: Path, out: Path, threads: int, log: Log) -> None:
-    options = denoiser.TrainOptions(config=CONFIG, **small_run(folder, out, threads))
+def train_foley(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
+    options = denoiser.TrainOptions(config=CONFIG, **small_run(folder, out, threads, steps))
     denoiser.train_foley(options, log)
 
 
-def train_control(folder: Path, out: Path, threads: int, log: Log) -> None:
+def train_control(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     base = folder / "base.safetensors"
-    options = small_control.TrainOptions(base=base, **small_run(folder, out, threads))
+    options = small_control.TrainOptions(base=base, **small_run(folder, out, threads, steps))
     small_control.train_control(options, log)
 
 
-def train_lora(folder: Path, out: Path, threads: int, log: Log) -> None:
+def train_lora(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     options = small_lora.LoraOptions(
-        library="metal", out=out, cache=folder / "cache", rank=1, steps=1, batch_seconds=3.0,
-        threads=threads,
+        library="metal", out=out, cache=folder / "cache", rank=1, steps=steps, batch_seconds=6.0,
+        threads=threads, log_every=1,
     )  # fmt: skip
     small_lora.train_lora(options, log)
 
 
-def small_run(folder: Path, out: Path, threads: int) -> dict:
+def small_run(folder: Path, out: Path, threads: int, steps: int) -> dict:
     paths = {"data": (folder,), "out": out, "autoencoder": folder / "codec.safetensors"}
     paths["cache"] = folder / "cache"
-    return {**paths, "steps": 1, "batch_seconds": 3.0, "objects": 1, "examples": 0} | {
-        "threads": threads
+    return {**paths, "steps": steps, "batch_seconds": 6.0, "objects": 1, "examples": 0} | {
+        "threads": threads,
+        "log_every": 1,
     }
 
 
-def train_stable_control(folder: Path, out: Path, threads: int, log: Log) -> None:
+def train_stable_control(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     base = random_base()
     stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
     options = StableOptions(
-        data=(folder,), out=out, steps=1, batch_size=1, accumulate=1, windows=2, seconds=0.5,
-        clap=None, depth_factor=0.4, threads=threads,
+        data=(folder,), out=out, steps=steps, batch_size=1, accumulate=1, windows=2, seconds=0.5,
+        clap=None, depth_factor=0.4, threads=threads, log_every=1,
     )  # fmt: skip
     full_size_control.train_stable_control(options, log, stable)
 
 
-def taught(folder: Path, out: Path, threads: int, log: Log) -> None:
+def taught(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     model = RMSMapper(MapperConfig(channels=(8,), dim=16, hidden=8, num_layers=1, num_bins=16))
-    options = adapt.AdaptOptions(steps=1, window=24, threads=threads)
+    options = adapt.AdaptOptions(steps=steps, window=24, threads=threads)
     adapt.taught([model.eval()], [example()], options, lambda share: log(str(share)))
 
 
@@ -222,6 +250,34 @@ def test_a_training_leaves_the_process_as_it_was(name, fails, folder, tmp_path, 
         run(folder, tmp_path, usual + 1, lambda text: None)
     assert torch.get_num_threads() == usual
     assert torch.equal(torch.rand(3), expected)
+
+
+def late_and_later(examples: list[Example], *given: object) -> None:
+    """In place of `realign`: what is learned depends on the offset from here on."""
+    examples[:] = [replace(e, offset=e.offset + 0.1, exact=False) for e in examples]
+
+
+@pytest.mark.parametrize("name", sorted(TRAININGS.keys() - {"taught"}))
+def test_a_run_that_was_interrupted_ends_with_the_same_weights(name, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(mapper, "load_examples", lambda options, log: [moving()])
+    monkeypatch.setattr(mapper, "realign", late_and_later)
+    monkeypatch.setattr(small_lora, "library_sounds", lambda words, library: recordings())
+    run, steps = TRAININGS[name], 4
+
+    def stop_at_the_last(text: str) -> None:
+        if text.split()[:1] == [str(steps)]:  # three are saved
+            raise KeyboardInterrupt
+
+    torch.manual_seed(7)  # of the weights that are drawn outside
+    run(folder, tmp_path / "whole", 1, lambda text: None, steps)
+    torch.manual_seed(7)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, tmp_path / "stopped", 1, stop_at_the_last, steps)
+    assert not list((tmp_path / "stopped").glob("*.safetensors"))
+    torch.manual_seed(7)
+    run(folder, tmp_path / "stopped", 1, lambda text: None, steps)
+    (whole,) = (tmp_path / "whole").glob("*.safetensors")
+    assert (tmp_path / "stopped" / whole.name).read_bytes() == whole.read_bytes()
 
 
 # Schedule, average, runs

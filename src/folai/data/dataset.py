@@ -9,7 +9,6 @@ batches, on the device that trains.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -55,16 +54,15 @@ class Batch:
         )
 
 
-def batches(
+def draw_batch(
     examples: list[Example], size: int, steps: int, upsample: int, rng: np.random.Generator
-) -> Iterator[Batch]:
-    """Endless batches of random windows, not yet augmented (`augmented` does that). Clips are drawn
-    in proportion to their weight.
+) -> Batch:
+    """A batch of random windows, not yet augmented (`augmented` does that). Clips are drawn in
+    proportion to their weight.
     """
     mass = np.array([example.weight for example in examples])
-    while True:
-        chosen = rng.choice(len(examples), size, p=mass / mass.sum())
-        yield Batch.stack([_window(examples[i], steps, upsample, rng) for i in chosen])
+    chosen = rng.choice(len(examples), size, p=mass / mass.sum())
+    return Batch.stack([_window(examples[i], steps, upsample, rng) for i in chosen])
 
 
 def _window(example: Example, steps: int, upsample: int, rng: np.random.Generator) -> Batch:

@@ -95,14 +95,13 @@ class Sequences:
             raise ValueError("nothing to train on: no sound is long enough or has a label")
         self.kinds, self.shares = tuple(kinds), shares / shares.sum()
 
-    def batches(self, seconds: float, rng: Generator) -> Iterator[Batch]:
-        """Without end; each holds about `seconds` of targets, all of one length."""
-        while True:
-            duration = float(rng.choice(LENGTHS))
-            frames = 2 * round(duration * self.rate / 2)
-            reference_frames = int(rng.choice(REFERENCES))
-            count = max(1, round(seconds / duration))
-            yield self.batch(count, frames, reference_frames, rng)
+    def draw(self, seconds: float, rng: Generator) -> Batch:
+        """A batch of about `seconds` of targets, all of one length."""
+        duration = float(rng.choice(LENGTHS))
+        frames = 2 * round(duration * self.rate / 2)
+        reference_frames = int(rng.choice(REFERENCES))
+        count = max(1, round(seconds / duration))
+        return self.batch(count, frames, reference_frames, rng)
 
     def batch(self, count: int, frames: int, reference_frames: int, rng: Generator) -> Batch:
         latents, references, is_given, words, envelopes = [], [], [], [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ class _End(Generic[Item]):
     error: BaseException | None
 
 
-def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
+def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None, None]:
     """The items of a feed, made in a thread while the caller works on the ones before.
 
     What the feed raises is raised here, in the caller, after the items that were made before it.

@@ -24,7 +24,7 @@ from torch import nn
 
 from folai import checkpoints
 from folai.data.clips import TRUTH_RATE
-from folai.data.dataset import augmented, batches
+from folai.data.dataset import augmented, draw_batch
 from folai.data.examples import Example, lesson_of, part_between
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
@@ -194,10 +194,10 @@ def _steps_of_learning(
     rng = np.random.default_rng(options.seed)
     longest = max(lesson.views[0].num_steps for lesson in lessons)
     window = min(options.window, longest)
-    feed = batches(list(lessons), options.batch_size, window, model.config.upsample, rng)
+    shape = (options.batch_size, window, model.config.upsample)
     for step in range(1, options.steps + 1):
         loop.set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
-        batch = augmented(next(feed), rng)
+        batch = augmented(draw_batch(list(lessons), *shape, rng), rng)
         bins, onset = model(batch.cells, batch.spans)
         loss = torch.stack(loss_terms(bins, onset, batch, model.config)).sum()
         loop.descend(loss, optimiser, model)

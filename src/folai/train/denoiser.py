@@ -12,9 +12,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +22,6 @@ from folai.checkpoints import AUTOENCODER, load_autoencoder
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley, FoleyConfig
 from folai.diffusion.foley_files import save_base
-from folai.media.ahead import prefetched
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
 from folai.train import loop, small_model
@@ -80,12 +79,13 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     group.align(average)
 
     seconds = options.batch_seconds * group.count
-    feed = prefetched(sequences.batches(seconds, np.random.default_rng([options.seed, first])))
+    feed = loop.feed(partial(sequences.draw, seconds), options.seed, first)
     meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, small_model.WARM_UP)
         loop.set_rate(optimiser, options.learning_rate * share)
         batch = next(feed).to(device)
+        loop.seed_step(options.seed, step)
         t, noise = small_model.draw(batch, options.noise_bias)
         own = group.rows(len(t))
         part, part_noise = batch.part(own), noise[own]

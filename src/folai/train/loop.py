@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from folai.media.ahead import prefetched
 from folai.train.torchrun import Processes
 from folai.writing import written_whole
 
 Row = TypeVar("Row")
+Item = TypeVar("Item")
 ALONE = Processes()
 
 
@@ -128,6 +132,27 @@ def average_in(
                 average.lerp_(weight, 1 - decay)
             else:
                 average.copy_(weight)
+
+
+# What a step draws
+
+
+def feed(
+    draw: Callable[[np.random.Generator], Item], seed: int, first: int
+) -> Generator[Item, None, None]:
+    """What each step after `first` trains on, made ready in a thread ahead of it.
+
+    A step draws from a generator of its own, so that an interrupted run goes on with what it would
+    have had.
+    """
+    return prefetched(draw(np.random.default_rng([seed, step])) for step in count(first + 1))
+
+
+def seed_step(*numbers: int) -> None:
+    """Makes what PyTorch draws from here on, such as dropout, depend on these numbers alone: a seed
+    and the step. See `own_process_state`."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    torch.manual_seed(int(state >> 1))
 
 
 # The log

@@ -13,8 +13,9 @@ folai train mapper ...` spreads it over processes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from torch import Tensor
 from folai.checkpoints import load_mapper, save_mapper, sha256_of
 from folai.data.alignment import annotated_span, estimate_offsets, refine_onsets
 from folai.data.clips import TRUTH_RATE, Clip, load_clips
-from folai.data.dataset import Batch, augmented, batches
+from folai.data.dataset import Batch, augmented, draw_batch
 from folai.data.examples import EVERYWHERE, Example, usual_speeds, without_floor
 from folai.data.folds import Fold
 from folai.data.listing import Listing, list_clips
@@ -36,7 +37,6 @@ from folai.data.shards import local_folder
 from folai.data.simulated_scenes import FIRST_SCORED, load_simulated, places
 from folai.envelope.rms import find_onsets
 from folai.mapper.features import Pictures
-from folai.media.ahead import prefetched
 from folai.models.mapper_config import SIZES, Inputs
 from folai.models.rms_mapper import RMSMapper
 from folai.train import loop
@@ -139,7 +139,6 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     group.align(average)
     if group.count > 1:
         join_batch_norms(model)
-        torch.manual_seed(options.seed + group.rank)  # each drops out its own
     _put_back(examples, state.get("offsets", {}))
     if options.init is not None and not first:
         realign(examples, average, log)  # it knows already what a contact looks like
@@ -147,15 +146,18 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     log(loop.heading("bins", "onset", "shape"))
 
     total = options.batch_size * group.count
-    feed = prefetched(_feed(examples, options, total, config.upsample, first))
+    feed = _feed(examples, options, total, config.upsample, first)
     meter: loop.Meter[list[float]] = loop.Meter()
     realign_at = {round(share * options.steps) for share in options.realign_at}
     for step in range(first + 1, options.steps + 1):
         if step in realign_at:
             realign(examples, average, log)
+            feed.close()
+            feed = _feed(examples, options, total, config.upsample, step - 1)
         loop.set_rate(optimiser, options.learning_rate * loop.cosine(step, options.steps, WARM_UP))
         batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
+        loop.seed_step(options.seed, step, group.rank)  # each process drops out its own
         with torch.autocast(device.type, torch.bfloat16):
             own = group.rows(total)
             bins, onset = model(batch.cells[own], batch.spans[own])
@@ -320,6 +322,7 @@ def _weighted(examples: list[Example], share: float) -> list[Example]:
 
 def _feed(
     examples: list[Example], options: TrainOptions, total: int, upsample: int, first: int
-) -> Iterator[Batch]:
-    rng = np.random.default_rng([options.seed, first])
-    return batches(examples, total, options.window, upsample, rng)
+) -> Generator[Batch, None, None]:
+    """Batches of the steps after `first`, from the clips with the offsets that they have now."""
+    draw = partial(draw_batch, list(examples), total, options.window, upsample)
+    return loop.feed(draw, options.seed, first)

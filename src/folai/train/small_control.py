@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from folai.data.rough_envelopes import roughened
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley
 from folai.diffusion.foley_files import load_base, save_control
-from folai.media.ahead import prefetched
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
@@ -90,16 +90,16 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     group.align(controlnet)
     group.align(average)
 
-    rng = np.random.default_rng([options.seed, first, 1])
     seconds = options.batch_seconds * group.count
-    feed = prefetched(sequences.batches(seconds, np.random.default_rng([options.seed + 1, first])))
+    feed = loop.feed(partial(sequences.draw, seconds), options.seed + 1, first)
     meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, small_model.WARM_UP)
         loop.set_rate(optimiser, options.learning_rate * share)
-        batch = next(feed)
+        batch, rng = next(feed), np.random.default_rng([options.seed, step, 1])
         rough = roughened(batch.envelope, sequences.rate * SAMPLES, rng).to(device)
         batch = batch.to(device)
+        loop.seed_step(options.seed, step)
         t, noise = small_model.draw(batch, options.noise_bias)
         own = group.rows(len(t))
         part, seen, drawn = batch.part(own), rough[own], (t[own], noise[own])

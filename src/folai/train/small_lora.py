@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from folai.diffusion.foley_files import load_foley
 from folai.diffusion.lora_files import save_foley_lora
 from folai.library.index import opened_library
 from folai.library.search import Limits, Searcher
-from folai.media.ahead import prefetched
 from folai.media.audio import read_audio, resample
 from folai.media.channels import to_mono
 from folai.models.lora import add_lora, lora_tensors
@@ -85,14 +85,13 @@ def _train(options: LoraOptions, log: Callable[[str], None]) -> Path:
     optimiser = small_model.make_optimiser(model, options.learning_rate, 0.0)
     parts: loop.Parts = {"model": model, "optimiser": optimiser}
     first = small_model.begin(options.out, parts, model, log)
-    feed = prefetched(
-        sequences.batches(options.batch_seconds, np.random.default_rng([options.seed, first]))
-    )
+    feed = loop.feed(partial(sequences.draw, options.batch_seconds), options.seed, first)
     meter = small_model.Losses()
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, min(20, options.steps))
         loop.set_rate(optimiser, options.learning_rate * share)
         batch = next(feed).to(device)
+        loop.seed_step(options.seed, step)
         t, noise = small_model.draw(batch, options.noise_bias)
         each = small_model.losses_of(model(batch, t, noise), batch, noise, t, model.objective)
         loop.descend(each.mean(), optimiser, model)

@@ -116,7 +116,6 @@ def begin(out: Path, parts: loop.Parts, trained: nn.Module, log: Log) -> int:
     reached, 0 for a new run.
     """
     state = loop.resume_run(out / "last.pt", parts)
-    torch.set_rng_state(state.get("random", torch.get_rng_state()))
     device = next(trained.parameters()).device
     log(f"{loop.size_of(trained.parameters())} on {device}")
     log(loop.heading("loss", "noisy", "middle", "clean"))
@@ -130,7 +129,7 @@ def keep(
     if step % options.log_every == 0 or step == options.steps:
         log(loss_line(step, meter))
         if group.is_first:
-            loop.save_run(options.out / "last.pt", step, parts, random=torch.get_rng_state())
+            loop.save_run(options.out / "last.pt", step, parts)
         meter.restart()
 
 
