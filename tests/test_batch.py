@@ -21,7 +21,7 @@ from folai.envelope.segments import Segment, cut, joined, parts_of, read_segment
 from folai.jobs.columns import read_values
 from folai.jobs.job import Job
 from folai.jobs.job_lists import JobList
-from folai.jobs.making import do_job
+from folai.jobs.making import do_job, do_jobs
 from folai.jobs.records import find_done
 from folai.jobs.supervisor import Worker, do_here
 from folai.media.audio import read_audio
@@ -241,6 +241,7 @@ def test_files_of_a_table_are_beside_it(season):
         ("hollow.csv -o out", "hollow.csv: holds no rows"),
         ("clips -o out --part 4/3", "part is '4/3'; give K/N"),
         ("clips -o out --workers 0", "workers is 0; give auto, or 1 or more"),
+        ("clips -o out --clips-at-once 65", "clips_at_once is 65; give auto, or 1 to 64"),
         (
             "clips -o out --cfg-scale 99",
             "no row can be done: row 1: cfg_scale is 99.0; give 0",
@@ -279,14 +280,17 @@ def test_outputs_beside_the_clips_of_a_pattern_are_no_clips(season):
 DEADLY = """
 import json, os, sys
 for line in sys.stdin:
-    job = json.loads(line)["job"]
-    marker = os.path.join(sys.argv[1], str(job["number"]))
-    if job["seed"] == "once" and not os.path.exists(marker):
-        open(marker, "w").close()
-        os.kill(os.getpid(), 9)
-    if job["seed"] == "always":
-        os.kill(os.getpid(), 11)
-    print(json.dumps({"facts": {"pid": os.getpid()}, "memory": int(job["seed"] == "much") * 100}))
+    facts, memory = [], 0
+    for job in json.loads(line)["jobs"]:
+        marker = os.path.join(sys.argv[1], str(job["number"]))
+        if job["seed"] == "once" and not os.path.exists(marker):
+            open(marker, "w").close()
+            os.kill(os.getpid(), 9)
+        if job["seed"] == "always":
+            os.kill(os.getpid(), 11)
+        memory += int(job["seed"] == "much") * 100
+        facts.append({"pid": os.getpid()})
+    print(json.dumps({"facts": facts, "memory": memory}))
     sys.stdout.flush()
 """.replace('job["seed"]', 'job["values"]["seed"]')
 
@@ -311,6 +315,13 @@ def test_a_worker_that_dies_costs_its_job_one_try(monkeypatch, tmp_path):
     assert told[4]["error"].startswith("4.mp4: the worker ended 2 times (signal SIGSEGV)")
 
 
+def test_of_clips_at_once_the_one_to_blame_is_found(monkeypatch, tmp_path):
+    seeds = ["", "once", "", "always", "", "", ""]
+    told = deadly(monkeypatch, tmp_path, seeds, workers=1, at_once=3)
+    assert [told[n]["tries"] for n in range(1, 8)] == [2, 2, 2, 2, 2, 2, 1]
+    assert [n for n, facts in told.items() if "error" in facts] == [4]
+
+
 def test_a_worker_that_has_grown_is_replaced(monkeypatch, tmp_path):
     told = deadly(monkeypatch, tmp_path, ["", "", "much", "", ""], workers=1, restart_at=50)
     pids = [told[n]["pid"] for n in range(1, 6)]
@@ -321,9 +332,9 @@ def test_a_worker_that_has_grown_is_replaced(monkeypatch, tmp_path):
 def test_a_real_worker_is_killed(season):
     worker = Worker()
     jobs = list(JobList.of("clips", {"engine": "preview", "envelope": "env.json"}))
-    assert worker.do(jobs[0], "out")["onsets"] == [0.5, 1.5]
+    assert worker.do(jobs[:1], "out")[0]["onsets"] == [0.5, 1.5]
     os.kill(worker.pid, signal.SIGKILL)
-    facts = worker.do(jobs[1], "out")
+    (facts,) = worker.do(jobs[1:2], "out")
     assert facts["tries"] == 2 and facts["duration"] == 2.5
     worker.close()
     assert worker.pid is None
@@ -378,6 +389,15 @@ def test_workers_and_order_change_no_take(season):
     run(rows[::-1], "two", workers=2, **common)
     assert finished("one") == finished("two")
     assert len({data for name, data in finished("one").items() if name.endswith("wav")}) == 3
+    jobs = list(JobList.of(rows, {"engine": "diffusion", "num_steps": 2, "envelope": "env.json"}))
+    jobs.insert(1, Job(4, "env.json", "no.wav", jobs[0].values))
+    jobs[2].values["prompt"] = "hit wood oddly"
+    facts = do_jobs(jobs, "together", Models())  # in one denoising batch
+    assert ["error" in one for one in facts] == [False, True, False, False]
+    assert [len(facts[n]["warnings"]) for n in (0, 2, 3)] == [0, 1, 0]
+    for n in (0, 2):
+        ours, theirs = (soundfile.read(f"{out}/{n}.wav")[0] for out in ("one", "together"))
+        assert np.abs(ours - theirs).max() <= 2 / 2**15  # in 16 bits
 
 
 def test_places_of_another_file_system(season):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.diffusion.naming import sound_of_prompt
+from folai.diffusion.together import Together
 from folai.engines import (
     Engine,
     EngineOptions,
@@ -273,7 +274,14 @@ class Models:
     """
 
     def __init__(self) -> None:
+        self.together: Together | None = None  # clips that are denoised in one batch
         self._loaded: dict[str, tuple[Hashable, Any]] = {}
+
+    def shared(self, together: Together) -> Models:
+        """The same models, for one of several clips that are denoised in one batch."""
+        models = Models()
+        models.together, models._loaded = together, self._loaded
+        return models
 
     def mapper(self, weights: str | Path | None) -> Any:
         """(models, calibration) of these weights."""
@@ -414,6 +422,7 @@ class _Voice:
             variations=int(options.variations),
             pool=self.pool,
             tails=options.finish.tails,
+            together=models.together,
         )
         self.models = models.of_engine(self.engine, self.own, self.request)
 

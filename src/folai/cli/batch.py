@@ -45,10 +45,17 @@ def add_to(commands: Commands) -> None:
     command.add_argument("-o", dest="out", metavar="OUT", required=True, help="the output folder")
     command.add_argument(
         "--workers",
-        type=_workers,
+        type=_count,
         default="auto",
         metavar="N",
         help="processes, each with the models in memory (default: one a core)",
+    )
+    command.add_argument(
+        "--clips-at-once",
+        type=_count,
+        default="auto",
+        metavar="N",
+        help="clips that a worker denoises in one batch (default: 4 on a GPU, 1 on a CPU)",
     )
     command.add_argument("--part", metavar="K/N", help="do the Kth of N parts of the jobs alone")
     command.add_argument(
@@ -63,7 +70,7 @@ def add_to(commands: Commands) -> None:
     add_weights(command)
 
 
-def _workers(text: str) -> int | str:
+def _count(text: str) -> int | str:
     if text != "auto" and not text.isdigit():
         raise argparse.ArgumentTypeError(f"is {text!r}; give auto, or 1 or more")
     return text if text == "auto" else int(text)
@@ -77,6 +84,7 @@ def run(parsed: Namespace) -> int:
             parsed.jobs,
             parsed.out,
             workers=parsed.workers,
+            clips_at_once=parsed.clips_at_once,
             part=parsed.part,
             ray=parsed.ray,
             progress=progress,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.diffusion.conditioning import LEVEL, Hints, condition, read_hints
+from folai.diffusion.denoising import STEERED, Conditions, Question, denoise
 from folai.diffusion.finishing import finished, finite
 from folai.diffusion.likeness import match_bands
 from folai.diffusion.longform import make_windows, sample_windows
 from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import SAMPLERS, draw_noise, guide, make_times, renoised
+from folai.diffusion.together import Together, ask
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms
@@ -126,11 +129,12 @@ class Foley:
         seed: int = 0,
         variations: int = 1,
         progress: Progress | None = None,
+        together: Together | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """Yields the takes [1, T], one after another; otherwise as `generate`.
 
         sketch: gives the sound [C, T] that the take of a seed starts from; it is asked where
-        `init_strength` is below 1.
+        `init_strength` is below 1. together: other clips that are denoised in the same batch.
         """
         rate = self.sample_rate
         num_samples = round(duration * rate)
@@ -145,7 +149,7 @@ class Foley:
             prompt=prompt,
             negative_prompt=negative_prompt,
         )
-        run = Run(self, hints, options)
+        run = Run(self, hints, options, together)
         # One by one: on a CPU a batch is no faster, and rounding would depend on it.
         for take in range(variations):
             report = part_of(progress, take, variations)
@@ -206,8 +210,9 @@ class Run:
         foley: Foley,
         hints: tuple[Hints, Hints],
         options: DiffusionOptions,
+        together: Together | None = None,
     ) -> None:
-        self.foley, self.options = foley, options
+        self.foley, self.options, self.together = foley, options, together
         self.device = foley.dit.project.weight.device
         self.controlnet = foley.controlnet if options.control_scale > 0 else None
         config = foley.config
@@ -221,12 +226,11 @@ class Run:
         with torch.inference_mode():
             silence = foley.autoencoder.silence
             cond = condition(foley.conditioner, branches, silence, self.device)
-            self.conditioning = cond
             finite(cond.pooled, "conditioning")
-            self.memory = foley.dit.remember(cond.tokens)
-            if self.controlnet is not None:
-                self.steered = min(2, len(branches))
-                self.control_memory = self.controlnet.remember(cond.tokens[: self.steered])
+            memory, net = foley.dit.remember(cond.tokens), self.controlnet
+            steered = [] if net is None else net.remember(cond.tokens[:STEERED])
+        self.conditions = Conditions(cond, memory, steered, options.control_scale)
+        self._denoise = partial(denoise, foley.dit, net)
 
     def start_from(self, latents: Tensor, strength: float) -> None:
         """Sets out from latents [1, C, F] with noise of t = `strength`, not from noise alone.
@@ -285,13 +289,17 @@ class Run:
         alone need it all the same); at the end there is little left to choose. Where there is none
         one branch is enough.
         """
-        config, count = self.foley.config, len(self.conditioning.pooled)
+        foley, config = self.foley, self.foley.config
+        count = len(self.conditions.cond.pooled)
         encoded = None if self.controlnet is None else self.controlnet.look(envelope)
         first, last = config.guided if self.reference is not None else config.guided_by_words
+        seconds = noise.shape[-1] / foley.autoencoder.config.frame_rate
+        alike = id(foley), self.controlnet is None
 
         def model(noisy: Tensor, t: float) -> Tensor:
             branches = count if first <= t <= last else 1
-            output = self._evaluate(noisy, t, branches, encoded)
+            question = Question(self.conditions, branches, noisy, t, seconds, encoded)
+            output = ask(self.together, alike, question, self._denoise)
             steps.step()
             if branches == 1:
                 return output
@@ -300,35 +308,6 @@ class Run:
 
         sampler = SAMPLERS[self.options.sampler or config.sampler]
         return sampler(model, noise, self.times, config.objective)
-
-    def _evaluate(self, noisy: Tensor, t: float, branches: int, encoded: Tensor | None) -> Tensor:
-        """What the denoiser says of noisy latents [1, C, F] under the first so many branches."""
-        foley, cond, few = self.foley, self.conditioning, slice(branches)
-        seconds = noisy.shape[-1] / foley.autoencoder.config.frame_rate
-        duration = torch.full((branches,), seconds, device=self.device)
-        x, time = noisy.expand(branches, -1, -1), torch.full_like(duration, t)
-        control = None if encoded is None else self.steer(x, time, duration, encoded)
-        memory = [(key[few], value[few]) for key, value in self.memory]
-        output: Tensor = foley.dit(
-            x, time, duration, cond.pooled[few], memory, cond.mask[few], control
-        )
-        return output
-
-    def steer(self, noisy: Tensor, time: Tensor, duration: Tensor, encoded: Tensor) -> list[Tensor]:
-        """What the ControlNet adds to all branches but the last of three.
-
-        With three, guidance also leads away from what ignores the envelope, by `steer_scale`.
-        """
-        assert self.controlnet is not None
-        steered = min(self.steered, len(noisy))
-        few, cond = slice(steered), self.conditioning
-        x, modulation = self.foley.dit.begin(noisy[few], time[few], duration[few], cond.pooled[few])
-        memory = [(key[few], value[few]) for key, value in self.control_memory]
-        added = self.controlnet(
-            x, modulation, encoded.expand(steered, -1, -1), memory, cond.mask[few]
-        )
-        others = (0, 0, 0, 0, 0, len(noisy) - steered)  # at the end of the batch
-        return [F.pad(self.options.control_scale * part, others) for part in added]
 
 
 def _fitted(latents: Tensor, num_frames: int) -> Tensor:

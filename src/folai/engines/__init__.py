@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from folai.diffusion.together import Together
 from folai.envelope import Envelope
 from folai.preview.materials import MATERIALS
 from folai.preview.pool import Pool
@@ -72,6 +73,7 @@ class Request:
     variations: int = 1  # number of takes; take i is that of seed + i alone
     pool: Pool | None = None  # what the reference was made from, where it is many recordings
     tails: str = "natural"  # how a hit that is alone dies away, one of `folai.takes.options.TAILS`
+    together: Together | None = None  # other clips, to be denoised in the same batch
 
 
 class Engine(Protocol):

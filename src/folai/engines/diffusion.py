@@ -73,6 +73,7 @@ def play(
         seed=request.seed,
         variations=request.variations,
         progress=progress,
+        together=request.together,
     )
     num_samples = round(request.duration * request.sample_rate)
     for number, take in enumerate(takes):

@@ -105,6 +105,7 @@ def play(
             init_wav=sketch(seed) if sampling["init_strength"] < 1 else None,
             seed=seed,
             progress=part_of(progress, take, request.variations),
+            together=request.together,
         )
         wav = gated(takes[0], rate, envelope)
         yield fit_length(resample(wav, rate, request.sample_rate), num_samples)

@@ -24,7 +24,13 @@ from folai.jobs.places import inside, is_remote, write_bytes
 from folai.jobs.records import find_done, find_leftovers, part_name, remove_leftovers
 from folai.jobs.results import iter_results, result_places, write_results
 from folai.jobs.results_page import write_page
-from folai.jobs.supervisor import Answers, count_workers, do_here
+from folai.jobs.supervisor import (
+    Answers,
+    count_at_once,
+    count_workers,
+    do_here,
+    visible_gpus,
+)
 from folai.writing import make_folder
 
 RESTART_AT = 6 << 30  # bytes: a worker with the small models that has grown to this is replaced
@@ -71,6 +77,7 @@ def batch(
     out: str | os.PathLike[str],
     *,
     workers: int | str = "auto",
+    clips_at_once: int | str = "auto",
     part: str | None = None,
     ray: str | None = None,
     progress: Told | None = None,
@@ -81,9 +88,10 @@ def batch(
     jobs: a folder, a pattern, a table (CSV, JSONL, Parquet) or rows, with a column `video`, and
     `out` and options of `generate` where wanted. out: the output folder, made if need be; a job
     whose file there was made from the same input, options and version is not done again. workers:
-    processes, or "auto". part: "2/5" does the second fifth. ray: the address of a Ray cluster,
-    instead of processes here. progress: is told after each clip. options: of every row that leaves
-    them out, as `GenerateOptions.of` takes them.
+    processes, or "auto". clips_at_once: that a worker denoises in one batch; "auto": several on a
+    GPU, one on a CPU. part: "2/5" does the second fifth. ray: the address of a Ray cluster, instead
+    of processes here. progress: is told after each clip. options: of every row that leaves them
+    out, as `GenerateOptions.of` takes them.
 
     Raises ValueError before any work where the list is no list, or two jobs write one file. What is
     wrong with a single row, or goes wrong with a clip, is in the report.
@@ -99,7 +107,7 @@ def batch(
     if share is not None:
         total = len(range(share[0] - 1, total, share[1]))
     run = _Run(_Part(listed, share), out, total, progress)
-    start = _starter(run, workers, ray)
+    start = _starter(run, workers, clips_at_once, ray)
     _make_output(out)
     with closing(start()) as answers:
         run.follow(answers)
@@ -207,17 +215,25 @@ class _Run:
         return report
 
 
-def _starter(run: _Run, workers: int | str, ray: str | None) -> Callable[[], Answers]:
+def _starter(
+    run: _Run, workers: int | str, clips_at_once: int | str, ray: str | None
+) -> Callable[[], Answers]:
     """How the jobs are done. Raises ValueError where that is known to be impossible."""
     count_workers(workers, full_size=False)
+    count_at_once(clips_at_once, on_gpu=False)
     full_size = any(_is_full_size(job) for job in run.jobs)
     if ray is not None:
         from folai.jobs.cluster import do_on_ray
 
         wanted = workers if isinstance(workers, int) else None
-        return do_on_ray(run.waiting, run.out, ray, workers=wanted, full_size=full_size)
+        return do_on_ray(
+            run.waiting, run.out, ray,
+            workers=wanted, full_size=full_size, clips_at_once=clips_at_once,
+        )  # fmt: skip
     count = min(count_workers(workers, full_size), max(1, run.total))
-    return lambda: do_here(run.waiting(), run.out, count, float("inf") if full_size else RESTART_AT)
+    at_once = count_at_once(clips_at_once, on_gpu=full_size and bool(visible_gpus()))
+    largest = float("inf") if full_size else RESTART_AT
+    return lambda: do_here(run.waiting(), run.out, count, largest, at_once)
 
 
 def _is_full_size(job: Job) -> bool:

@@ -12,30 +12,35 @@ import logging
 import socket
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import folai
 from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.places import find_stamp, inside, write_bytes
 from folai.jobs.records import find_done
-from folai.jobs.supervisor import Answers, Facts, Worker
+from folai.jobs.supervisor import Answers, Facts, Worker, count_at_once
 from folai.writing import one_line
 
 PATIENCE = 5.0  # seconds for an address to answer
 NODES_PATIENCE = 180.0  # seconds for every node to start a process and look around
-MOST_AT_ONCE = 8  # jobs that an actor is handed together: fewer cost the driver more
+MOST_IN_BLOCK = 8  # jobs that an actor is handed together: fewer cost the driver more
 PROBE = "nodes_look_for_this"
 
 
 class Actor:
     """What Ray keeps in each of its processes. Rows of jobs in, rows of what became of them out."""
 
-    def __init__(self, out: str, make_worker: Callable[[], Any] = Worker) -> None:
-        self._out, self._worker = out, make_worker()
+    def __init__(self, out: str, at_once: int = 1, make_worker: Callable[[], Any] = Worker) -> None:
+        self._out, self._at_once, self._worker = out, at_once, make_worker()
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
         jobs = [Job(**json.loads(text)) for text in rows["job"]]
-        errors = [self._worker.do(job, self._out).get("error") or "" for job in jobs]
+        groups = [
+            jobs[first : first + self._at_once] for first in range(0, len(jobs), self._at_once)
+        ]
+        facts = chain.from_iterable(self._worker.do(group, self._out) for group in groups)
+        errors = [one.get("error") or "" for one in facts]
         return {"number": rows["number"], "error": errors}
 
 
@@ -46,6 +51,7 @@ def do_on_ray(
     *,
     workers: int | None,
     full_size: bool,
+    clips_at_once: int | str = "auto",
     make_worker: Callable[[], Any] = Worker,
 ) -> Callable[[], Answers]:
     """Connects, and returns what does the jobs: as `supervisor.do_here`.
@@ -65,23 +71,30 @@ def do_on_ray(
             _check_nodes(ray, out, jobs[0].video)
             gpus = int(ray.cluster_resources().get("GPU", 0)) if full_size else 0
             count = workers or gpus or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            yield from _do(ray, jobs, out, min(count, len(jobs)), bool(gpus), make_worker)
+            at_once = count_at_once(clips_at_once, on_gpu=bool(gpus))
+            yield from _do(ray, jobs, out, min(count, len(jobs)), at_once, bool(gpus), make_worker)
 
     return answers
 
 
 def _do(
-    ray: Any, jobs: list[Job], out: str, count: int, on_gpu: bool, make_worker: Callable[[], Any]
+    ray: Any,
+    jobs: list[Job],
+    out: str,
+    count: int,
+    at_once: int,
+    on_gpu: bool,
+    make_worker: Callable[[], Any],
 ) -> Generator[tuple[Job, Facts], None, None]:
-    at_once = max(1, min(MOST_AT_ONCE, len(jobs) // (8 * count)))
+    block = max(at_once, min(MOST_IN_BLOCK, len(jobs) // (8 * count)))
     rows = [{"number": job.number, "job": json.dumps(job.to_dict())} for job in jobs]
     left = {job.number: job for job in jobs}
-    data = ray.data.from_items(rows, override_num_blocks=-(-len(jobs) // at_once))
+    data = ray.data.from_items(rows, override_num_blocks=-(-len(jobs) // block))
     data.context.max_errored_blocks = -1  # a job that Ray gives up does not stop the others
     data.context.enable_progress_bars = False
     done = data.map_batches(
         Actor,
-        fn_constructor_args=(out, make_worker),
+        fn_constructor_args=(out, at_once, make_worker),
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=count, initial_size=count),
         num_cpus=1,

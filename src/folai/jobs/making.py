@@ -1,4 +1,4 @@
-"""One job done: the same function for a process here, and for a machine of a cluster."""
+"""Jobs done, one or several at once: the same for a process here and a machine of a cluster."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import secrets
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from folai.diffusion.together import Together
 from folai.jobs.columns import with_files
 from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.places import fetch, inside, is_remote, publish, remove_folder
@@ -27,10 +29,34 @@ Facts = dict[str, Any]
 
 def do_job(job: Job, out: str, models: Models) -> Facts:
     """What is to be told of a job, done now or before: its facts, or {"error": one line}."""
+    return do_jobs([job], out, models)[0]
+
+
+def do_jobs(jobs: Sequence[Job], out: str, models: Models) -> list[Facts]:
+    """The same of several, whose clips are denoised in one batch."""
+    together = Together()
+    told: list[list[str]] = [[] for _ in jobs]
+
+    def hear(message: Warning | str, *_: Any) -> None:
+        told[together.current].append(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = hear  # type: ignore[assignment]
+        if len(jobs) == 1:
+            return [_done(jobs[0], out, models, told[0])]
+        shared = models.shared(together)
+        pairs = zip(jobs, told, strict=True)
+        return together.do([partial(_done, job, out, shared, heard) for job, heard in pairs])
+
+
+def _done(job: Job, out: str, models: Models, told: list[str]) -> Facts:
+    """told: what the job warns of, as it goes on."""
     if job.error is not None:
         return {"error": job.error}
     try:
-        return find_done(out, job) or _make(job, out, models)
+        return find_done(out, job) or _make(job, out, models, told)
     except MemoryError:
         return {"error": f"{job.video}: there is not enough memory for it; use fewer workers"}
     except Exception as error:  # one clip never stops the rest
@@ -39,11 +65,9 @@ def do_job(job: Job, out: str, models: Models) -> Facts:
         return {"error": said if known else f"{job.video}: {type(error).__name__}: {said}"}
 
 
-def _make(job: Job, out: str, models: Models) -> Facts:
+def _make(job: Job, out: str, models: Models, told: list[str]) -> Facts:
     began = time.perf_counter()
-    with _workshop(job, out) as folder, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
+    with _workshop(job, out) as folder:
         try:
             key, inputs = make_key(job)
             video = fetch(job.video, folder)
@@ -58,10 +82,9 @@ def _make(job: Job, out: str, models: Models) -> Facts:
             raise ValueError(_named(str(error), folder, job, out)) from error
         facts = {
             **_facts(job, result),
-            "warnings": [_named(str(w.message), folder, job, out) for w in caught],
+            "warnings": [*dict.fromkeys(_named(text, folder, job, out) for text in told)],
             "seconds": round(time.perf_counter() - began, 3),
         }
-        facts["warnings"] = list(dict.fromkeys(facts["warnings"]))
         write_record(out, job, key, inputs, facts)
     return facts
 

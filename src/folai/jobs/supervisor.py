@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from folai.data.workers import cores
@@ -23,6 +24,7 @@ from folai.jobs.job import Job
 GIGABYTE = 1 << 30
 NEEDED = 1.5 * GIGABYTE  # of memory for each worker with the small models
 TRIES = 2  # of a job whose worker ends
+AT_ONCE_ON_GPU, MOST_AT_ONCE = 4, 64  # clips that a worker denoises in one batch
 
 Facts = dict[str, Any]
 Answers = Generator[tuple[Job, Facts], None, None]
@@ -33,7 +35,8 @@ class Ended(Exception):
 
 
 class Worker:
-    """A process with the models, which does one job at a time. It starts with its first job."""
+    """A process with the models, which does one job at a time, or several whose clips it denoises
+    together. It starts with its first job."""
 
     def __init__(self, number: int = 0, restart_at: float = float("inf")) -> None:
         """number: from 0; of several GPUs each worker sees one. restart_at: bytes of memory in use
@@ -46,23 +49,33 @@ class Worker:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    def do(self, job: Job, out: str) -> Facts:
-        """The facts of a job. A worker that ends during it costs the job one try."""
-        for attempt in range(1, TRIES + 1):
+    def do(self, jobs: Sequence[Job], out: str) -> list[Facts]:
+        """The facts of jobs that are done at once. A worker that ends during them costs each a
+        try; the next is alone, as it may be one of them that ends it."""
+        if len(jobs) > 1:
             try:
-                return {**self._ask(job, out), "tries": attempt}
+                return [{**facts, "tries": 1} for facts in self._ask(jobs, out)]
+            except Ended:
+                return [self._try(job, out, range(2, TRIES + 1)) for job in jobs]
+        return [self._try(job, out, range(1, TRIES + 1)) for job in jobs]
+
+    def _try(self, job: Job, out: str, attempts: range) -> Facts:
+        for attempt in attempts:
+            try:
+                return {**self._ask([job], out)[0], "tries": attempt}
             except Ended as end:
                 reason = str(end)
         error = f"{job.video}: the worker ended {TRIES} times ({reason}); out of memory, perhaps"
         return {"error": error, "tries": TRIES}
 
-    def _ask(self, job: Job, out: str) -> Facts:
+    def _ask(self, jobs: Sequence[Job], out: str) -> list[Facts]:
         if self._closed:
             raise Ended("it was asked to")
         process = self._process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None
         try:
-            process.stdin.write(json.dumps({"job": job.to_dict(), "out": out}) + "\n")
+            order = {"jobs": [job.to_dict() for job in jobs], "out": out}
+            process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except OSError:
@@ -72,7 +85,7 @@ class Worker:
         answer = json.loads(line)
         if answer["memory"] > self._restart_at:
             self._end()
-        return dict(answer["facts"])
+        return list(answer["facts"])
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -141,15 +154,29 @@ def free_memory() -> float:
         return float("inf")
 
 
+def count_at_once(wanted: int | str, on_gpu: bool) -> int:
+    """How many clips a worker denoises at once; "auto": several on a GPU, one on a CPU, which is
+    as fast. Raises ValueError for less than 1 or more than MOST_AT_ONCE, or another word."""
+    if wanted == "auto":
+        return AT_ONCE_ON_GPU if on_gpu else 1
+    if isinstance(wanted, int) and 1 <= wanted <= MOST_AT_ONCE:
+        return wanted
+    raise ValueError(f"clips_at_once is {wanted!r}; give auto, or 1 to {MOST_AT_ONCE}")
+
+
 def do_here(
-    jobs: Iterator[Job], out: str, workers: int, restart_at: float = float("inf")
+    jobs: Iterator[Job],
+    out: str,
+    workers: int,
+    restart_at: float = float("inf"),
+    at_once: int = 1,
 ) -> Answers:
     """Yields every job with its facts, in the order in which they are done.
 
     Jobs are taken from the iterator as they are needed, so their number costs no memory. Closing
-    this iterator ends the processes.
+    this iterator ends the processes. at_once: jobs that a worker is handed together.
     """
-    pool = _Pool(jobs, out, [Worker(number, restart_at) for number in range(workers)])
+    pool = _Pool(jobs, out, at_once, [Worker(number, restart_at) for number in range(workers)])
     with closing(pool):
         yield from pool.results()
 
@@ -157,8 +184,8 @@ def do_here(
 class _Pool:
     """A thread for each worker; what they have done waits in a short queue."""
 
-    def __init__(self, jobs: Iterator[Job], out: str, workers: list[Worker]) -> None:
-        self._jobs, self._out, self._workers = jobs, out, workers
+    def __init__(self, jobs: Iterator[Job], out: str, at_once: int, workers: list[Worker]) -> None:
+        self._jobs, self._out, self._at_once, self._workers = jobs, out, at_once, workers
         self._taking = threading.Lock()
         self._closed = False
         self._results: queue.Queue[Any] = queue.Queue(2 * len(workers))
@@ -178,17 +205,18 @@ class _Pool:
 
     def _run(self, worker: Worker) -> None:
         try:
-            while (job := self._take()) is not None:
-                self._put((job, worker.do(job, self._out)))
+            while jobs := self._take():
+                for answer in zip(jobs, worker.do(jobs, self._out), strict=True):
+                    self._put(answer)
             self._put(None)
         except BaseException as error:  # of the list of jobs: whoever waits hears it
             self._put(error)
         finally:
             worker.close()
 
-    def _take(self) -> Job | None:
+    def _take(self) -> list[Job]:
         with self._taking:
-            return None if self._closed else next(self._jobs, None)
+            return [] if self._closed else [*islice(self._jobs, self._at_once)]
 
     def _put(self, result: Any) -> None:
         while not self._closed:

@@ -36,21 +36,21 @@ def _work(orders: queue.Queue[dict[str, Any]], answers: TextIO) -> None:
     do = _prepared()
     while True:
         order = orders.get()
-        facts = do(Job(**order["job"]), order["out"])
+        facts = do([Job(**job) for job in order["jobs"]], order["out"])
         answers.write(json.dumps({"facts": facts, "memory": memory_in_use()}) + "\n")
         answers.flush()
 
 
 def _prepared() -> Any:
-    """A function that does a job. One thread a worker: takes then depend on no count of cores."""
+    """A function that does jobs. One thread a worker: takes then depend on no count of cores."""
     import cv2
 
-    from folai.jobs.making import do_job
+    from folai.jobs.making import do_jobs
     from folai.pipeline import Models
 
     cv2.setNumThreads(1)
     models = Models()
-    return lambda job, out: do_job(job, out, models)
+    return lambda jobs, out: do_jobs(jobs, out, models)
 
 
 def memory_in_use() -> int:

@@ -64,16 +64,22 @@ class ControlNet(nn.Module):
         return x  # type: ignore[no-any-return]
 
     def forward(
-        self, x: Tensor, modulation: Tensor, envelope: Tensor, memory: Memory, mask: Tensor
+        self,
+        x: Tensor,
+        modulation: Tensor,
+        envelope: Tensor,
+        memory: Memory,
+        mask: Tensor,
+        present: Tensor | None = None,
     ) -> list[Tensor]:
         """What to add after each of the DiT's first blocks, [B, N, D] each.
 
-        x, modulation: from `DiT.begin`. envelope: tokens from `look`. memory, mask: as for the DiT.
+        x, modulation: from `DiT.begin`. envelope: tokens from `look`. The others: as for the DiT.
         """
         rotary = rotary_table(x.shape[1], self.head_dim, x.device)
         x = x + math.sqrt(0.5) * envelope
         additions = []
         for block, outward, pair in zip(self.blocks, self.outward, memory, strict=True):
-            x = block(x, modulation, rotary, pair, mask)
+            x = block(x, modulation, rotary, pair, mask, present)
             additions.append(outward(x))
         return additions

@@ -77,16 +77,18 @@ class DiT(nn.Module):
         memory: Memory,
         mask: Tensor,
         control: list[Tensor] | None = None,
+        present: Tensor | None = None,
     ) -> Tensor:
         """Noisy latents [B, C, T] -> the objective's output, of the same shape.
 
         mask: [B, L], true for conditioning tokens that are there. control: of the first blocks,
-        [B, N, D] each, added to what they give.
+        [B, N, D] each, added to what they give. present: [B, N], true for tokens that are there,
+        where the clips of a batch differ in length.
         """
         x, modulation = self.begin(latents, time, duration, pooled)
         rotary = rotary_table(x.shape[1], self.config.dim // self.config.num_heads, x.device)
         for index, block in enumerate(self.blocks):
-            x = block(x, modulation, rotary, memory[index], mask)
+            x = block(x, modulation, rotary, memory[index], mask, present)
             if control is not None and index < len(control):
                 x = x + control[index]
         shift, scale = self.modulation(modulation).unsqueeze(1).chunk(2, dim=-1)
@@ -114,11 +116,12 @@ class Block(nn.Module):
         rotary: Tensor,
         memory: tuple[Tensor, Tensor],
         mask: Tensor,
+        present: Tensor | None = None,
     ) -> Tensor:
         """[B, N, D] -> [B, N, D]."""
         parts = self.modulation(modulation).unsqueeze(1).chunk(6, dim=-1)
         shift, scale, gate, wide_shift, wide_scale, wide_gate = parts
-        x = x + gate * self.attention(self.norm(x) * (1 + scale) + shift, rotary)
+        x = x + gate * self.attention(self.norm(x) * (1 + scale) + shift, rotary, present)
         x = x + self.cross(self.cross_norm(x), memory, mask)
         value, gated = self.widen(self.norm(x) * (1 + wide_scale) + wide_shift).chunk(2, dim=-1)
         y: Tensor = x + wide_gate * self.narrow(value * F.silu(gated))
@@ -132,12 +135,12 @@ class SelfAttention(nn.Module):
         self.inward = nn.Linear(dim, 3 * dim, bias=False)
         self.outward = nn.Linear(dim, dim, bias=False)
 
-    def forward(self, x: Tensor, rotary: Tensor) -> Tensor:
-        """[B, N, D] -> [B, N, D]; every token attends to every other."""
+    def forward(self, x: Tensor, rotary: Tensor, present: Tensor | None = None) -> Tensor:
+        """[B, N, D] -> [B, N, D]; every token attends to every other that is `present` [B, N]."""
         parts = self.inward(x).unflatten(-1, (3, self.num_heads, -1))  # [B, N, 3, H, D / H]
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         query, key = rotate(unit(query), rotary), rotate(unit(key), rotary)
-        y = attend(query, key, value)
+        y = attend(query, key, value, None if present is None else present[:, None, None])
         return self.outward(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 

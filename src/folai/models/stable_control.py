@@ -62,6 +62,7 @@ class StableControlNet(nn.Module):
         envelope: Tensor,
         memory: Memory,
         rotary: Tensor,
+        present: Tensor | None = None,
     ) -> list[Tensor]:
         """What to add at each of the denoiser's first blocks, [B, T + 1, D] each.
 
@@ -71,6 +72,6 @@ class StableControlNet(nn.Module):
         x = self.trunk.begin(latents, time, seconds, envelope)
         additions = []
         for block, outward, pair in zip(self.trunk.blocks, self.outward, memory, strict=True):
-            x = self.trunk.through(block, x, rotary, pair)
+            x = self.trunk.through(block, x, rotary, pair, present)
             additions.append(outward(x))
         return additions

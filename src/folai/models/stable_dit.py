@@ -67,19 +67,21 @@ class StableDiT(nn.Module):
         rotary: Tensor,
         control: list[Tensor] | None = None,
         before: bool = False,
+        present: Tensor | None = None,
     ) -> Tensor:
         """Noisy latents [B, C, T] -> the objective's output, of the same shape.
 
         time: [B] in [0, 1], fp32, 1 is noise. seconds: [B, global_dim]. memory, rotary: from the
         trunk, once per clip. control: [B, T + 1, D] each, added after the first blocks, or
-        `before` them.
+        `before` them. present: [B, T + 1], true for tokens that are there, where the clips of a
+        batch differ in length.
         """
         x = self.trunk.begin(latents, time, seconds)
         for index, block in enumerate(self.trunk.blocks):
             added = control[index] if control is not None and index < len(control) else None
             if added is not None and before:
                 x = x + added
-            x = self.trunk.through(block, x, rotary, memory[index])
+            x = self.trunk.through(block, x, rotary, memory[index], present)
             if added is not None and not before:
                 x = x + added
         y = self.project(x)[:, 1:].transpose(1, 2)
@@ -125,12 +127,17 @@ class Trunk(nn.Module):
         return torch.cat([first.unsqueeze(1), self.embed(x.transpose(1, 2))], dim=1)
 
     def through(
-        self, block: nn.Module, x: Tensor, rotary: Tensor, memory: tuple[Tensor, Tensor]
+        self,
+        block: nn.Module,
+        x: Tensor,
+        rotary: Tensor,
+        memory: tuple[Tensor, Tensor],
+        present: Tensor | None = None,
     ) -> Tensor:
         """One block, [B, N, D] -> [B, N, D]."""
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(block, x, rotary, memory, use_reentrant=False)  # type: ignore[no-any-return]
-        return block(x, rotary, memory)  # type: ignore[no-any-return]
+        return block(x, rotary, memory, present)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -145,13 +152,19 @@ class Block(nn.Module):
         self.widen = nn.Linear(dim, 8 * dim)
         self.narrow = nn.Linear(4 * dim, dim)
 
-    def forward(self, x: Tensor, rotary: Tensor, memory: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        rotary: Tensor,
+        memory: tuple[Tensor, Tensor],
+        present: Tensor | None = None,
+    ) -> Tensor:
         """[B, N, D] -> [B, N, D]. Rows of the batch beyond those of the memory are unconditional.
 
         Their conditioning tokens would be 0, and so would be what is attended to in them: it is not
         computed.
         """
-        x = x + self.attention(self.norm(x), rotary)
+        x = x + self.attention(self.norm(x), rotary, present)
         conditioned, rest = x[: len(memory[0])], x[len(memory[0]) :]
         conditioned = conditioned + self.cross(self.cross_norm(conditioned), memory)
         x = torch.cat([conditioned, rest]) if len(rest) else conditioned
@@ -167,13 +180,13 @@ class SelfAttention(nn.Module):
         self.outward = nn.Linear(config.dim, config.dim, bias=False)
         self.query_norm, self.key_norm = head_norms(config)
 
-    def forward(self, x: Tensor, rotary: Tensor) -> Tensor:
-        """[B, N, D] -> [B, N, D]; every token attends to every other."""
+    def forward(self, x: Tensor, rotary: Tensor, present: Tensor | None = None) -> Tensor:
+        """[B, N, D] -> [B, N, D]; every token attends to every other that is `present` [B, N]."""
         parts = self.inward(x).unflatten(-1, (3, self.num_heads, -1))  # [B, N, 3, H, D / H]
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         query = rotate_half(self.query_norm(query), rotary)
         key = rotate_half(self.key_norm(key), rotary)
-        return self.outward(mix(query, key, value))  # type: ignore[no-any-return]
+        return self.outward(mix(query, key, value, present))  # type: ignore[no-any-return]
 
 
 class CrossAttention(nn.Module):
@@ -199,15 +212,16 @@ class CrossAttention(nn.Module):
         return self.outward(mix(self.query_norm(query), *memory))  # type: ignore[no-any-return]
 
 
-def mix(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of heads [B, H, N, D / H] -> [B, N, D].
+def mix(query: Tensor, key: Tensor, value: Tensor, present: Tensor | None = None) -> Tensor:
+    """Attention of heads [B, H, N, D / H] -> [B, N, D], to keys that are `present` [B, N].
 
     Fused where nothing is trained: on the CPU, written out costs less with gradients, more without.
     """
     if torch.is_grad_enabled():
         mixed = attend(query, key, value)
     else:
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mask = None if present is None else present[:, None, None]
+        mixed = F.scaled_dot_product_attention(query, key, value, mask)
     return mixed.transpose(1, 2).flatten(2)
 
 

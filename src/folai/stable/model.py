@@ -14,6 +14,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,17 @@ from folai.diffusion.sampling import (
     sample_dpmpp_2m_sde,
     sample_pingpong,
 )
+from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
 from folai.media.audio import fit_length
+from folai.models.dit import Memory
 from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
 from folai.stable.base_files import load_base
 from folai.stable.control_files import inspect_control, load_control
 from folai.stable.control_latents import Codec, encode, encode_control
+from folai.stable.denoising import Conditions, Question, denoise
 from folai.stable.hub import find_model
 from folai.stable.lora_files import merge_lora
 from folai.stable.model_config import StableConfig
@@ -97,6 +101,7 @@ class StableAudio:
         seed: int = 0,
         variations: int = 1,
         progress: Callable[[float], None] | None = None,
+        together: Together | None = None,
     ) -> NDArray[np.float32]:
         """Sound [variations, C, T] of `duration` seconds; take i is that of seed + i alone.
 
@@ -104,8 +109,9 @@ class StableAudio:
         init_wav: sound [C, T] at the envelope's level to start from instead of noise;
         init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). progress: is told
         the share of the denoiser's evaluations that is done, rising from 0 to 1, after each of
-        them; what it raises stops the work. Others as for `Foley.generate`. Raises ValueError for
-        a prompt without its text model, and where a stage gives NaN.
+        them; what it raises stops the work. together: other clips that are denoised in the same
+        batch. Others as for `Foley.generate`. Raises ValueError for a prompt without its text
+        model, and where a stage gives NaN.
         """
         num_samples = round(duration * self.sample_rate)
         peak = float(envelope.values.max())
@@ -125,6 +131,7 @@ class StableAudio:
             control_scale=control_scale,
             start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
             strength=init_strength,
+            together=together,
         )  # fmt: skip
         evaluated = _counted(progress, variations * run.count(num_frames))
         takes = []
@@ -227,7 +234,9 @@ class Run:
         control_scale: float = 1.0,
         start: Tensor | None = None,
         strength: float = 1.0,
+        together: Together | None = None,
     ) -> None:
+        self.together = together
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
         self.positive, self.negative = positive, negative
         self.control, self.start, self.strength = control, start, strength
@@ -277,27 +286,22 @@ class Run:
         dtype = stable.dit.project.weight.dtype
         tokens, seconds = self._conditioning(start / stable.frame_rate)
         tokens, seconds = tokens.to(device, dtype), seconds.to(device, dtype)
-        count, net = len(seconds), stable.controlnet
-        trunk = stable.dit.trunk
-        memory = trunk.remember(tokens)
-        rotary = trunk.rotary(stop - start, device)
+        net = stable.controlnet
+        steered: Memory = []
+        hint = None
         if net is not None and self.control is not None:
-            hint = net.look(self.control[..., start:stop].to(device, dtype)).expand(count, -1, -1)
-            control_memory = net.trunk.remember(tokens)
+            hint = net.look(self.control[..., start:stop].to(device, dtype))
+            steered = net.trunk.remember(tokens)
+        memory, scale = stable.dit.trunk.remember(tokens), self.control_scale
+        conditions = Conditions(seconds, memory, steered, hint, scale, stop - start)
+        alike, answer = (id(stable), conditions.alike()), partial(denoise, stable.dit, net)
 
-        def denoise(noisy: Tensor, t: float) -> Tensor:
-            latents = noisy.to(dtype).expand(count, -1, -1)
-            time = torch.full((count,), t, device=device)
-            control = None
-            if net is not None and self.control is not None:
-                parts = net(latents, time, seconds, hint, control_memory, rotary)
-                control = [self.control_scale * part for part in parts]
-            before = net is not None and net.config.before
-            out = stable.dit(latents, time, seconds, memory, rotary, control, before).float()
+        def model(noisy: Tensor, t: float) -> Tensor:
+            out = ask(self.together, alike, Question(conditions, noisy.to(dtype), t), answer)
             evaluated()
-            return out if count == 1 else guide(out[:1], out[1:], self.cfg_scale)
+            return out if len(out) == 1 else guide(out[:1], out[1:], self.cfg_scale)
 
-        return denoise
+        return model
 
     def _conditioning(self, start: float) -> tuple[Tensor, Tensor]:
         """Tokens [B, L, D] and seconds [B, G] of a window that starts at so many seconds.
