@@ -12,10 +12,14 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from children import Child, command, start, wait_a_moment
+
+if TYPE_CHECKING:
+    from folai.studio.project import Project
 
 BEFORE = b"what was there before"
 PLAY = ("--sound", "wood", "--envelope", "good.json", "--resample")
@@ -146,7 +150,7 @@ def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
         child = start(lambda: _save_edits(root), folder)
         while not child.is_over() and "saved" not in " ".join(child.lines()):
             time.sleep(0.002)
-        wait_a_moment(child, place, 0.2, rng)
+        wait_a_moment(child, place, rng.choice((1.0, 1.0, 6.0)), rng)
         child.send(signal.SIGKILL)
         told = [line.split() for line in child.lines()]
         sent = [int(words[1]) for words in told if words[:1] == ["sends"]]
@@ -155,14 +159,38 @@ def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
         found = project["edit"]["view"].get("number")
         if not saved or found not in (saved[-1], sent[-1]):
             faults.append(f"studio, kill {number}: {found} is there, {saved[-1:]} was saved")
-        name = project["edit"]["layers"][0]["envelope"]
-        if found is not None and project.envelope(name).onsets != [found / 1000]:
-            faults.append(f"studio, kill {number}: the envelope of edit {found} is another")
+        faults += [f"studio, kill {number}: {text}" for text in _contradictions(project, found)]
     return faults
 
 
+def _contradictions(project: Project, found: int | None) -> list[str]:
+    """What in a project does not fit together: edit and mix, curve, takes, exported files."""
+    import soundfile
+
+    texts = []
+    (layer,) = project["edit"]["layers"]
+    if found is not None and project.envelope(layer["envelope"]).onsets != [found / 1000]:
+        texts.append(f"the envelope of edit {found} is another")
+    if found is not None and layer["gain_db"] != -(found % 20):
+        texts.append(f"the mix of edit {found} is another")
+    exports = (project.media / "exports").glob("[!.]*.wav")
+    sounds = [project.media / "takes" / f"{take['id']}.wav" for take in project["takes"]]
+    for path in (*sounds, *exports):
+        try:
+            seconds = soundfile.info(path).duration
+        except (OSError, soundfile.LibsndfileError) as error:
+            texts.append(f"{path.name} cannot be read: {error}")
+        else:
+            if abs(seconds - project.duration) > 0.1:
+                texts.append(f"{path.name} lasts {seconds:.2f} s of {project.duration:.2f}")
+    return texts
+
+
 def _save_edits(root: Path) -> None:
-    """Edit and save, on and on, as a page does; each is told before and after."""
+    """Edit, mix and save, on and on, as a page does, while takes are made and exported.
+
+    Each edit is told before and after.
+    """
     from folai.envelope import Envelope
     from folai.studio.project_envelopes import to_json
     from studio_clients import opened
@@ -178,8 +206,13 @@ def _save_edits(root: Path) -> None:
             envelope = to_json(Envelope(values, 120.0, np.array([number / 1000])))
             name = client.post(f"{here}/envelopes", json=envelope).json()["envelope"]
             edit["layers"][0]["envelope"] = name
+            edit["layers"][0]["gain_db"] = -(number % 20)
             edit["view"] = {"number": number}
             body = {"revision": revision, "tab": "page", "edit": edit}
             print("sends", number, flush=True)
             revision = client.put(f"{here}/edit", content=json.dumps(body)).json()["revision"]
             print("saved", number, flush=True)
+            if number % 10 == 1:
+                sound = {"engine": "preview", "sound": "wood"}
+                client.post(f"{here}/generate", json={"layer": "layer-1", "sound": sound})
+                client.post(f"{here}/exports", json={"kind": "wav"})

@@ -1,7 +1,9 @@
 """Every control has a name and a key, text can be read, and keys alone are enough."""
 
+from pathlib import Path
+
 import pytest
-from driving import open_studio, script, wait_until
+from driving import open_studio, script, show_advanced, wait_until
 
 CONTROLS = script("controls")
 
@@ -94,3 +96,28 @@ def test_tab_reaches_the_envelope_and_the_takes(studio):
             )
         )
     assert {"envelope", "generate", "prompt", "play"} <= reached
+
+
+AXE = "({violations}) => violations.map(({id, nodes}) => [id, nodes.map((node) => node.html)])"
+DIALOGS = {"page": "", "clips": "Control+o", "export": "Control+e", "keys": "?"}
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing(studio, theme):
+    """The rules of axe-core, best practices too, over the page and each of its dialogs."""
+    module = pytest.importorskip("axe_playwright_python", reason="needs axe-playwright-python")
+    source = (Path(module.__path__[0]) / "axe.min.js").read_text()
+    studio.evaluate(source)
+    show_advanced(studio)
+    if studio.evaluate("document.documentElement.dataset.theme") != theme:
+        studio.keyboard.press("Shift+D")
+        studio.wait_for_timeout(800)  # buttons fade
+    found = {}
+    for name, key in DIALOGS.items():
+        if key:
+            studio.evaluate("document.activeElement.blur()")
+            studio.keyboard.press(key)
+            studio.wait_for_selector("dialog[open]")
+        found[name] = studio.evaluate(f"axe.run().then({AXE})")
+        studio.keyboard.press("Escape")
+    assert {name: faults for name, faults in found.items() if faults} == {}

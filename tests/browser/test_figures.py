@@ -4,8 +4,18 @@ since the machines that run tests are busy. `make figures` shows them."""
 import time
 
 import numpy as np
+import pytest
 from clips import write_long_clip
-from driving import draw, open_drawn, open_project, open_studio, script, wait_until
+from driving import (
+    bring,
+    draw,
+    open_drawn,
+    open_project,
+    open_studio,
+    saved,
+    script,
+    wait_until,
+)
 
 BUSY = 6  # how many times slower than the target a busy machine may be
 
@@ -26,9 +36,10 @@ def test_the_page_is_ready_soon(page, server):
         times.append(page.evaluate(mark))
         page.goto("about:blank")
     report("server up", server.seconds, "s", 3)
-    report("page ready, median of 5", float(np.median(times)), "s", 1.5)
+    report("page ready, median of 5", float(np.median(times)), "s", 0.8)
+    report("page ready, fastest of 5", min(times), "s", 0.8)
     assert server.seconds < 3 * BUSY
-    assert min(times) < 1.5 * BUSY
+    assert min(times) < 0.8 * BUSY
 
 
 EDIT = script("edit")
@@ -38,17 +49,68 @@ def test_an_edit_is_heard_soon(page, server, tmp_path):
     """From letting go to the sound, 10 s of which are laid anew each time."""
     open_drawn(page, server, write_long_clip(tmp_path / "ten.mp4", 10))
     times = page.evaluate(EDIT, 10)
-    report("edit to preview sound, 10 s, median of 10", float(np.median(times)), "ms", 300)
-    assert min(times) < 300 * BUSY
+    report("edit to preview sound, 10 s, median of 10", float(np.median(times)), "ms", 150)
+    report("edit to preview sound, 10 s, fastest of 10", min(times), "ms", 150)
+    assert min(times) < 150 * BUSY
+
+
+EDITABLE = """[...folai.studio.curve?.values ?? []].slice(0, 600).some((value) => value > 0)
+  && !folai.studio.readOnly"""
+
+
+@pytest.mark.parametrize("seconds, target", [(600, 10), (3600, 15)])
+def test_the_first_seconds_of_a_long_clip_are_edited_soon(
+    page, server, tmp_path, seconds, target, short_clip
+):
+    """From choosing the file to a hit that is saved; and a short clip does not wait for it."""
+    page.goto(server.link)
+    page.wait_for_selector("body[data-ready=true]")
+    clip = write_long_clip(tmp_path / f"long {seconds}.mp4", seconds)
+    began = time.perf_counter()
+    page.set_input_files("#video-file", clip)
+    wait_until(page, f"folai.studio.duration > {seconds - 1}", 60)
+    wait_until(page, EDITABLE, 20 * BUSY)
+    page.evaluate("folai.transport.seek(1)")
+    page.keyboard.press("h")
+    saved(page)
+    took = time.perf_counter() - began
+    report(f"{seconds} s clip: first seconds edited and saved", took, "s", target)
+    assert took < target * BUSY
+    behind = watched(page, server, short_clip)
+    page.keyboard.press("Control+.")
+    wait_until(page, "[...folai.studio.jobs.values()].every(job => job.state !== 'running')", 30)
+    alone = watched(page, server, short_clip)
+    report(f"short clip behind {seconds} s, times its own time", behind / alone, "", 2)
+    assert behind / alone < 2 * BUSY
+
+
+def watched(page, server, clip) -> float:
+    """Seconds from the upload of a clip to its prediction."""
+    began = time.perf_counter()
+    project = bring(page, server, clip)
+    api = f"{server.address}/api/projects/{project}"
+    while page.request.get(api).json()["prediction"] is None:
+        assert time.perf_counter() < began + 120
+        page.wait_for_timeout(30)
+    return time.perf_counter() - began
 
 
 DRAG = script("drag")
 
 
 def test_dragging_keeps_up_with_the_screen(page, server, tmp_path):
-    """Frames while drawing, moving a hit and scrolling, with a clip of ten minutes open."""
+    """Frames while drawing, moving a hit and scrolling: ten minutes, eight layers.
+
+    A frame is the time between two calls of `requestAnimationFrame`: what the page leaves of the
+    60 Hz at which a browser without a screen draws.
+    """
     open_drawn(page, server, write_long_clip(tmp_path / "long.mp4", 600, fps=10))
     page.evaluate("folai.studio.hearEdits = false")
+    for _ in range(7):
+        page.keyboard.press("y")
+        page.get_by_role("button", name="Same timing").click()
+    assert page.evaluate("folai.studio.layers.length") == 8
+    saved(page)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
     for tool in ("draw", "hit"):
@@ -57,13 +119,13 @@ def test_dragging_keeps_up_with_the_screen(page, server, tmp_path):
         frames = np.array(page.evaluate(DRAG))
         spent = 1000 * (thread_time(session) - began) / len(frames)
         rate = 1000 / np.mean(frames)
-        report(f"main thread's own time a frame, tool {tool}, 10 minutes", spent, "ms", 16.7)
-        report(f"frames a second, tool {tool}, 10 minutes", rate, "Hz", 60)
-        report(f"longest frame, tool {tool}", float(np.max(frames)), "ms", 17)
+        report(f"main thread's time a frame, {tool}, 10 minutes, 8 layers", spent, "ms", 16.7)
+        report(f"frames a second, tool {tool}, 10 minutes, 8 layers", rate, "Hz", 60)
+        report(f"longest frame, tool {tool}", float(np.max(frames)), "ms", 33)
         assert rate > 60 / BUSY
     page.evaluate("folai.axis.set(100, 0.01)")
     frames = np.array(page.evaluate(SCROLL))
-    report("frames a second, scrolling, 10 minutes", 1000 / np.mean(frames), "Hz", 60)
+    report("frames a second, scrolling, 10 minutes, 8 layers", 1000 / np.mean(frames), "Hz", 60)
     assert 1000 / np.mean(frames) > 60 / BUSY
 
 

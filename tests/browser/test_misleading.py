@@ -275,3 +275,30 @@ def test_a_message_can_be_answered_while_a_dialog_is_open(studio):
     studio.keyboard.press("Escape")
     studio.get_by_role("button", name="Dismiss").click()
     assert studio.locator("#messages .message").count() == 0
+
+
+INSIDE = """() => [...document.querySelectorAll(".panel :is(button, select, input, progress)")]
+  .filter((one) => one.offsetParent && !one.closest(".rows"))
+  .filter((one) => one.getBoundingClientRect().right > innerWidth)
+  .map((one) => one.outerHTML)"""
+
+
+RUN_OVER = """() => [...document.querySelectorAll(".panel > section")]
+  .filter((section) => section.scrollHeight > section.clientHeight + 1)
+  .map((section) => section.className)"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 844)])
+def test_the_panel_holds_its_controls_while_a_take_is_made(studio, size):
+    studio.set_viewport_size({"width": size[0], "height": size[1]})
+    studio.evaluate(
+        """() => {
+          const job = {id: "at work", kind: "generate", state: "running", progress: 0.5, left: 9};
+          folai.studio.jobs.set(job.id, {...job, project: folai.studio.project.id, message: ""});
+          folai.studio.emit("jobs");
+        }"""
+    )
+    assert studio.inner_text("#job-text") == "Generating 50 % · 9 s left"
+    assert studio.locator("[data-command=cancel]").is_visible()
+    assert studio.evaluate(INSIDE) == []
+    assert studio.evaluate(RUN_OVER) == [], "no section runs into the next"

@@ -39,7 +39,7 @@ export class Export {
 
   /** Only what belongs to the kind is shown. */
   #fit() {
-    const none = this.#kind === "session" ? "01:00:00:00" : "00:00:00:00";
+    const none = { session: "01:00:00:00", video: "none" }[String(this.#kind)] ?? "00:00:00:00";
     byId("timecode").placeholder = this.studio.timecode ?? this.studio.project?.clip.timecode ?? none;
     for (const field of byId("export-form").querySelectorAll("[data-for]")) {
       field.hidden = !field.dataset.for.split(" ").includes(this.#kind);

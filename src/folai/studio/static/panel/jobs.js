@@ -182,7 +182,6 @@ export class Jobs {
     const running = this.#running();
     const [first] = running;
     byId("job").hidden = !first;
-    /** @type {HTMLElement} */ (document.querySelector("[data-command=cancel]")).hidden = !first;
     if (first) {
       byId("job-share").value = first.progress;
       byId("job-text").textContent = jobText(first) + (running.length > 1 ? ` · ${running.length - 1} more waiting` : "");
