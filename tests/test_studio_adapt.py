@@ -71,7 +71,7 @@ def test_learning_is_cancelled_at_once(served):
     client, studio, here = served
     before = client.get(here).json()["prediction"]
     job = client.post(f"{here}/adapt", json={"envelope": None, "start": 0, "end": 2.4}).json()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while client.get(f"/api/jobs/{job['id']}").json()["progress"] < 0.05:
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -11,6 +11,7 @@ import soundfile
 
 from folai import Envelope, GenerateOptions
 from folai.media.audio import read_audio
+from folai.metrics import loudness
 from folai.pipeline import play_envelope
 from folai.preview.lay import lay_kit, make_kit
 from folai.studio.project_envelopes import to_json
@@ -230,6 +231,23 @@ def test_a_preview_is_the_preview_engine(client, here, exact):
     prompted, _ = heard(client.post(f"{here}/preview", json={"sound": {"prompt": "hit stone"}}))
     rock, _ = heard(client.post(f"{here}/preview", json={"sound": {"sound": "rock"}}))
     assert np.array_equal(prompted, rock)
+
+
+def test_a_preview_and_the_takes_of_a_batch_have_one_loudness(client, here, exact):
+    """So that A and B are compared by what they are: within 0.5 LU."""
+    envelope = to_json(exact)
+    for sound in (
+        {"engine": "preview", "sound": "metal", "variations": 3},
+        {"engine": "diffusion", "prompt": "hit wood", "num_steps": 2, "variations": 2},
+    ):
+        given = {"envelope": envelope, "sound": sound}
+        sounds = [heard(client.post(f"{here}/preview", json=given))[0]]
+        for take in make_take(client, here, **given):
+            sounds.append(heard(client.get(f"{here}/takes/{take}/audio"))[0])
+            client.delete(f"{here}/takes/{take}")
+        levels = [loudness(wav, RATE) for wav in sounds]
+        print(f"\nfigure: loudest over softest: {np.ptp(levels):.3g} LU (target 0.5)")
+        assert np.ptp(levels) <= 0.5, (sound, levels)
 
 
 def test_a_preview_of_ten_seconds_takes_less_than_what_is_noticed():

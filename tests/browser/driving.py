@@ -55,10 +55,12 @@ def leave(page: Page) -> None:
 
 
 def open_studio(page: Page, server: Server, *, editing: bool = True) -> None:
-    """Opens the link, waits until the prediction is there and the page may edit it."""
+    """Opens the link, waits until the whole prediction is there and the page may edit it."""
     page.goto(server.link)
     page.wait_for_selector("body[data-ready=true]")
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
+    predicting = "({kind, state}) => kind === 'predict' && ['queued', 'running'].includes(state)"
+    wait_until(page, f"![...folai.studio.jobs.values()].some({predicting})", 90)
     if editing:
         wait_until(page, "!folai.studio.readOnly", 45)  # longer than another's right can last
 

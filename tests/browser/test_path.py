@@ -208,7 +208,7 @@ def compare_takes(page: Page) -> None:
     wait_until(page, "folai.player.position > 0.3")
     page.evaluate(
         """() => { window.clocks = []; window.timer = setInterval(() =>
-             window.clocks.push([performance.now() / 1000, folai.player.position]), 5); }"""
+             window.clocks.push([folai.player.context.currentTime, folai.player.position]), 5); }"""
     )
     for _ in range(6):
         page.keyboard.press("x")

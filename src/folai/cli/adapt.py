@@ -46,7 +46,7 @@ def add_to(commands: Commands) -> None:
         "--steps",
         type=int,
         metavar="N",
-        default=30,
+        default=20,
         help="training steps (default: %(default)s)",
     )
     add_seed(command, "vary the training")

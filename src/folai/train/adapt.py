@@ -5,9 +5,10 @@ the clip, and other clips of the same people and things.
     folai envelope clip.mp4 -o env.json --weights mine.safetensors
 
 Clips differ in what a contact is, how loud it is and how long it rings, and no one model knows them
-all. A few seconds of a clip are enough to tell. All weights are trained for a few dozen steps, with
-the losses and the augmentation of the training (`folai.train.mapper`); batch norms keep its
-statistics.
+all. A few seconds of a clip are enough to tell. What is behind the encoder is trained for a few
+steps, with the losses and the augmentation of the training (`folai.train.mapper`); the encoder,
+which costs the most, sees a few augmented batches once. Batch norms keep the statistics of the
+training.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from folai import checkpoints
 from folai.data.clips import TRUTH_RATE
-from folai.data.dataset import augmented, draw_batch
+from folai.data.dataset import Batch, augmented, draw_batch
 from folai.data.examples import Example, lesson_of, part_between
 from folai.envelope import FRAME_RATE, Envelope
 from folai.mapper.features import MAX_FPS, Pictures, iter_pictures
@@ -48,8 +49,9 @@ class AdaptOptions:
     range.
     """
 
-    steps: int = 30
-    learning_rate: float = 3e-4  # at most: up over five steps, then down to 0
+    steps: int = 20
+    views: int = 6  # augmented batches; each is learned from several times
+    learning_rate: float = 1e-3  # at most: up over five steps, then down to 0
     batch_size: int = 3  # windows
     window: int = 120  # steps of the timeline, 4 s
     share: float = 0.7  # of the weights' change that is kept
@@ -57,9 +59,14 @@ class AdaptOptions:
     threads: int = 1  # more of them gain little, and wait for one another where cores are busy
 
     def __post_init__(self) -> None:
-        loop.check_counts(self, "steps", "batch_size", "window", "threads")
+        loop.check_counts(self, "steps", "views", "batch_size", "window", "threads")
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share:g}; give more than 0, up to 1")
+
+    @property
+    def rounds(self) -> int:
+        """Views, none of which is left out, and steps."""
+        return min(self.views, self.steps) + self.steps
 
 
 def adapt_mapper(
@@ -170,7 +177,7 @@ def taught(
         for number, model in enumerate(learned):
             for step in _steps_of_learning(model, lessons, options):
                 if progress is not None:
-                    progress((number + step / options.steps) / len(models))
+                    progress((number + step / options.rounds) / len(models))
     for before, after in zip(models, learned, strict=True):
         _draw_back(after, before, 1 - options.share)
     return learned
@@ -186,23 +193,39 @@ def _draw_back(model: RMSMapper, before: RMSMapper, share: float) -> None:
 def _steps_of_learning(
     model: RMSMapper, lessons: Sequence[Example], options: AdaptOptions
 ) -> Iterator[int]:
-    """Trains the model and yields each step's number; after the last it is in eval mode."""
-    for part in model.eval().modules():
+    """Trains the model and yields the number of each round; after the last it is in eval mode."""
+    behind = [part for name, part in model.eval().named_children() if name != "encoder"]
+    for part in (inner for one in behind for inner in one.modules()):
         if isinstance(part, nn.Dropout):
             part.train()
-    optimiser = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.0)
+    learning = [weight for part in behind for weight in part.parameters()]
+    optimiser = torch.optim.AdamW(learning, options.learning_rate, weight_decay=0.0)
+    views = []
+    for view in _views_of(model, lessons, options):
+        views.append(view)
+        yield len(views)
+    for step in range(1, options.steps + 1):
+        loop.set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
+        features, batch = views[step % len(views)]
+        bins, onset = model.decode(features, batch.spans)
+        loss = torch.stack(loss_terms(bins, onset, batch, model.config)).sum()
+        loop.descend(loss, optimiser, model)
+        yield len(views) + step
+    model.eval()
+
+
+def _views_of(
+    model: RMSMapper, lessons: Sequence[Example], options: AdaptOptions
+) -> Iterator[tuple[Tensor, Batch]]:
+    """Augmented windows of the lessons, with what the encoder sees in them [B, T, D]."""
     rng = np.random.default_rng(options.seed)
     longest = max(lesson.views[0].num_steps for lesson in lessons)
     window = min(options.window, longest)
     shape = (options.batch_size, window, model.config.upsample)
-    for step in range(1, options.steps + 1):
-        loop.set_rate(optimiser, options.learning_rate * schedule(step, options.steps))
+    for _ in range(options.rounds - options.steps):
         batch = augmented(draw_batch(list(lessons), *shape, rng), rng)
-        bins, onset = model(batch.cells, batch.spans)
-        loss = torch.stack(loss_terms(bins, onset, batch, model.config)).sum()
-        loop.descend(loss, optimiser, model)
-        yield step
-    model.eval()
+        with torch.no_grad():
+            yield model.encoder(batch.cells), batch
 
 
 def schedule(step: int, steps: int) -> float:
