@@ -103,11 +103,11 @@ def batch(
     out = out if is_remote(out) else os.path.abspath(out)
     listed = JobList.of(jobs, _absolute(options))
     listed.check_apart(out)
-    total = check_jobs(listed, out)
+    total, full_size = check_jobs(listed, out)
     if share is not None:
         total = len(range(share[0] - 1, total, share[1]))
     run = _Run(_Part(listed, share), out, total, progress)
-    start = _starter(run, workers, clips_at_once, ray)
+    start = _starter(run, full_size, workers, clips_at_once, ray)
     _make_output(out)
     with closing(start()) as answers:
         run.follow(answers)
@@ -216,12 +216,11 @@ class _Run:
 
 
 def _starter(
-    run: _Run, workers: int | str, clips_at_once: int | str, ray: str | None
+    run: _Run, full_size: bool, workers: int | str, clips_at_once: int | str, ray: str | None
 ) -> Callable[[], Answers]:
     """How the jobs are done. Raises ValueError where that is known to be impossible."""
     count_workers(workers, full_size=False)
     count_at_once(clips_at_once, on_gpu=False)
-    full_size = any(_is_full_size(job) for job in run.jobs)
     if ray is not None:
         from folai.jobs.cluster import do_on_ray
 
@@ -234,8 +233,3 @@ def _starter(
     at_once = count_at_once(clips_at_once, on_gpu=full_size and bool(visible_gpus()))
     largest = float("inf") if full_size else RESTART_AT
     return lambda: do_here(run.waiting(), run.out, count, largest, at_once)
-
-
-def _is_full_size(job: Job) -> bool:
-    engine, model = job.values.get("engine"), job.values.get("model")
-    return engine == "stable_audio_open" or model not in (None, "small")

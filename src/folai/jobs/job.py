@@ -35,24 +35,30 @@ class Job:
         """After the whole name: clip.mov and clip.mp4 have one each."""
         return f"{self.out}.envelope.json"
 
+    @property
+    def is_full_size(self) -> bool:
+        """Whether it needs a model at full size, which may be on a GPU."""
+        engine, model = self.values.get("engine"), self.values.get("model")
+        return engine == "stable_audio_open" or model not in (None, "small")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def check_name(name: str) -> str:
     """A name of an output as it is used. Raises ValueError for one outside the output folder."""
-    path = PurePosixPath(Path(name).as_posix())
+    path = Path(name)
     if path.is_absolute() or ".." in path.parts or "://" in name or not path.name:
         raise ValueError(f"out is {name!r}; give a name inside the output folder")
     if path.parts[0] == OWN_FOLDER:
         raise ValueError(f"out is {name!r}; {OWN_FOLDER} is where records are kept, give another")
     if path.suffix.lower() not in OUTPUTS:
         raise ValueError(f"out is {name!r}; end it with one of {', '.join(OUTPUTS)}")
-    return str(path)
+    return path.as_posix()
 
 
 def usual_name(name: str) -> str:
     """The name of the finished clip of a video: its own, in a container that can be written."""
     path = PurePosixPath(name)
-    known = path.suffix.lower() in OUTPUTS and path.suffix.lower() != ".wav"
-    return str(path if known else path.with_suffix(".mkv"))
+    suffix = path.suffix.lower()
+    return name if suffix in OUTPUTS and suffix != ".wav" else str(path.with_suffix(".mkv"))

@@ -129,10 +129,10 @@ def _fault_of(values: str) -> str | None:
 
 def _relative(video: str) -> str:
     """The name of a clip below the output folder: as the list has it, or its last part."""
-    path = PurePosixPath(Path(video).as_posix())
+    path = Path(video)
     if is_remote(video) or path.is_absolute() or ".." in path.parts:
         return path.name
-    return str(path)
+    return path.as_posix()
 
 
 # Folders and patterns
@@ -259,12 +259,12 @@ def import_parquet() -> Any:
     return pyarrow.parquet
 
 
-def check_jobs(jobs: Iterable[Job], out: str) -> int:
-    """The number of jobs, all looked at once before the work.
+def check_jobs(jobs: Iterable[Job], out: str) -> tuple[int, bool]:
+    """(number of jobs, whether one needs a model at full size), all looked at once before the work.
 
     Raises ValueError where two jobs write one file, one writes over an input, or none can be done.
     """
-    total, bad, fault = 0, 0, ""
+    total, bad, fault, full_size = 0, 0, "", False
     writers: dict[int, int] = {}  # hash of an output -> number of its job
     readers: dict[int, int] = {}  # of an input
     folder = out if is_remote(out) else os.path.realpath(out)
@@ -273,6 +273,7 @@ def check_jobs(jobs: Iterable[Job], out: str) -> int:
         if job.error is not None:
             bad, fault = bad + 1, fault or job.error
             continue
+        full_size = full_size or job.is_full_size
         for file in (job.video, *files_of(job.values)):
             readers.setdefault(hash(_absolute(file)), job.number)
         for name in job.outputs():
@@ -288,7 +289,7 @@ def check_jobs(jobs: Iterable[Job], out: str) -> int:
         )
     if total == bad:
         raise ValueError(f"no row can be done: {fault}")
-    return total
+    return total, full_size
 
 
 def _whole(folder: str) -> str:

@@ -7,6 +7,7 @@ from a name beside it, and an object store shows an object once all of it is the
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ def is_remote(place: str) -> bool:
 
 def inside(folder: str, name: str) -> str:
     """The place of a name (with "/") in a folder."""
-    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
+    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else os.path.join(folder, name)
 
 
 def parent(place: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -147,21 +147,27 @@ def make_kit(
 
     events: those of a reference that was cut already, in its place.
     """
-    rng = np.random.default_rng(seed)
     if (reference is None and events is None) == (sound is None):
         raise ValueError(f"give either a reference or a sound: one of {', '.join(MATERIALS)}")
     if sound is not None:
-        thing = Impactor.of(sound, sample_rate, rng)
-        blows = [thing.strike(rng, level=level)[None] for level in np.linspace(0.15, 1.0, 8)]
-        texture = thing.scrape(rng, 2.0)[None] / np.float32(0.1)
-        # A model's blows differ already, and its pitch is what makes it one thing.
-        struck = [measure_event(blow, 0, sample_rate) for blow in blows]
-        return Kit(struck, texture, 0.002, sample_rate, rng)
+        return _material_kit(sound, sample_rate, seed)
+    rng = np.random.default_rng(seed)
     if events is None:
         assert reference is not None
         events = cut_events(reference, sample_rate)
     detune = 0.03 if len(events) < 3 else 0.01
     return Kit(events, steady_texture(events, sample_rate), detune, sample_rate, rng)
+
+
+@lru_cache(maxsize=4)  # many clips in a row ask for the same; nobody changes a kit
+def _material_kit(sound: str, sample_rate: int, seed: int) -> Kit:
+    rng = np.random.default_rng(seed)
+    thing = Impactor.of(sound, sample_rate, rng)
+    blows = [thing.strike(rng, level=level)[None] for level in np.linspace(0.15, 1.0, 8)]
+    texture = thing.scrape(rng, 2.0)[None] / np.float32(0.1)
+    # A model's blows differ already, and its pitch is what makes it one thing.
+    struck = [measure_event(blow, 0, sample_rate) for blow in blows]
+    return Kit(struck, texture, 0.002, sample_rate, rng)
 
 
 # Laying it along the envelope
