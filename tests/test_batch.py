@@ -45,6 +45,19 @@ def season(clip, tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Jobs are done in this process, which takes half the time: for tests of what becomes of them
+    and not of who does them."""
+    models = Models()
+
+    def do(jobs, out, *_):
+        for job in jobs:
+            yield job, do_job(job, out, models)
+
+    monkeypatch.setattr("folai.jobs.batch.do_here", do)
+
+
 def write_csv(path, *rows):
     names = dict.fromkeys(name for row in rows for name in row)
     with open(path, "w", newline="") as file:
@@ -101,7 +114,7 @@ def test_a_folder_of_clips(season):
     assert np.array_equal(*wavs)
 
 
-def test_what_is_done_is_what_is_there(season, clip):
+def test_what_is_done_is_what_is_there(season, no_workers, clip):
     run("clips")
     before = finished()
     times = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*.mp4")}
@@ -130,7 +143,7 @@ def test_another_version_does_it_again(season, monkeypatch):
     assert find_done("out", job) is None
 
 
-def test_parts_do_each_job_once(season):
+def test_parts_do_each_job_once(season, no_workers):
     done = [run("clips", part=f"{k}/3").done for k in (1, 2, 3)]
     assert done == [2, 1, 1]
     assert Path("out/results.2-of-3.parquet").is_file() and Path("out/report.1-of-3.html").is_file()
@@ -140,7 +153,7 @@ def test_parts_do_each_job_once(season):
 # ---- tables
 
 
-def test_a_table_has_the_options_of_generate(season, capsys):
+def test_a_table_has_the_options_of_generate(season, no_workers, capsys):
     rows = [
         {"video": "clips/a.mp4", "out": "wood.wav", "variations": "2", "seed": "7"},
         {"video": "clips/a.mp4", "out": "metal/x.wav", "sound": "metal"},
@@ -213,7 +226,7 @@ def test_cells_are_read_as_their_options():
             read_values(cell)
 
 
-def test_files_of_a_table_are_beside_it(season):
+def test_files_of_a_table_are_beside_it(season, no_workers):
     Path("lists").mkdir()
     Path("lists/e.json").write_bytes(Path("env.json").read_bytes())
     table = write_csv("lists/jobs.csv", {"video": "../clips/a.mp4", "envelope": "e.json"})
@@ -269,7 +282,7 @@ def test_bad_input_is_one_line_before_the_work(season, capsys, arguments, messag
     )
 
 
-def test_outputs_beside_the_clips_of_a_pattern_are_no_clips(season):
+def test_outputs_beside_the_clips_of_a_pattern_are_no_clips(season, no_workers):
     assert counts(run("clips/*.mp4", "clips/out")) == (2, 0, 0)
     assert counts(run("clips/*.mp4", "clips/out")) == (0, 2, 0)
 
@@ -379,20 +392,22 @@ def test_a_run_that_is_killed_goes_on(season, clip):
 
 
 def test_workers_and_order_change_no_take(season):
-    """With the trained model: one worker, and two with the jobs in another order."""
+    """With the trained model: this process, and two workers with the jobs in another order."""
     rows = [
         {"video": "clips/a.mp4", "out": f"{n}.wav", "prompt": "hit wood", "seed": n}
         for n in range(3)
     ]
     common = {"engine": "diffusion", "num_steps": 2}
-    run(rows, "one", **common)
+    jobs = list(JobList.of(rows, {**common, "envelope": "env.json"}))
+    models = Models()
+    for job in jobs:
+        do_job(job, "one", models)
     run(rows[::-1], "two", workers=2, **common)
     assert finished("one") == finished("two")
     assert len({data for name, data in finished("one").items() if name.endswith("wav")}) == 3
-    jobs = list(JobList.of(rows, {"engine": "diffusion", "num_steps": 2, "envelope": "env.json"}))
     jobs.insert(1, Job(4, "env.json", "no.wav", jobs[0].values))
     jobs[2].values["prompt"] = "hit wood oddly"
-    facts = do_jobs(jobs, "together", Models())  # in one denoising batch
+    facts = do_jobs(jobs, "together", models)  # in one denoising batch
     assert ["error" in one for one in facts] == [False, True, False, False]
     assert [len(facts[n]["warnings"]) for n in (0, 2, 3)] == [0, 1, 0]
     for n in (0, 2):

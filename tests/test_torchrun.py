@@ -16,7 +16,7 @@ from folai.train import denoiser, mapper, small_control, sound_decoder
 from folai.train.torchrun import Processes
 from test_train_foley import CODEC, CONFIG, folder  # noqa: F401
 
-STEPS = 3
+STEPS = 2
 KINDS = ("mapper", "autoencoder", "foley", "control")
 WEIGHTS = {"mapper": "model", "autoencoder": "model", "foley": "models", "control": "models"}
 
