@@ -16,6 +16,10 @@ SOURCES = [  # suffix, codec, B-frames
     (".mp4", "libx264", 2), (".mov", "libx264", 2), (".mkv", "libx264", 2), (".ts", "libx264", 2),
     (".mp4", "libx265", 2), (".mkv", "libvpx-vp9", 0), (".webm", "libvpx-vp9", 0),
     (".avi", "mpeg4", 0), (".mov", "mjpeg", 0), (".mov", "prores_ks", 0),
+    (".m4v", "libx264", 2), (".m4v", "mpeg4", 0), (".3gp", "libx264", 0), (".flv", "libx264", 2),
+    (".m2ts", "libx264", 2), (".ts", "libx265", 2), (".mpg", "mpeg2video", 2),
+    (".mxf", "mpeg2video", 2), (".mxf", "libx264", 0), (".avi", "libx264", 2),
+    (".avi", "mjpeg", 0), (".webm", "libsvtav1", 0), (".mp4", "libsvtav1", 0), (".mkv", "ffv1", 0),
 ]  # fmt: skip
 
 
@@ -26,6 +30,8 @@ def write_clip(path, codec, b_frames):
             options = {"x265-params": f"log-level=none:bframes={b_frames}:keyint=7"}
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width, stream.height = 96, 64
+        if codec == "libsvtav1":
+            options = {"svtav1-params": "keyint=7", "preset": "12"}
         formats = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p"}
         stream.pix_fmt = formats.get(codec, "yuv420p")
         for index in range(20):
@@ -40,8 +46,7 @@ def pictures(path):
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     first = frames[0].time
-    planes = [b"".join(bytes(plane) for plane in frame.planes) for frame in frames]
-    hashes = [hashlib.sha256(data).hexdigest()[:16] for data in planes]
+    hashes = [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest()[:16] for frame in frames]
     return [(round(1000 * (f.time - first)), h) for f, h in zip(frames, hashes, strict=True)]
 
 

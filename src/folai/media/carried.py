@@ -21,6 +21,15 @@ from folai.media.clip import Clip
 OWN_TAGS = {
     "encoder", "major_brand", "minor_version", "compatible_brands", "duration", "timecode",
     "software",
+    # MXF: who wrote the file, and the numbers of its parts.
+    "application_platform", "company_name", "generation_uid", "material_package_umid",
+    "operational_pattern_ul", "product_name", "product_uid", "product_version",
+    "product_version_num", "toolkit_version_num", "uid",
+    # FLV and ASF: what there is to find in the file, and where.
+    "audiosize", "canseektoend", "datasize", "filesize", "hasaudio", "hascuepoints",
+    "haskeyframes", "hasmetadata", "hasvideo", "lastkeyframelocation", "lastkeyframetimestamp",
+    "lasttimestamp", "metadatacreator", "videosize", "deviceconformancetemplate", "isvbr",
+    "mediafoundationversion", "wm/encodingtime", "wmfsdkneeded", "wmfsdkversion",
 }  # fmt: skip
 OWN_STREAM_TAGS = {"encoder", "duration", "handler_name", "vendor_id", "rotate"}
 
