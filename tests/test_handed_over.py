@@ -145,6 +145,16 @@ def test_pictures_that_no_container_takes_are_encoded(tmp_path, monkeypatch, cod
     assert len(shown(f"old.foley{'.mkv'}")) == 8
 
 
+def test_a_gif_gets_a_name_that_takes_its_pictures(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "old.gif", 8, codec="gif", rate=10)
+    Envelope.from_hits([0.1], probe("old.gif").duration).save("env.json")
+    command = "generate old.gif --sound wood --envelope env.json --resample"
+    assert main(command.split()) == 0
+    assert "encoded" not in capsys.readouterr().err
+    assert shown("old.foley.mov") == shown("old.gif")
+
+
 def test_a_last_picture_that_stands_long_is_no_damage(tmp_path):
     write_clip(tmp_path / "s.mp4", 20, b_frames=0)
     with av.open(str(tmp_path / "s.mp4")) as source, av.open(f"{tmp_path}/rest.mp4", "w") as target:

@@ -112,7 +112,9 @@ def finished_name(video: str | Path) -> str:
     """The name for a clip with its sound: the same suffix where that can be written, else one that
     takes its pictures; .mkv, if none does: they are encoded then."""
     suffix = Path(video).suffix.lower()
-    if suffix not in OUTPUTS or suffix == ".wav":
+    if suffix == ".gif":
+        suffix = ".mov"  # QuickTime alone takes its pictures as they are
+    elif suffix not in OUTPUTS or suffix == ".wav":
         suffix = ".mkv"
     return f"{Path(video).stem}.foley{suffix}"
 
