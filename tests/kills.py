@@ -150,7 +150,7 @@ def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
         child = start(lambda: _save_edits(root), folder)
         while not child.is_over() and "saved" not in " ".join(child.lines()):
             time.sleep(0.002)
-        wait_a_moment(child, place, rng.choice((1.0, 1.0, 6.0)), rng)
+        wait_a_moment(child, place, rng.choice((1.0, 1.0, 20.0)), rng)
         child.send(signal.SIGKILL)
         told = [line.split() for line in child.lines()]
         sent = [int(words[1]) for words in told if words[:1] == ["sends"]]
@@ -212,7 +212,7 @@ def _save_edits(root: Path) -> None:
             print("sends", number, flush=True)
             revision = client.put(f"{here}/edit", content=json.dumps(body)).json()["revision"]
             print("saved", number, flush=True)
-            if number % 10 == 1:
+            if number % 3 == 0:
                 sound = {"engine": "preview", "sound": "wood"}
                 client.post(f"{here}/generate", json={"layer": "layer-1", "sound": sound})
                 client.post(f"{here}/exports", json={"kind": "wav"})

@@ -159,6 +159,7 @@ def make_takes(page: Page) -> None:
     page.keyboard.press("Tab")
     generate(page, 3)
     assert page.evaluate("folai.studio.takes[2].engine") == "diffusion"
+    page.click("#advanced summary")  # folded, the takes are seen
     page.evaluate("document.activeElement.blur()")
     page.evaluate("folai.studio.select({start: 2.55, end: 3.6}), folai.transport.seek(3.1)")
     snapshot(page, "studio.png")
