@@ -21,21 +21,21 @@ KINDS = ("mapper", "autoencoder", "foley", "control")
 WEIGHTS = {"mapper": "model", "autoencoder": "model", "foley": "models", "control": "models"}
 
 
-def train(kind, recordings, out, times, log):
+def train(kind, recordings, out, times, patch):
     """A run of some steps, with `times` the batch.
 
     In float32, as bfloat16 rounds whole batches otherwise than their halves, and without dropout,
-    which each process draws. Called in a process of its own.
+    which each process draws. patch: a `MonkeyPatch`.
     """
-    torch.autocast = lambda *_, **__: nullcontext()
+    patch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     given = {"out": out / kind, "steps": STEPS, "log_every": 1, "cache": recordings / "cache"}
     if kind == "mapper":
-        for size, config in mapper_config.SIZES.items():
-            mapper_config.SIZES[size] = replace(config, dropout=0.0, num_layers=1)
-        torch.nn.functional.dropout2d = lambda x, share, training: x
-        mapper.load_examples = lambda options, log: examples()
+        for size, config in [*mapper_config.SIZES.items()]:
+            patch.setitem(mapper_config.SIZES, size, replace(config, dropout=0.0, num_layers=1))
+        patch.setattr(torch.nn.functional, "dropout2d", lambda x, share, training: x)
+        patch.setattr(mapper, "load_examples", lambda options, log: examples())
         options = mapper.TrainOptions(batch_size=2 * times, window=24, **given)
-        mapper.train_mapper(options, log)
+        mapper.train_mapper(options, silent)
     elif kind == "autoencoder":
         options = sound_decoder.AutoencoderOptions(
             data=(recordings,),
@@ -45,15 +45,15 @@ def train(kind, recordings, out, times, log):
             adversarial_from=0.4,
             **given,
         )
-        sound_decoder.train_autoencoder(options, log)
+        sound_decoder.train_autoencoder(options, silent)
     else:
         given |= {"data": (recordings,), "objects": 1, "examples": 0}
         given |= {"batch_seconds": 9.0 * times, "autoencoder": recordings / "codec.safetensors"}
         if kind == "foley":
-            denoiser.train_foley(denoiser.TrainOptions(config=CONFIG, **given), log)
+            denoiser.train_foley(denoiser.TrainOptions(config=CONFIG, **given), silent)
         else:
             base = recordings / "base.safetensors"
-            small_control.train_control(small_control.TrainOptions(base=base, **given), log)
+            small_control.train_control(small_control.TrainOptions(base=base, **given), silent)
 
 
 def examples():
@@ -73,19 +73,22 @@ def examples():
     return made
 
 
+def silent(text):
+    """Instead of a log."""
+
+
 SCRIPT = """
 import os, sys
 from pathlib import Path
+import pytest
 import torch.distributed as dist
 sys.path.insert(0, {tests!r})
 from test_torchrun import KINDS, train
-count = int(os.environ.get("WORLD_SIZE", "1"))
-if count > 1:
-    dist.init_process_group("gloo")
+assert os.environ["WORLD_SIZE"] == "2"
+dist.init_process_group("gloo")
 for kind in KINDS:
-    train(kind, Path({recordings!r}), Path({out!r}), 2 // count, lambda text: None)
-if count > 1:
-    dist.destroy_process_group()
+    train(kind, Path({recordings!r}), Path({out!r}), 1, pytest.MonkeyPatch())
+dist.destroy_process_group()
 """
 
 
@@ -99,13 +102,15 @@ def runs(folder, tmp_path_factory):  # noqa: F811
         for weight in base.parameters():  # its output is no longer 0, so that control matters
             weight += 0.05 * torch.randn_like(weight)
     denoiser.save_base(folder / "base.safetensors", base.dit, base.conditioner, CONFIG, {})
+    for kind in KINDS:
+        with pytest.MonkeyPatch.context() as patch:
+            train(kind, folder, out / "one", 2, patch)
+    script = out / "two.py"
+    paths = {"recordings": str(folder), "out": str(out / "two")}
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), **paths))
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    for name, how in (("one", []), ("two", torchrun)):
-        script = out / f"{name}.py"
-        paths = {"recordings": str(folder), "out": str(out / name)}
-        script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), **paths))
-        done = subprocess.run([sys.executable, *how, str(script)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
+    done = subprocess.run([sys.executable, *torchrun, str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
     return out / "one", out / "two"
 
 
