@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from folai.studio.endpoints import FILE_NAME, FOREVER, BadRequest, Call, Endpoint, Reply
 from folai.studio.failures import Missing
+from folai.studio.guide.clip_sound import guide_path
 from folai.studio.mixing import mix_of
 from folai.studio.project import Project, new_id
 from folai.studio.project_sounds import Sound, SoundFile, wav_bytes
@@ -64,6 +65,7 @@ class SoundsApi:
             Endpoint("DELETE", take, self.delete_take, "Delete a take", status=204),
             *_views(take, self.take_audio, self.take_image),
             *_views(f"{one}/mix", self.mix_audio, self.mix_image),
+            *_views(f"{one}/guide", self.guide_audio, self.guide_image),
         ]
 
     # References
@@ -114,6 +116,15 @@ class SoundsApi:
     def mix_audio(self, call: Call) -> Reply:
         project = self.studio.open(call.project)
         return _part(mix_of(project, project.document), call)
+
+    def guide_audio(self, call: Call) -> Reply:
+        """The clip's own sound."""
+        path = guide_path(self.studio.open(call.project))
+        return _part(SoundFile(path), call, FOREVER)
+
+    def guide_image(self, call: Call) -> Reply:
+        path = guide_path(self.studio.open(call.project))
+        return _image(_Named(str(path), SoundFile(path)), call, self._cached, FOREVER)
 
     def mix_image(self, call: Call) -> Reply:
         """Never kept: it changes with each edit."""

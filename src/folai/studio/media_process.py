@@ -169,6 +169,25 @@ def read_sound(path: str, out: str, sample_rate: int, longest: float) -> dict[st
     }
 
 
+def read_guide(
+    path: str, out: str, envelope: str, sample_rate: int, duration: float
+) -> dict[str, Any]:
+    """Writes a clip's own sound as a WAV file as long as the clip, and its envelope."""
+    from folai.envelope import Envelope
+    from folai.media.audio import fit_length, read_audio, write_wav
+    from folai.studio.project_envelopes import write_npz
+
+    wav, _ = read_audio(path, sample_rate=sample_rate)
+    wav = fit_length(wav, round(duration * sample_rate))
+    write_wav(out, wav, sample_rate)
+    write_npz(Path(envelope), Envelope.from_audio(wav, sample_rate))
+    return {
+        "duration": wav.shape[1] / sample_rate,
+        "channels": wav.shape[0],
+        "sample_rate": sample_rate,
+    }
+
+
 def read_envelope(path: str, out: str) -> None:
     """Reads an envelope from a .json, .csv or sound file and saves it as `write_npz` does."""
     from folai.envelope import Envelope
@@ -276,6 +295,7 @@ def _seldom(step: float = 0.002) -> Callable[[float], None]:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "probe": probe_clip,
     "sound": read_sound,
+    "guide": read_guide,
     "envelope": read_envelope,
     "predict": predict,
     "adapt": adapt,
@@ -290,6 +310,7 @@ IN_THE_BACKGROUND = ("predict", "adapt", "proxy")
 LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),
     "sound": (2048, 120),
+    "guide": (6144, None),
     "envelope": (2048, 60),
     "predict": (4096, None),  # as long as it goes on, see `media_client.py`
     "adapt": (6144, None),

@@ -156,6 +156,7 @@ class Project:
         edit.setdefault("presets", [])
         edit.setdefault("markers", [])
         edit.setdefault("timecode", None)
+        edit.setdefault("guide", {"gain_db": 0, "mute": True})
         edit.setdefault("view", {})
         for layer in edit["layers"]:
             for key, value in (("gain_db", 0), ("mute", False), ("solo", False), ("take", None)):

@@ -9,6 +9,7 @@ from folai.diffusion.options import DiffusionOptions
 from folai.preview.materials import MATERIALS
 from folai.studio.envelope_edits import EDITS
 from folai.studio.handover.ucs import CATEGORY
+from folai.studio.mix.rooms import ROOMS
 from folai.studio.schema import (
     BOOLEAN,
     Schema,
@@ -95,6 +96,16 @@ ENVELOPE_EDIT = an_object(
     **{name: number(-1e6, 1e6) for name in _EDIT_NAMES if name != "grid"},
 )
 
+CHANNEL = an_object(  # what a layer's sound passes through: see `folai.studio.mix`
+    pan=number(-1, 1),
+    low_db=number(-24, 24),
+    mid_db=number(-24, 24),
+    mid_hz=number(100, 10000),
+    high_db=number(-24, 24),
+    room=or_null(one_of(*ROOMS)),
+    distance=number(0.5, 30),
+    wet_db=number(-60, 12),
+)
 LAYER = an_object(
     "id name envelope sound",
     id=LAYER_ID,
@@ -105,6 +116,7 @@ LAYER = an_object(
     mute=BOOLEAN,
     solo=BOOLEAN,
     take=or_null(ID),
+    channel=or_null(CHANNEL),
 )
 STRIP = an_object(name=NAME, gain_db=DECIBELS, mute=BOOLEAN, solo=BOOLEAN, deleted=BOOLEAN)
 MARKER = an_object("time text", time=TIME, text=text(500))
@@ -120,6 +132,7 @@ EDIT = an_object(
     presets=a_list(an_object("name sound", name=NAME, sound=SOUND), MOST_PRESETS),
     markers=a_list(MARKER, MOST_MARKERS),
     timecode=or_null(TIMECODE),
+    guide=an_object("gain_db mute", gain_db=DECIBELS, mute=BOOLEAN),
     view={"type": "object", "maxProperties": 1000},
 )
 SAVE = an_object("revision tab edit", revision=integer(0, 2**53), tab=TAB, edit=EDIT)
@@ -277,5 +290,6 @@ def made_edit() -> dict[str, Any]:
         "presets": [],
         "markers": [],
         "timecode": None,
+        "guide": {"gain_db": 0, "mute": True},
         "view": {},
     }

@@ -26,6 +26,8 @@ import { TakeList, takeCommands } from "./panel/takes.js";
 import { startTheme, turnTheme } from "./panel/theme.js";
 import { watchVideo } from "./panel/video_note.js";
 import { viewingCommands } from "./panel/viewing.js";
+import { Guide } from "./perform/guide.js";
+import { Performance } from "./perform/performance.js";
 import { Screen } from "./picture/screen.js";
 import { Transport } from "./picture/transport.js";
 import { Audition } from "./sound/audition.js";
@@ -54,6 +56,10 @@ const { axis } = timeline;
 const saver = new Saver(studio, tab, () => viewState(studio, axis));
 const mixer = new Mixer(studio, player);
 new Audition(studio, player, mixer);
+const guide = new Guide(studio, player, messages);
+const performing = new Performance(studio, player, transport, messages);
+mixer.beside = () => guide.wanted();
+timeline.guided = () => guide.sounding();
 timeline.sounding = () => mixer.sounding();
 const pointers = new Pointers(timeline, (time) => transport.seek(time));
 const jobs = new Jobs(studio, saver, messages);
@@ -74,7 +80,7 @@ studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 
 /** For the console, and for tests. */
-Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages } });
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide } });
 
 /** @type {import("./commands/keys.js").Command[]} */
 const pageCommands = [
@@ -94,6 +100,8 @@ const commands = mapped([
   ...listeningCommands(studio),
   ...takeCommands(studio),
   ...layerCommands(studio),
+  ...performing.commands(),
+  ...guide.commands(),
   ...markingCommands(studio, transport, messages),
   ...spreadingCommands(studio, saver, messages),
   ...viewingCommands(messages),

@@ -1,6 +1,6 @@
 /** Keys: from what is pressed to the command that has it, and how keys are written for people. */
 
-/** @typedef {{id: string, title: string, keys: string[], group: string, run: () => void, enabled?: () => boolean, pressed?: () => boolean, hold?: boolean}} Command */
+/** @typedef {{id: string, title: string, keys: string[], group: string, run: (event?: Event) => void, enabled?: () => boolean, pressed?: () => boolean, hold?: boolean}} Command */
 
 const MAC = /Mac|iPad|iPhone/.test(navigator.platform);
 /** @type {Record<string, string>} */
@@ -102,7 +102,7 @@ export class Keys {
       field.closest("details")?.setAttribute("open", "");
       field.focus();
       if (field instanceof HTMLInputElement && field.type !== "range") field.select();
-    } else if (command && (command.hold || !event.repeat) && (command.enabled?.() ?? true)) command.run();
+    } else if (command && (command.hold || !event.repeat) && (command.enabled?.() ?? true)) command.run(event);
   }
 }
 
@@ -127,7 +127,7 @@ export function wireButtons(commands) {
   for (const button of document.querySelectorAll("[data-command]")) {
     const command = known.get(/** @type {HTMLElement} */ (button).dataset.command ?? "");
     if (!command) throw new Error(`no command ${/** @type {HTMLElement} */ (button).dataset.command}`);
-    button.addEventListener("click", () => command.run());
+    button.addEventListener("click", (event) => command.run(event));
     name(/** @type {HTMLElement} */ (button), command.title, command.keys);
   }
   return () => refreshButtons(known);

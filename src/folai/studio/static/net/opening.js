@@ -36,8 +36,8 @@ export async function openProject(studio, id) {
 
 /** Takes over what the server says of the edit state. @param {Studio} studio @param {any} project */
 function adopt(studio, project) {
-  const { layers, mix, presets, view, markers = [], timecode = null } = structuredClone(project.edit);
-  Object.assign(studio, { layers, mix, presets, markers, timecode, everyTake: project.takes, references: project.references });
+  const { layers, mix, presets, view, markers = [], timecode = null, guide = { gain_db: 0, mute: true } } = structuredClone(project.edit);
+  Object.assign(studio, { layers, mix, presets, markers, timecode, guide, everyTake: project.takes, references: project.references });
   const seen = view ?? {};
   studio.activeId = layers.some((/** @type {any} */ layer) => layer.id === seen.layer) ? seen.layer : layers[0].id;
   studio.heard = seen.heard ?? (project.takes.length ? "takes" : "preview");

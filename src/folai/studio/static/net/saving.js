@@ -137,10 +137,10 @@ export class Saver {
 
   /** The edit state as in API.md. */
   #edit() {
-    const { layers, mix, presets, markers, timecode, drawn, history, following } = this.studio;
+    const { layers, mix, presets, markers, timecode, guide, drawn, history, following } = this.studio;
     const gone = [...drawn].filter(([id]) => !layers.some((layer) => layer.id === id) && history.mentions(id));
     const removed = Object.fromEntries(gone.map(([id, { saved }]) => [id, saved]));
-    return structuredClone({ layers, mix, presets, markers, timecode, view: { ...this.view(), removed, following: [...following] } });
+    return structuredClone({ layers, mix, presets, markers, timecode, guide, view: { ...this.view(), removed, following: [...following] } });
   }
 
   /** @param {SaveState} state @param {string} [message] */

@@ -11,6 +11,8 @@ const STANDBY = 8; // takes that run along unheard, for switching at once
 export class Mixer {
   /** @type {Map<string, import("./sources.js").Source>} of takes */ #sources = new Map();
 
+  /** @type {() => Map<string, import("./player.js").Wanted>} what is heard beside the layers */ beside = () => new Map();
+
   /** @param {Studio} studio @param {import("./player.js").Player} player */
   constructor(studio, player) {
     this.studio = studio;
@@ -31,6 +33,7 @@ export class Mixer {
         if (source) wanted.set(`preview/${layer.id}`, { source, volume });
       } else this.#wantTakes(layer, volume, wanted);
     }
+    for (const [key, beside] of this.beside()) wanted.set(key, beside);
     this.player.want(wanted);
   }
 

@@ -3,6 +3,8 @@
  * their gains at one moment: without a gap, and in step to the sample.
  */
 
+import { OutputClock } from "./output_clock.js";
+
 /** @typedef {import("./sources.js").Source} Source */
 /** @typedef {{source: Source, volume: number}} Wanted volume 0: ready to be heard */
 /** @typedef {{source: Source, gain: GainNode, next: number, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
@@ -22,6 +24,7 @@ export class Player {
   /** @param {AudioContext} context */
   constructor(context) {
     this.context = context;
+    this.clock = new OutputClock(context);
     this.out = context.createGain();
     this.out.connect(context.destination);
   }
@@ -31,6 +34,19 @@ export class Player {
     if (!this.#anchor) return null;
     const latency = this.context.outputLatency || this.context.baseLatency || 0;
     return this.#anchor.time + this.context.currentTime - latency - this.#anchor.at;
+  }
+
+  /**
+   * Seconds into the clip that are heard at a moment, or null when nothing plays: finer than `position`, whose clock goes on in steps.
+   * @param {number} stamp milliseconds, as `performance.now()`
+   */
+  timeAt(stamp) {
+    return this.timeOf(this.clock.at(stamp));
+  }
+
+  /** Seconds into the clip at a time of the context, or null when nothing plays. @param {number} at */
+  timeOf(at) {
+    return this.#anchor && this.#anchor.time + at - this.#anchor.at;
   }
 
   /** Says what shall be heard. While playing, the change is made once the new sound is there. @param {Map<string, Wanted>} wanted */

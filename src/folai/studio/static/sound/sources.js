@@ -57,9 +57,13 @@ export function fileSource(path, key, duration, context) {
  * @returns {import("../timeline/sound_lanes.js").Sounding}
  */
 export function takeSounding(project, take) {
-  const path = `projects/${project}/takes/${take.id}`;
+  return fileSounding(`projects/${project}/takes/${take.id}`, `take/${take.id}`);
+}
+
+/** What the lanes show of a file. @param {string} path below /api @param {string} key @returns {import("../timeline/sound_lanes.js").Sounding} */
+export function fileSounding(path, key) {
   return {
-    key: `take/${take.id}`,
+    key,
     peaks: async (start, end, count, signal) =>
       new Int8Array(await getBytes(`${path}/peaks?start=${start}&end=${end}&count=${count}`, signal)),
     spectrum: async (start, end, width, height, signal) => {

@@ -16,7 +16,8 @@ import { layPatch, patchBetween, tableOf } from "./undoable.js";
 /** @typedef {import("../envelope/curve.js").Change} Change */
 /** @typedef {import("../envelope/curve.js").Region} Region */
 /** @typedef {Record<string, any>} Sound */
-/** @typedef {{id: string, name: string, envelope: string | null, sound: Sound, gain_db: number, mute: boolean, solo: boolean, take: string | null}} Layer */
+/** @typedef {{id: string, name: string, envelope: string | null, sound: Sound, gain_db: number, mute: boolean, solo: boolean, take: string | null, channel?: Channel | null}} Layer */
+/** @typedef {{pan?: number, low_db?: number, mid_db?: number, mid_hz?: number, high_db?: number, room?: string | null, distance?: number, wet_db?: number}} Channel as in API.md */
 /** @typedef {{name: string, gain_db: number, mute: boolean, solo: boolean, deleted?: boolean}} Strip */
 /** @typedef {{time: number, text: string}} Marker seconds, a comment */
 /** @typedef {{curve: Curve, pyramid: Pyramid, saved: string | null, version: number, dirty: [number, number] | null}} Drawn */
@@ -31,6 +32,7 @@ export class Studio extends EventTarget {
   /** @type {{name: string, sound: Sound}[]} */ presets = [];
   /** @type {Marker[]} sorted by time */ markers = [];
   /** @type {string | null} of the first picture; null: the clip's own */ timecode = null;
+  /** @type {{gain_db: number, mute: boolean}} the clip's own sound, as it is heard here */ guide = { gain_db: 0, mute: true };
   /** @type {any[]} deleted ones too: undo brings them back */ everyTake = [];
   /** @type {any[]} */ references = [];
   /** @type {Map<string, any>} */ jobs = new Map();
@@ -256,7 +258,7 @@ export class Studio extends EventTarget {
   #laid() {
     this.settle();
     if (!this.layers.some(({ id }) => id === this.activeId)) this.activate(this.layers[0].id);
-    for (const name of ["layers", "takes", "sound", "presets", "markers", "clock", "heard", "history", "edited"]) this.emit(name);
+    for (const name of ["layers", "takes", "sound", "presets", "markers", "clock", "guide", "heard", "history", "edited"]) this.emit(name);
     this.emit("curve", { layer: this.activeId, extent: null });
   }
 

@@ -7,8 +7,8 @@
 /** @typedef {Map<string, string>} Table key: JSON */
 /** @typedef {{key: string, from: string | undefined, to: string | undefined}[]} Patch undefined: not there */
 
-const OF_A_LAYER = ["name", "sound", "gain_db", "mute", "solo", "take"];
-const WHOLE = ["presets", "markers", "timecode"]; // each is one entry
+const OF_A_LAYER = ["name", "sound", "gain_db", "mute", "solo", "take", "channel"];
+const WHOLE = ["presets", "markers", "timecode", "guide"]; // each is one entry
 
 /** @param {Studio} studio @returns {Table} */
 export function tableOf(studio) {

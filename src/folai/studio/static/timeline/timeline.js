@@ -11,7 +11,7 @@ import { drawOverview } from "./overview.js";
 import { drawRuler } from "./ruler.js";
 import { SpectrumLane, WaveLane } from "./sound_lanes.js";
 
-/** @typedef {"ruler" | "frames" | "envelope" | "wave" | "spectrum" | "overview" | "overlay"} LaneName */
+/** @typedef {"ruler" | "frames" | "envelope" | "guide" | "wave" | "spectrum" | "overview" | "overlay"} LaneName */
 /** @typedef {(context: CanvasRenderingContext2D, timeline: Timeline, height: number, colours: import("./canvas.js").Colours) => void} Draw */
 
 /** The lanes from top to bottom, each by how it is drawn; the last lies over all. @type {Record<LaneName, Draw>} */
@@ -19,6 +19,7 @@ const DRAWN = {
   ruler: (context, { axis, studio }, height, colours) => drawRuler(context, axis, height, studio, colours),
   frames: (context, { axis, frames }, height) => frames.draw(context, axis, height),
   envelope: (context, { axis, studio }, height, colours) => drawEnvelope(context, axis, height, studio, colours),
+  guide: (context, { axis, guide, guided }, height, colours) => guide.draw(context, axis, height, guided(), colours),
   wave: (context, { axis, wave, sounding }, height, colours) => wave.draw(context, axis, height, sounding(), colours),
   spectrum: (context, { axis, spectrum, sounding }, height, colours) => spectrum.draw(context, axis, height, sounding(), colours),
   overview: (context, { axis, studio }, height, colours) => drawOverview(context, axis, height, studio, colours),
@@ -37,6 +38,7 @@ export class Timeline {
   loop = new DrawLoop();
   /** @type {import("./overlay.js").Hover} */ hover = null;
   /** @type {() => import("./sound_lanes.js").Sounding | null} what the lanes of sound show */ sounding = () => null;
+  /** @type {() => import("./sound_lanes.js").Sounding | null} what the lane of the clip's own sound shows */ guided = () => null;
   /** @type {Record<LaneName, HTMLCanvasElement>} */ canvases;
   /** @type {Record<LaneName, {top: number, width: number, height: number}>} */ places;
   #colours = readColours();
@@ -50,6 +52,7 @@ export class Timeline {
     this.#draws = each((name) => () => this.#draw(name));
     this.frames = new FramesLane(() => this.ask("frames"));
     this.wave = new WaveLane(() => this.ask("wave"));
+    this.guide = new WaveLane(() => this.ask("guide"));
     this.spectrum = new SpectrumLane(() => this.ask("spectrum"));
     this.axis.addEventListener("change", () => this.askAll());
     const sizes = new ResizeObserver(() => this.#measure());
@@ -59,6 +62,7 @@ export class Timeline {
     studio.on("draft selection", () => this.ask("envelope", "overlay"));
     studio.on("playhead", () => this.ask("overlay", "overview"));
     studio.on("heard takes curve", () => this.ask("wave", "spectrum"));
+    studio.on("guide", () => this.ask("guide"));
     studio.on("clock markers", () => this.ask("ruler", "overlay"));
     studio.on("project", () => this.#open());
   }
@@ -98,6 +102,7 @@ export class Timeline {
     this.axis.open(this.studio.duration);
     this.frames.open(this.studio.project);
     this.wave.tiles.clear();
+    this.guide.tiles.clear();
     this.spectrum.tiles.clear();
     this.askAll();
   }

@@ -1,0 +1,1 @@
+"""What each layer's sound passes through on its way to the mix: equaliser, pan and room."""
