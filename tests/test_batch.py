@@ -19,7 +19,7 @@ from folai import Envelope
 from folai.cli import main
 from folai.envelope.segments import Segment, cut, joined, parts_of, read_segments
 from folai.jobs.columns import read_values
-from folai.jobs.job import Job
+from folai.jobs.job import Job, usual_name
 from folai.jobs.job_lists import JobList
 from folai.jobs.making import do_job, do_jobs
 from folai.jobs.records import find_done
@@ -112,6 +112,11 @@ def test_a_folder_of_clips(season):
     )
     wavs = [read_audio(path)[0] for path in ("one.mp4", "out/day2/c.mp4")]
     assert np.array_equal(*wavs)
+
+
+def test_a_job_is_named_after_a_container_that_takes_its_pictures():
+    names = {"a.mp4": "a.mp4", "b/c.MOV": "b/c.MOV", "d.gif": "d.mov", "e.mxf": "e.mkv"}
+    assert {name: usual_name(name) for name in names} == names
 
 
 def test_what_is_done_is_what_is_there(season, no_workers, clip):

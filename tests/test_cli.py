@@ -93,7 +93,7 @@ def test_envelope_then_generate_is_generate(at_work, capsys):
         main(shlex.split("generate clip.mp4 -o two.wav --envelope predicted.json --sound wood"))
         == 0
     )
-    assert main(shlex.split("generate clip.mp4 -o one.wav --engine preview")) == 0
+    assert main(shlex.split("generate clip.mp4 -o one.wav --sound wood")) == 0
     assert (at_work / "one.wav").read_bytes() == (at_work / "two.wav").read_bytes()
 
 

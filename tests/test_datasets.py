@@ -31,6 +31,17 @@ from folai.preview.lay import lay
 TIMES = "0.5 wood hit static\n1.5 metal scratch None\n2.1 None None None\n"
 
 
+def test_videos_of_cameras_are_found_and_programs_are_not(tmp_path):
+    packet = b"G" + bytes(187)
+    for name in ("a.MXF", "b.ts", "c/d.m2ts", "e.mpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(packet)
+    (tmp_path / "player.ts").write_text("export const rate = 30;")
+    (tmp_path / "small.gif").write_bytes(b"GIF89a")
+    assert [clip.name for clip in list_clips(tmp_path)] == ["a.MXF", "b.ts", "c/d.m2ts", "e.mpg"]
+
+
 @pytest.fixture(scope="module")
 def sounding(clip, scene, tmp_path_factory):
     """A clip of 2.5 s with the sound of its contacts."""

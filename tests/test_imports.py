@@ -50,6 +50,16 @@ def test_a_room_imports_only_what_it_needs(modules, foreign):
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
 
 
+def test_a_command_imports_no_other():
+    """All of them together take as long to import as the envelope of a short clip."""
+    program = "import sys; from folai.cli import main; main(['models', '--help'])"
+    others = "print(*(name for name in sys.modules if name.startswith('folai.cli.')))"
+    code = f"import sys\ntry:\n    {program}\nexcept SystemExit:\n    pass\n{others}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "folai.cli.models" in done.stdout, done.stderr
+    assert not {"folai.cli.train", "folai.cli.generate"} & set(done.stdout.splitlines()[-1].split())
+
+
 def test_every_public_name_is_there():
     assert all(getattr(folai, name) is not None for name in folai.__all__)
     assert set(folai.__all__) <= set(dir(folai))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from folai.data.listing import VIDEO_SUFFIXES
+from folai.data.listing import VIDEO_SUFFIXES, is_video
 from folai.tables import read_table
 
 SPLITS = ("train", "val", "test")
@@ -194,8 +194,8 @@ def _listed(words: list[str]) -> str:
 def _videos(source: Path) -> list[Path]:
     if not source.is_dir():
         raise ValueError(f"{source}: no such folder; give the one that holds the data as published")
-    found = (p for p in source.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
-    videos = sorted(p for p in found if not p.name.startswith("."))
+    found = filter(is_video, source.rglob("*"))
+    videos = sorted(path for path in found if not path.name.startswith("."))
     if not videos:
         raise ValueError(f"{source}: no videos; expected {', '.join(VIDEO_SUFFIXES)}")
     return videos

@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from folai.tables import read_table
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+# Of videos in folders. A GIF has to be named: most are a small copy of a video beside it.
+VIDEO_SUFFIXES = (
+    ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp", ".flv", ".m2ts", ".mpg", ".mpeg",
+    ".mts", ".mxf", ".ogv", ".ts", ".wmv",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,17 @@ class Listing:
     name: str  # its path inside the folder
     annotated: NDArray[np.float64] | None  # contact times, seconds, sorted; None: not annotated
     sync: str = ""  # as `clips.csv` rates it: A, plainly of contacts that are seen; B, partly
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its name; a .ts by its first byte, too: TypeScript has none."""
+    suffix = path.suffix.lower()
+    if suffix not in VIDEO_SUFFIXES or not path.is_file():
+        return False
+    if suffix != ".ts":
+        return True
+    with path.open("rb") as file:
+        return file.read(1) == b"G"  # of every packet of a transport stream
 
 
 def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
@@ -46,7 +61,7 @@ def list_clips(folder: Path, split: str | None = None) -> list[Listing]:
         names = [row["path"] for row in rows if split in (None, row["split"])]
         ratings = {row["path"]: row.get("sync") or "" for row in rows}
     else:
-        files = (path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+        files = filter(is_video, folder.rglob("*"))
         names = sorted(path.relative_to(folder).as_posix() for path in files)
     if not names:
         raise ValueError(f"{folder}: no video files; expected {', '.join(VIDEO_SUFFIXES)}")

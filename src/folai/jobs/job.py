@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from folai.media.containers import OUTPUTS
+from folai.media.containers import OUTPUTS, suffix_for
 from folai.pipeline import GenerateOptions, take_paths
 
 OWN_FOLDER = ".folai"  # in the output folder: records, and files that are being written
@@ -59,6 +59,5 @@ def check_name(name: str) -> str:
 
 def usual_name(name: str) -> str:
     """The name of the finished clip of a video: its own, in a container that can be written."""
-    path = PurePosixPath(name)
-    suffix = path.suffix.lower()
-    return name if suffix in OUTPUTS and suffix != ".wav" else str(path.with_suffix(".mkv"))
+    path, suffix = PurePosixPath(name), suffix_for(name)
+    return name if path.suffix.lower() == suffix else str(path.with_suffix(suffix))

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from folai.data.listing import VIDEO_SUFFIXES
+from folai.data.listing import VIDEO_SUFFIXES, is_video
 from folai.jobs.columns import check_columns, files_of, is_empty, read_values, with_files
 from folai.jobs.job import Job, check_name, usual_name
 from folai.jobs.places import file_system, inside, is_remote, parent, remote_errors
@@ -167,18 +167,14 @@ def _apart(source: str) -> tuple[str, str]:
 def _is_clip(base: str, name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") for part in path.parts)
-    return (
-        path.suffix.lower() in VIDEO_SUFFIXES
-        and not hidden
-        and os.path.isfile(os.path.join(base, name))
-    )
+    return not hidden and is_video(Path(base, name))
 
 
 def _found_remote(source: str, base: str, pattern: str) -> list[str]:
     system, path = file_system(base)
     with remote_errors(source):
         if pattern == "**":
-            found = [name for name in system.find(path) if name.endswith(VIDEO_SUFFIXES)]
+            found = [name for name in system.find(path) if name.lower().endswith(VIDEO_SUFFIXES)]
         else:
             found = system.glob(f"{path.rstrip('/')}/{pattern}")
     return sorted(name[len(path.rstrip("/")) :].lstrip("/") for name in found)

@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from folai.media.channels import to_mono, to_stereo
@@ -61,7 +62,7 @@ def read_audio(
     with open_media(path) as container:
         stream = audio_stream(container)
         if stream is None:
-            raise ValueError(f"{path}: has no sound; give a file with an audio stream")
+            raise ValueError(f"{path}: {_why_silent(container)}")
         if start is None and video_stream(container) is not None:
             start = picture_start(path)
         frames = (f for f in decode(container, stream) if isinstance(f, AudioFrame))
@@ -77,6 +78,12 @@ def read_audio(
     if sample_rate is not None:
         wav, rate = resample(wav, rate, sample_rate), sample_rate
     return wav, rate
+
+
+def _why_silent(container: InputContainer) -> str:
+    if not container.streams.audio:
+        return "has no sound; give a file with an audio stream"
+    return "its sound cannot be decoded; export it again, with AAC or PCM"
 
 
 def write_wav(

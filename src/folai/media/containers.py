@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -24,7 +24,18 @@ OUTPUTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ".webm": ("webm", ("opus",)),
     ".wav": ("wav", ("pcm",)),
 }
+# Containers that are read and not written -> one that takes their pictures as they are. Pictures
+# that no container takes are encoded.
+INSTEAD = {".gif": ".mov"}
 ENCODERS = {"opus": "libopus"}  # FFmpeg's name of a codec's encoder, where it is another
+
+
+def suffix_for(video: str) -> str:
+    """The suffix of a clip with its sound: the video's own, where that can be written."""
+    suffix = PurePath(video).suffix.lower()
+    if suffix in OUTPUTS and suffix != ".wav":
+        return suffix
+    return INSTEAD.get(suffix, ".mkv")
 
 
 def carries(container: str, clip: Clip) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from folai.media.audio import check_wav, fit_length, mix, resample, write_wav
 from folai.media.clip import Clip, opened
-from folai.media.containers import OUTPUTS, carries, encodable_rate, surround_layout
+from folai.media.containers import OUTPUTS, carries, encodable_rate, suffix_for, surround_layout
 from folai.media.encode import write_pictures
 from folai.media.files import open_media, packets_of, require_video
 from folai.media.output import Output, dated, failures_named
@@ -109,14 +109,8 @@ def _encoded_copy(clip: Clip) -> Iterator[Clip]:
 
 
 def finished_name(video: str | Path) -> str:
-    """The name for a clip with its sound: the same suffix where that can be written, else one that
-    takes its pictures; .mkv, if none does: they are encoded then."""
-    suffix = Path(video).suffix.lower()
-    if suffix == ".gif":
-        suffix = ".mov"  # QuickTime alone takes its pictures as they are
-    elif suffix not in OUTPUTS or suffix == ".wav":
-        suffix = ".mkv"
-    return f"{Path(video).stem}.foley{suffix}"
+    """The name for a clip with its sound, in a container that can be written (`suffix_for`)."""
+    return f"{Path(video).stem}.foley{suffix_for(str(video))}"
 
 
 def check_output(out: str | Path, *, source: str | Path | Clip, codec: str | None = None) -> None:
