@@ -302,3 +302,23 @@ def test_the_panel_holds_its_controls_while_a_take_is_made(studio, size):
     assert studio.locator("[data-command=cancel]").is_visible()
     assert studio.evaluate(INSIDE) == []
     assert studio.evaluate(RUN_OVER) == [], "no section runs into the next"
+
+
+TILES = """async () => {
+  const { Tiles } = await import("/static/timeline/tiles.js");
+  const never = (signal) => new Promise((_, fail) => signal.addEventListener("abort", fail));
+  return new Promise((done) => {
+    const draw = (key, fetch) => { tiles.begin(); const tile = tiles.get(key, fetch); tiles.end(); return tile; };
+    const tiles = new Tiles(4, () => {
+      const tile = draw("new", async () => "new");
+      if (tile) done(tile);
+    }, 1);
+    draw("old", never);
+    draw("new", async () => "new");
+  });
+}"""
+
+
+def test_a_tile_that_waited_for_the_place_of_another_comes(studio):
+    """The old one is given up; nothing else would ask for the new one again."""
+    assert studio.evaluate(TILES) == "new"

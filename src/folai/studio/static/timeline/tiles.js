@@ -79,7 +79,7 @@ export class Tiles {
       const value = await fetch(abort.signal);
       if (this.#tiles.get(key) === tile) this.#tiles.set(key, { value, seen: tile.seen });
     } catch {
-      if (this.#tiles.get(key) !== tile) return;
+      if (this.#tiles.get(key) !== tile) return this.arrived(); // another may have waited for its place
       await new Promise((done) => setTimeout(done, RETRY));
       if (this.#tiles.get(key) === tile) this.#tiles.delete(key);
     }
