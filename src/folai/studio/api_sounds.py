@@ -170,7 +170,14 @@ def _views(here: str, audio: Any, image: Any) -> list[Endpoint]:
         "height": {**integer(8, 512), "default": 128},
     }
     return [
-        Endpoint("GET", f"{here}/audio", audio, "The sound", query=span, reply="audio/wav"),
+        Endpoint(
+            "GET",
+            f"{here}/audio",
+            audio,
+            "The sound",
+            query={**span, "bits": {"type": "integer", "enum": [16, 24]}},
+            reply="audio/wav",
+        ),
         Endpoint(
             "GET",
             f"{here}/peaks",
@@ -206,7 +213,8 @@ def _part(sound: Sound, call: Call, headers: dict[str, str] | None = None) -> Re
         raise BadRequest(f"ask for {LONGEST_PART:g} s at most: add ?start= and &end=")
     first = round(start * sound.sample_rate)
     wav = sound.read(first, max(1, round(end * sound.sample_rate) - first))
-    return Response(wav_bytes(wav, sound.sample_rate), media_type="audio/wav", headers=headers)
+    content = wav_bytes(wav, sound.sample_rate, call.query.get("bits", 16))
+    return Response(content, media_type="audio/wav", headers=headers)
 
 
 def _image(

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from folai.studio.mix.channel import Channel, Channelled
 from folai.studio.project import Project
 from folai.studio.project_sounds import Mix, Resampled, Sound, SoundFile
 
 
 def mix_of(project: Project, document: dict[str, Any], layer: str | None = None) -> Mix:
     """The mix of all takes that are heard, or of one layer's."""
-    parts: list[tuple[Sound, float]] = [
-        (SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
+    heard = [
+        (name, SoundFile(project.media / "takes" / f"{take['id']}.wav"), gain)
         for name, take, gain in heard_takes(document)
         if layer is None or name == layer
     ]
-    rates = {sound.sample_rate for sound, _ in parts} or {44100}
-    rate = max(rates)
-    parts = [(Resampled(sound, rate), gain) for sound, gain in parts]
+    rate = max({sound.sample_rate for _, sound, _ in heard} or {44100})
+    channels = {entry["id"]: entry.get("channel") for entry in document["edit"]["layers"]}
+    parts: list[tuple[Sound, float]] = [
+        (Channelled(Resampled(sound, rate), Channel.of(channels[name])), gain)
+        for name, sound, gain in heard
+    ]
     return Mix.of(parts, document["clip"]["duration"], rate)
 
 

@@ -154,13 +154,13 @@ def peak(sound: Sound) -> float:
     return max((float(np.abs(block).max(initial=0.0)) for block in blocks(sound)), default=0.0)
 
 
-def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
-    """A WAV file of 16 bits of [C, T]."""
+def wav_bytes(wav: Wav, sample_rate: int, bits: int = 16) -> bytes:
+    """A WAV file of 16 or 24 bits of [C, T]."""
     import soundfile
 
     buffer = io.BytesIO()
     samples = np.clip(wav.T, -1.0, 1.0)
-    soundfile.write(buffer, samples, sample_rate, subtype="PCM_16", format="WAV")
+    soundfile.write(buffer, samples, sample_rate, subtype=f"PCM_{bits}", format="WAV")
     return buffer.getvalue()
 
 

@@ -32,13 +32,15 @@ from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.guide.api_guide import GuideApi
+from folai.studio.mix.api_mix import MixApi
 from folai.studio.shapes import ENGINES, FINISH, ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 STATIC = Path(__file__).parent / "static"
 APIS = (
-    ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, LibraryApi, JobsApi, SpotsApi, GuideApi,
+    ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, LibraryApi, JobsApi, SpotsApi,
+    GuideApi, MixApi,
 )  # fmt: skip
 
 

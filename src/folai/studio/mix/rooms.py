@@ -50,7 +50,7 @@ ROOMS = {
     "bathroom": Room((2.2, 2.9, 2.4), 0.06, 0.09),
     "corridor": Room((1.9, 14.0, 2.7), 0.09, 0.14),
     "hall": Room((13.0, 19.0, 7.5), 0.14, 0.24),
-    "church": Room((17.0, 41.0, 15.0), 0.09, 0.17),
+    "church": Room((17.0, 41.0, 15.0), 0.15, 0.26),
 }
 
 
@@ -69,7 +69,7 @@ def impulse_response(name: str, distance: float, sample_rate: int) -> NDArray[np
     seconds = max(room.decay(room.low), room.decay(room.high)) * TAIL_DB / 60
     response = np.zeros((2, max(1, round(seconds * sample_rate))))
     mixed = _add_reflections(response, room, distance, sample_rate)
-    _add_tail(response, room, distance, sample_rate, mixed)
+    _add_tail(response, name, distance, sample_rate, mixed)
     made: NDArray[np.float32] = response.astype(np.float32)
     made.setflags(write=False)
     return made
@@ -104,11 +104,11 @@ def _add_reflections(response: NDArray[np.float64], room: Room, distance: float,
 
 
 def _add_tail(
-    response: NDArray[np.float64], room: Room, distance: float, rate: int, mixed: int
+    response: NDArray[np.float64], name: str, distance: float, rate: int, mixed: int
 ) -> None:
     """Adds decaying noise to [2, N] from the mixing time on, faded in before it."""
-    num_samples = response.shape[1]
-    rng = np.random.default_rng(list(room.size[0].hex().encode()))
+    room, num_samples = ROOMS[name], response.shape[1]
+    rng = np.random.default_rng(list(name.encode()))
     spectrum = np.fft.rfft(rng.standard_normal((2, num_samples)))
     hertz = np.fft.rfftfreq(num_samples, 1 / rate)
     below = 1 / (1 + (hertz / CROSSOVER) ** 4)

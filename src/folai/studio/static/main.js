@@ -6,6 +6,9 @@ import { Keys, nameFields, wireButtons } from "./commands/keys.js";
 import { listeningCommands } from "./commands/listening.js";
 import { markingCommands } from "./commands/marking.js";
 import { movingCommands } from "./commands/moving.js";
+import { Meters } from "./mix/meters.js";
+import { MixForm } from "./mix/mix_form.js";
+import { Strips } from "./mix/strips.js";
 import { getJson } from "./net/api.js";
 import { News } from "./net/news.js";
 import { Saver } from "./net/saving.js";
@@ -58,6 +61,10 @@ const mixer = new Mixer(studio, player);
 new Audition(studio, player, mixer);
 const guide = new Guide(studio, player, messages);
 const performing = new Performance(studio, player, transport, messages);
+const strips = new Strips(studio, player, messages);
+const mixForm = new MixForm(studio, messages);
+new Meters(studio, player, strips);
+mixer.outOf = (layer) => strips.inputOf(layer);
 mixer.beside = () => guide.wanted();
 timeline.guided = () => guide.sounding();
 timeline.sounding = () => mixer.sounding();
@@ -80,7 +87,7 @@ studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 
 /** For the console, and for tests. */
-Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide } });
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide, strips } });
 
 /** @type {import("./commands/keys.js").Command[]} */
 const pageCommands = [
@@ -102,6 +109,7 @@ const commands = mapped([
   ...layerCommands(studio),
   ...performing.commands(),
   ...guide.commands(),
+  ...mixForm.commands(),
   ...markingCommands(studio, transport, messages),
   ...spreadingCommands(studio, saver, messages),
   ...viewingCommands(messages),
@@ -111,7 +119,7 @@ const keys = new Keys(commands);
 const refreshButtons = wireButtons(commands);
 nameFields();
 studio.on(
-  "project curve history selection tool mode heard layers takes references library jobs sound presets saved markers",
+  "project curve history selection tool mode heard layers takes references library jobs sound presets saved markers channel",
   () => timeline.loop.ask(refreshButtons),
 );
 

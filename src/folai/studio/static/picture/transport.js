@@ -70,6 +70,7 @@ export class Transport {
     const outside = studio.playhead < from - 1e-3 || studio.playhead > to - 0.05;
     if (outside) this.#place(frameAt(studio.frames, from));
     const turn = this.#begin(1);
+    studio.emit("playing");
     await player.play(studio.playhead);
     if (turn !== this.#turn) return;
     if (screen.ready) {

@@ -45,7 +45,7 @@ export class Audition {
     if (!buffer || turn !== this.#turn) return;
     this.#stop();
     const length = Math.min(end - from + AFTER, LONGEST);
-    this.#stop = player.once(buffer, from - n * source.pieceLength, length, mixer.volumeOf(layer));
+    this.#stop = player.once(buffer, from - n * source.pieceLength, length, mixer.volumeOf(layer), mixer.outOf(layer.id));
     const heard = 1000 * (player.context.baseLatency || 0);
     performance.measure("edit-to-preview", { start: began, end: performance.now() + heard });
     // A long clip is heard piece by piece: an edit that reaches over a seam is heard up to it.

@@ -13,6 +13,8 @@ export class Mixer {
 
   /** @type {() => Map<string, import("./player.js").Wanted>} what is heard beside the layers */ beside = () => new Map();
 
+  /** @type {(layer: string) => AudioNode | undefined} where a layer's sound goes */ outOf = () => undefined;
+
   /** @param {Studio} studio @param {import("./player.js").Player} player */
   constructor(studio, player) {
     this.studio = studio;
@@ -30,7 +32,7 @@ export class Mixer {
       const volume = this.volumeOf(layer);
       if (studio.heard === "preview") {
         const source = volume > 0 ? this.preview.of(layer) : null;
-        if (source) wanted.set(`preview/${layer.id}`, { source, volume });
+        if (source) wanted.set(`preview/${layer.id}`, { source, volume, out: this.outOf(layer.id) });
       } else this.#wantTakes(layer, volume, wanted);
     }
     for (const [key, beside] of this.beside()) wanted.set(key, beside);
@@ -46,7 +48,7 @@ export class Mixer {
       if (!take) continue;
       const strip = studio.strip(take.id);
       const heard = take === chosen && !strip.mute ? volume * fromDb(strip.gain_db) : 0;
-      wanted.set(take.id, { source: this.sourceOf(take), volume: heard });
+      wanted.set(take.id, { source: this.sourceOf(take), volume: heard, out: this.outOf(layer.id) });
     }
   }
 

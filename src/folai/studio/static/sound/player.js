@@ -6,7 +6,7 @@
 import { OutputClock } from "./output_clock.js";
 
 /** @typedef {import("./sources.js").Source} Source */
-/** @typedef {{source: Source, volume: number}} Wanted volume 0: ready to be heard */
+/** @typedef {{source: Source, volume: number, out?: AudioNode}} Wanted volume 0: ready to be heard; out: where it goes, else the master */
 /** @typedef {{source: Source, gain: GainNode, next: number, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
 
 const SOON = 0.04; // seconds from the order to the sound
@@ -57,7 +57,7 @@ export class Player {
     const audible = [...wanted.values()].filter(({ volume }) => volume > 0);
     await Promise.all(audible.map(({ source }) => source.piece(this.#pieceNow(source)).catch(() => null)));
     if (turn !== this.#turn || !this.#anchor) return;
-    for (const { source } of wanted.values()) this.#open(source);
+    for (const { source, out } of wanted.values()) this.#open(source, out);
     await this.#pump();
     this.#setGains(this.context.currentTime + 0.005);
     this.#dropOthers();
@@ -73,7 +73,7 @@ export class Player {
     await Promise.race([Promise.all(loaded), new Promise((done) => setTimeout(done, PATIENCE))]);
     if (turn !== this.#turn) return;
     this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time) };
-    for (const { source } of this.#wanted.values()) this.#open(source);
+    for (const { source, out } of this.#wanted.values()) this.#open(source, out);
     this.#setGains(this.context.currentTime, 0);
     this.#pump();
     this.#timer = window.setInterval(() => this.#pump(), 250);
@@ -88,9 +88,9 @@ export class Player {
 
   /**
    * Plays a piece of sound once, apart from all else. @param {AudioBuffer} buffer @param {number} from
-   * @param {number} length seconds @param {number} volume @returns {() => void} stops it
+   * @param {number} length seconds @param {number} volume @param {AudioNode} out @returns {() => void} stops it
    */
-  once(buffer, from = 0, length = buffer.duration, volume = 1) {
+  once(buffer, from = 0, length = buffer.duration, volume = 1, out = this.out) {
     const gain = this.context.createGain();
     const node = this.context.createBufferSource();
     const now = this.context.currentTime;
@@ -98,7 +98,7 @@ export class Player {
     gain.gain.setValueAtTime(volume, Math.max(end - 0.03, now));
     gain.gain.linearRampToValueAtTime(0, end);
     node.buffer = buffer;
-    node.connect(gain).connect(this.out);
+    node.connect(gain).connect(out);
     node.start(0, from, length);
     return () => {
       gain.gain.cancelScheduledValues(0);
@@ -123,12 +123,12 @@ export class Player {
     return anchor.time + this.context.currentTime - anchor.at;
   }
 
-  /** @param {Source} source */
-  #open(source) {
+  /** @param {Source} source @param {AudioNode} [out] */
+  #open(source, out = this.out) {
     if (this.#channels.has(source.key)) return;
     const gain = this.context.createGain();
     gain.gain.value = 0;
-    gain.connect(this.out);
+    gain.connect(out);
     this.#channels.set(source.key, { source, gain, next: this.#pieceNow(source), busy: false, playing: new Set() });
   }
 

@@ -48,7 +48,7 @@ export class Source {
 /** @param {string} path of a WAV below /api that can be asked for in parts @param {string} key @param {number} duration @param {BaseAudioContext} context */
 export function fileSource(path, key, duration, context) {
   return new Source(key, duration, PIECE, async (start, end) =>
-    readWav(await getBytes(`${path}?start=${start}&end=${end}`), context),
+    readWav(await getBytes(`${path}?start=${start}&end=${end}&bits=24`), context),
   );
 }
 

@@ -1,4 +1,4 @@
-/** WAV as the server sends it: PCM of 16 bit, read without resampling, to the sample. */
+/** WAV as the server sends it: PCM of 16 or 24 bit, read without resampling, to the sample. */
 
 /**
  * @param {ArrayBuffer} bytes @param {BaseAudioContext} context @returns {AudioBuffer | null} null where it is empty
@@ -17,7 +17,9 @@ export function readWav(bytes, context) {
       bits = view.getUint16(at + 22, true);
     } else if (name === 0x64617461) {
       // "data"
-      if (bits !== 16 || (format !== 1 && format !== 0xfffe)) throw new Error(`WAV of ${bits} bits; expected 16`);
+      const pcm = format === 1 || format === 0xfffe;
+      if (pcm && bits === 24) return toBuffer(samplesOf24(new Uint8Array(bytes, at + 8, size)), channels, rate, context, 2 ** 31);
+      if (!pcm || bits !== 16) throw new Error(`WAV of ${bits} bits; expected 16 or 24`);
       return toBuffer(new Int16Array(bytes, at + 8, size >> 1), channels, rate, context);
     }
     at += 8 + size + (size & 1);
@@ -25,14 +27,19 @@ export function readWav(bytes, context) {
   return null;
 }
 
-/** @param {Int16Array} samples interleaved @param {number} channels @param {number} rate @param {BaseAudioContext} context */
-function toBuffer(samples, channels, rate, context) {
+/** Each in the upper three bytes of 32 bits. @param {Uint8Array} bytes */
+function samplesOf24(bytes) {
+  return Int32Array.from({ length: Math.floor(bytes.length / 3) }, (_, i) => (bytes[3 * i] << 8) | (bytes[3 * i + 1] << 16) | (bytes[3 * i + 2] << 24));
+}
+
+/** @param {Int16Array | Int32Array} samples interleaved @param {number} channels @param {number} rate @param {BaseAudioContext} context @param {number} [full] what is 1 */
+function toBuffer(samples, channels, rate, context, full = 32768) {
   const length = Math.floor(samples.length / channels);
   if (!length) return null;
   const buffer = context.createBuffer(channels, length, rate);
   for (let c = 0; c < channels; c++) {
     const out = buffer.getChannelData(c);
-    for (let i = 0, at = c; i < length; i++, at += channels) out[i] = samples[at] / 32768;
+    for (let i = 0, at = c; i < length; i++, at += channels) out[i] = samples[at] / full;
   }
   return buffer;
 }

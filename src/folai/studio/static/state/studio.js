@@ -258,7 +258,7 @@ export class Studio extends EventTarget {
   #laid() {
     this.settle();
     if (!this.layers.some(({ id }) => id === this.activeId)) this.activate(this.layers[0].id);
-    for (const name of ["layers", "takes", "sound", "presets", "markers", "clock", "guide", "heard", "history", "edited"]) this.emit(name);
+    for (const name of ["layers", "channel", "takes", "sound", "presets", "markers", "clock", "guide", "heard", "history", "edited"]) this.emit(name);
     this.emit("curve", { layer: this.activeId, extent: null });
   }
 
