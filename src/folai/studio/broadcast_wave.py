@@ -113,5 +113,11 @@ def bext_chunk(description: str, reference: int) -> bytes:
 
 def sample_bytes(wav: Wav) -> bytes:
     """[C, T] as interleaved little-endian 24-bit samples."""
-    scaled = np.rint(np.clip(wav.T, -1.0, 1.0).astype(np.float64) * HIGHEST).astype("<i4")
-    return scaled.reshape(-1, 1).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    scaled = np.clip(wav.T, -1.0, 1.0).astype(np.float64)  # [T, C]
+    scaled *= HIGHEST
+    whole = np.rint(scaled, out=scaled).astype("<i4").reshape(-1)
+    four = whole.view(np.uint8).reshape(-1, 4)
+    three = np.empty((whole.size, 3), np.uint8)
+    for place in range(3):  # much faster than one copy of a slice three bytes wide
+        three[:, place] = four[:, place]
+    return three.tobytes()

@@ -5,6 +5,7 @@ import { drawPeaks } from "../timeline/sound_lanes.js";
 import { getBytes } from "../net/api.js";
 import { ask } from "./ask.js";
 import { gainSlider, nameButton, rowButton } from "./row.js";
+import { downloadTake, dragOut } from "./take_files.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
@@ -97,11 +98,13 @@ export class TakeList {
     level.append(slider, output);
     const wave = document.createElement("canvas");
     wave.setAttribute("aria-hidden", "true");
+    dragOut(wave, studio, take);
     row.append(
       nameButton(strip.name, `Play ${strip.name}`, n < 9 ? [String(n + 1)] : [], () => hear(studio, take), () => rename(studio, take)),
       rowButton("M", `Mute ${strip.name}`, own(["Shift+M"]), () => flip(studio, take, "mute"), { pressed: strip.mute }),
       rowButton("S", `Solo ${strip.name}`, own(["Shift+S"]), () => flip(studio, take, "solo"), { pressed: strip.solo }),
       rowButton("Load", `Load settings of ${strip.name}`, own(["Shift+U"]), () => useSettings(studio, take), { className: "load" }),
+      rowButton("↓", `Download ${strip.name}`, own(["Shift+Q"]), () => downloadTake(studio, take)),
       rowButton("×", `Delete ${strip.name}`, own(["Shift+Delete"]), () => remove(studio, take)),
       facts,
       level,
@@ -169,6 +172,7 @@ export function takeCommands(studio) {
     { id: "solo-take", title: "Solo the take", keys: ["Shift+S"], run: on((take) => flip(studio, take, "solo")), enabled: some },
     { id: "use-settings", title: "Load the take's settings", keys: ["Shift+U"], run: on((take) => useSettings(studio, take)), enabled: some },
     { id: "rename-take", title: "Rename the take", keys: ["Shift+T"], run: on((take) => rename(studio, take)), enabled: some },
+    { id: "download-take", title: "Download the take as a WAV file", keys: ["Shift+Q"], run: on((take) => downloadTake(studio, take)), enabled: some },
     { id: "delete-take", title: "Delete the take", keys: ["Shift+Delete"], run: on((take) => remove(studio, take)), enabled: some },
     ...Array.from({ length: 9 }, (_, n) => ({
       id: `take-${n + 1}`,
