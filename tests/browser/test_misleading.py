@@ -308,7 +308,12 @@ TILES = """async () => {
   const { Tiles } = await import("/static/timeline/tiles.js");
   const never = (signal) => new Promise((_, fail) => signal.addEventListener("abort", fail));
   return new Promise((done) => {
-    const draw = (key, fetch) => { tiles.begin(); const tile = tiles.get(key, fetch); tiles.end(); return tile; };
+    const draw = (key, fetch) => {
+      tiles.begin();
+      const tile = tiles.get(key, fetch);
+      tiles.end();
+      return tile;
+    };
     const tiles = new Tiles(4, () => {
       const tile = draw("new", async () => "new");
       if (tile) done(tile);
