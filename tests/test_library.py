@@ -139,7 +139,7 @@ def test_only_what_changed_is_measured(folder, tmp_path):
         write_wav(root / "impact/wood/002.wav", blows(77, 3), RATE)
         (root / "water/drip/000.wav").unlink()
         result = add_folders(connection, [root])
-        assert (result.new, result.moved, result.copies, result.missing) == (1, 1, 1, 2)
+        assert (result.new, result.moved, result.copies, result.missing) == (1, 1, 1, 1)
         assert totals(connection)["recordings"] == 11
         assert len(Searcher(connection).by_words("plank")) >= 1
         write_wav(root / "water/drip/000.wav", blows(20, 1, 0.004), RATE)
@@ -159,6 +159,7 @@ def test_what_cannot_be_read_is_told_and_passed_over(tmp_path):
     with opened_library(tmp_path / "sounds.db", create=True) as connection:
         result = add_folders(connection, [root])
         assert (result.files, result.new, len(result.problems)) == (5, 2, 3)
+        assert f"{root / 'silence.wav'}: is silent (below -80 dB)" in result.problems
         assert add_folders(connection, [root]).problems == []  # until they change
         assert {Path(h.path).name for h in Searcher(connection).by_words("klänge 音")} == {
             "hit.wav",
@@ -208,6 +209,9 @@ def test_folders_without_sound_are_refused(tmp_path):
             add_folders(connection, [tmp_path])
         with pytest.raises(ValueError, match=r"no such folder.*nothing was changed"):
             add_folders(connection, [tmp_path / "gone"])
+        (tmp_path / "notes.txt").touch()
+        with pytest.raises(ValueError, match=r"notes.txt: is a file; give the folder it lies in"):
+            add_folders(connection, [tmp_path / "notes.txt"])
 
 
 ADD = """
@@ -239,6 +243,30 @@ def test_a_killed_indexing_and_two_at_once_leave_the_index_whole(folder, tmp_pat
         count = "SELECT count(*), count(DISTINCT file || ' ' || start) FROM events"
         events, distinct = connection.execute(count).fetchone()
         assert events == distinct and totals(connection)["recordings"] == 12
+
+
+SPREAD = """
+import time
+from folai.data.workers import spread
+
+def work(number):
+    print("begun", flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    list(spread(work, [1, 2], 2))
+"""
+
+
+def test_workers_end_with_the_process_that_waits_for_them(tmp_path):
+    script = tmp_path / "work.py"
+    script.write_text(SPREAD)
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout.readline() == b"begun\n"
+    process.kill()
+    process.communicate(timeout=20)  # the pipe is closed by the last worker that has it
 
 
 def test_written_searches_find_what_was_meant(tmp_path):

@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     time = np.arange(round(0.35 * RATE)) / RATE
     for number in range(20):
         noise = np.convolve(rng.uniform(-1, 1, time.size), np.ones(1 + number % 5), "same")
-        wav = noise * np.exp(-time / rng.uniform(0.02, 0.06))
+        wav = noise * np.exp(-time / rng.uniform(0.01, 0.06))  # many shorter than is asked for
         wav *= rng.uniform(0.1, 0.9) / np.abs(wav).max()
         write_wav(root / f"{number:02d}.wav", wav[None].astype(np.float32), RATE)
     (root / "sounds.csv").write_text("file,licence,credit\n00.wav,CC0,Ann\n")
@@ -66,7 +66,7 @@ def test_a_walk_has_the_level_of_its_envelope(folder, walk):
     for onset, peak, _ in spans_of(walk, RATE):
         first = round(onset * 120)
         errors.append(20 * np.log10(measured.values[first : first + 8].max() / peak))
-    assert np.abs(errors).mean() <= 1.0
+    assert np.abs(errors).mean() <= 0.1 and np.abs(errors).max() <= 1.0
 
 
 def test_louder_hits_are_played_by_louder_events(folder, walk):

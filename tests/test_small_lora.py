@@ -7,6 +7,8 @@ import torch
 from folai.checkpoints import FOLEY
 from folai.diffusion.foley_files import load_base, load_foley
 from folai.diffusion.lora_files import merge_foley_lora, save_foley_lora
+from folai.diffusion.options import DiffusionOptions
+from folai.engines import Request, diffusion
 from folai.library.adding import add_folders
 from folai.library.index import opened_library
 from folai.media.audio import write_wav
@@ -64,6 +66,12 @@ def test_an_addition_is_merged_exactly_and_fits_its_base_alone(tmp_path):
     torch.testing.assert_close(merged(x), wanted, atol=2e-3, rtol=2e-3)
     with pytest.raises(ValueError, match=r"foley.*"):
         merge_foley_lora(FOLEY, other)
+
+
+def test_models_with_another_addition_are_loaded_anew():
+    plain, taught = DiffusionOptions(), DiffusionOptions(lora="mine.safetensors")
+    request = Request(1.0, prompt="cloth")
+    assert diffusion.needs(plain, request) != diffusion.needs(taught, request)
 
 
 def test_words_find_what_is_learned(library):

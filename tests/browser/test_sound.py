@@ -37,17 +37,17 @@ def reference(page) -> str:
 
 def test_a_reference_is_dropped_chosen_and_recorded(studio, blow):
     data = base64.b64encode(blow.read_bytes()).decode()
-    studio.evaluate(DROP, [".panel", "dropped.wav", data])
-    wait_until(studio, "folai.studio.layer.sound.reference")
+    studio.evaluate(DROP, [".panel", ["first.wav", "dropped.wav"], data])
+    wait_until(studio, "folai.studio.references.length === 2")
     assert reference(studio).startswith("dropped")
     studio.set_input_files("#reference-file", blow)
-    wait_until(studio, "folai.studio.references.length > 1")
+    wait_until(studio, "folai.studio.references.length > 2")
     assert reference(studio).startswith("blow")
     studio.keyboard.press("Alt+m")
     wait_until(studio, "document.querySelector('[data-command=record]').ariaPressed === 'true'")
     studio.wait_for_timeout(1500)  # the browser's false microphone beeps once a second
     studio.keyboard.press("Alt+m")
-    wait_until(studio, "folai.studio.references.length > 2")
+    wait_until(studio, "folai.studio.references.length > 3")
     assert reference(studio).startswith("Recording")
     while reference(studio):
         studio.keyboard.press("Alt+x")

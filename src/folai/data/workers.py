@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -35,8 +36,23 @@ def spread(
     # Fresh processes: one that holds PyTorch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
             yield from pool.map(run, items, chunksize=at_once)
     except BrokenProcessPool as error:
         reason = "a worker was ended from outside, perhaps for lack of memory"
         raise ValueError(f"{reason}; use fewer than {workers} workers") from error
+
+
+def _end_with_parent() -> None:
+    """In a worker: end it once the process that waits for it is gone, however that was ended.
+
+    A worker holds both ends of the pipe that its work comes through, so it would not notice.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -40,7 +40,7 @@ def check(options: DiffusionOptions, description: Description) -> None:
 
 
 def needs(options: DiffusionOptions, request: Request) -> Hashable:
-    return str(options.foley_weights)
+    return str(options.foley_weights), str(options.lora)
 
 
 def load(options: DiffusionOptions, request: Request) -> Foley:

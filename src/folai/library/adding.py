@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -27,7 +28,8 @@ from folai.writing import one_line
 SUFFIXES = frozenset(
     ".wav .bwf .wave .rf64 .w64 .aif .aiff .aifc .flac .mp3 .ogg .oga .opus .m4a".split()
 )
-TOGETHER = 64  # files that are written at once: what is lost, at most, where the process is killed
+TOGETHER = 64  # files that are written at once, at most
+EVERY = 2.0  # seconds after which what is measured is written: lost, at most, in a killed process
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,26 @@ def add_folders(
         names = ", ".join(map(str, folders))
         raise ValueError(f"{names}: no sound file in it; use {', '.join(sorted(SUFFIXES))}")
     result = Added(files=len(files))
-    result.missing = _mark_missing(connection, roots, {found.path for found in files})
+    gone = _mark_missing(connection, roots, {found.path for found in files})
     fresh = _unknown(connection, files)
     library = connection.execute("PRAGMA database_list").fetchone()[2]
     together: list[Measured] = []
+    written = time.monotonic()
     for count, measured in enumerate(spread(partial(measure, library=library), fresh), start=1):
         together.append(measured)
-        if len(together) == TOGETHER or count == len(fresh):
+        is_due = len(together) == TOGETHER or time.monotonic() - written > EVERY
+        if is_due or count == len(fresh):
             _store(connection, together, result)
-            together = []
+            together, written = [], time.monotonic()
         if progress is not None:
             progress(count / len(fresh))
+    result.missing = _still_missing(connection, gone)
     return result
 
 
 def _checked(folder: Path) -> Path:
+    if folder.is_file():
+        raise ValueError(f"{folder}: is a file; give the folder it lies in")
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder (is its disk connected?); nothing was changed")
     return folder.resolve()
@@ -307,8 +314,10 @@ def text_id(connection: sqlite3.Connection, naming: Naming) -> int:
     return cursor.lastrowid
 
 
-def _mark_missing(connection: sqlite3.Connection, roots: list[Path], here: set[str]) -> int:
-    """Files of these folders that are not there any more: kept, and left out of searches."""
+def _mark_missing(
+    connection: sqlite3.Connection, roots: list[Path], here: set[str]
+) -> list[tuple[int]]:
+    """Files of these folders that are not there any more: kept, and left out of searches; ids."""
     present = {stored(path) for path in here}
     gone = [
         (file,)
@@ -321,4 +330,10 @@ def _mark_missing(connection: sqlite3.Connection, roots: list[Path], here: set[s
     ]
     with writing(connection):
         connection.executemany("UPDATE files SET is_missing = 1 WHERE id = ?", gone)
-    return len(gone)
+    return gone
+
+
+def _still_missing(connection: sqlite3.Connection, gone: list[tuple[int]]) -> int:
+    """How many of them were not found elsewhere."""
+    missing = "SELECT 1 FROM files WHERE id = ? AND is_missing"
+    return sum(connection.execute(missing, one).fetchone() is not None for one in gone)

@@ -17,6 +17,7 @@ Wav = NDArray[np.float32]
 
 SAMPLE_RATE = 44_100  # Hz, at which everything is measured
 LONGEST = 600.0  # seconds of a recording that are cut into events
+QUIETEST = 1e-4  # -80 dB; a recording that stays below it is silent
 SHORTEST = 0.06  # seconds; a shorter one is followed by silence
 MOST_EVENTS = 400  # of one recording: the loudest of them
 PICTURE = 200  # columns of the picture of a waveform
@@ -57,6 +58,8 @@ def measure_file(path: Path, subject: str) -> Recording:
     """
     wav, rate = read_audio(path, longest=LONGEST)
     mono = resample(to_mono(wav), rate, SAMPLE_RATE)
+    if np.abs(mono).max() < QUIETEST:
+        raise ValueError(f"{path}: is silent (below -80 dB)")
     missing = round(SHORTEST * SAMPLE_RATE) - mono.shape[1]  # the cutter needs that much
     cut = cut_events(np.pad(mono, ((0, 0), (0, max(0, missing)))), SAMPLE_RATE)
     if len(cut) > MOST_EVENTS:

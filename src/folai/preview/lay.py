@@ -10,6 +10,7 @@ What the envelope asks for beyond the events (scraping, rolling) is filled by gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ Wav = NDArray[np.float32]
 Curve = NDArray[np.float64]
 
 _CEILING = 0.99  # highest sample of the result
+_SETTLED = 0.05  # seconds from the gain of an attack to that of what follows
 _DAMPED = 0.08  # seconds in which a sound that rings is damped as the next begins
 
 
@@ -107,6 +109,8 @@ def lay_kit(
         _pull(wav, score, lowest=0.001, highest=4.0)
         _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))
         _pull(wav, score, lowest=0.25, highest=4.0)
+        if kit.choose is not None:
+            _level_attacks(wav, score)
         wav *= min(1.0, _CEILING / max(float(wav.max()), -float(wav.min()), 1e-9))
     return wav
 
@@ -291,7 +295,33 @@ def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
     measured = centred_rms(wav, score.sample_rate, score.rate)
     gain = np.clip(score.target / np.maximum(measured, 1e-9), lowest, highest)
     gain = np.convolve(np.pad(gain, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    gain = _let_ring(_hold(np.where(score.target > 0, gain, 0.0), score), score)
+    _scale(wav, _let_ring(_hold(np.where(score.target > 0, gain, 0.0), score), score), score)
+
+
+def _level_attacks(wav: Wav, score: _Score) -> None:
+    """Brings the loudest moment of each attack to what is asked for; what follows stays.
+
+    `_pull` gives an attack the gain of what comes after it. Where a recording dies away faster than
+    is asked for, that raises the attack, too.
+    """
+    measured = centred_rms(wav, score.sample_rate, score.rate)
+    gain = np.ones(measured.size)
+    fade = max(2, round(_SETTLED * score.rate))
+    for (onset, peak, _), following in zip(
+        _spans(score), [*(span[0] for span in _spans(score)[1:]), np.inf], strict=True
+    ):
+        first = max(0, math.ceil(onset * score.rate - 0.5))
+        stop = max(first + 2, round(min(following - WINDOW / 2, onset + ATTACK) * score.rate))
+        ratio = peak / max(float(measured[first:stop].max(initial=0.0)), 1e-9)
+        ratio = min(max(ratio, 0.25), 4.0)
+        gain[first:stop] = ratio
+        after = gain[stop : stop + fade]
+        after[:] = np.linspace(ratio, 1, fade)[: after.size]
+    _scale(wav, gain, score)
+
+
+def _scale(wav: Wav, gain: Curve, score: _Score) -> None:
+    """Multiplies `wav` [C, T] by a gain for each frame."""
     frames = np.arange(gain.size)
     for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
         part = wav[:, first : first + (1 << 18)]

@@ -1,4 +1,4 @@
-/** Files dropped anywhere on the page: videos are opened, sounds become the reference. */
+/** Files dropped anywhere on the page: videos are opened, each sound becomes a reference, the last is used. */
 
 const SOUNDS = /\.(wav|aiff?|flac|mp3|ogg|m4a|opus)$/i;
 
@@ -19,9 +19,9 @@ export function takeDrops(studio, references, projects, library) {
     if (library.drop(event)) return;
     const files = [...(event.dataTransfer?.files ?? [])];
     const onPanel = event.target instanceof Element && event.target.closest(".panel");
-    const [first] = files;
-    if (first && studio.project && (isSound(first) || onPanel)) references.add(first, first.name);
-    else if (first) projects.bringAll(files.filter((file) => !isSound(file)));
+    const sounds = onPanel ? files : files.filter(isSound);
+    if (studio.project && files[0] && (isSound(files[0]) || onPanel)) references.addAll(sounds);
+    else if (files[0]) projects.bringAll(files.filter((file) => !isSound(file)));
   });
 }
 

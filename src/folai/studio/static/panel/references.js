@@ -58,6 +58,11 @@ export class References {
     }
   }
 
+  /** One after the other; the last is used. @param {File[]} files */
+  async addAll(files) {
+    for (const file of files) await this.add(file, file.name);
+  }
+
   /** Uses a reference that was made for the active layer. @param {any} made as in API.md */
   take(made) {
     const { studio, messages } = this;
