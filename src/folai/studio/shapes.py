@@ -283,7 +283,7 @@ STATUS = an_object(
 def made_edit() -> dict[str, Any]:
     """The edit state of a new project."""
     layer: dict[str, Any] = {"id": "layer-1", "name": "Layer 1", "envelope": None, "sound": {}}
-    strip = {"gain_db": 0, "mute": False, "solo": False, "take": None}
+    strip = {"gain_db": 0, "mute": False, "solo": False, "take": None, "channel": None}
     return {
         "layers": [{**layer, **strip}],
         "mix": {},

@@ -98,7 +98,7 @@ export function addLayer(studio, same) {
   if (!curve) return;
   const used = new Set(studio.layers.map((layer) => layer.name));
   const name = NAMES.find((one) => !used.has(one)) ?? `Layer ${studio.layers.length + 1}`;
-  studio.layers.push({ id, name, envelope: null, sound: {}, gain_db: 0, mute: false, solo: false, take: null });
+  studio.layers.push({ id, name, envelope: null, sound: {}, gain_db: 0, mute: false, solo: false, take: null, channel: null });
   const silent = { values: new Float32Array(curve.values.length), rate: curve.rate, onsets: new Float64Array(0) };
   studio.setCurve(id, same ? curve : silent, null);
   const drawn = studio.drawn.get(id);

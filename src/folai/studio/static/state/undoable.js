@@ -66,6 +66,6 @@ function arrange(studio, ids) {
   studio.layers = ids.map(
     (id) =>
       known.get(id) ??
-      { id, name: "", envelope: studio.drawn.get(id)?.saved ?? null, sound: {}, gain_db: 0, mute: false, solo: false, take: null },
+      { id, name: "", envelope: studio.drawn.get(id)?.saved ?? null, sound: {}, gain_db: 0, mute: false, solo: false, take: null, channel: null },
   );
 }
