@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from folai.studio.failures import Overloaded
-
-if TYPE_CHECKING:
-    from folai.studio.jobs import Job
 
 MUCH_SHORTER = 0.5  # of the length of the job at work
 
 
-class JobQueue:
+class Waiting(Protocol):
+    """What a queue knows of a job. length: seconds of the clip, 0 where it does not matter."""
+
+    id: str
+    length: float
+
+
+Job = TypeVar("Job", bound=Waiting)
+
+
+class JobQueue(Generic[Job]):
     """Two threads take from it: the worker, and the one for short jobs."""
 
     def __init__(self, most: int) -> None:

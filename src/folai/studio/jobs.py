@@ -93,14 +93,14 @@ class Job:
 
 
 class Jobs:
-    """The queues, one thread each."""
+    """The queues, two threads each: the worker, and the one for short jobs."""
 
     def __init__(self, report: Callable[[Job], None]) -> None:
         """report: called with a job whenever it has changed, from any thread."""
         self._tell = report
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._queues = {name: JobQueue(MOST_WAITING) for name in set(QUEUES.values())}
+        self._queues = {name: JobQueue[Job](MOST_WAITING) for name in set(QUEUES.values())}
         self._threads = []
         for name in self._queues:
             for target in (self._run, self._run_short):
