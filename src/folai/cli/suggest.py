@@ -55,5 +55,4 @@ def _from_library(words: str, library: Path | None) -> list[str]:
     if library is None and not default_library().is_file():
         return []
     with opened_library(library) as connection:
-        hits = Searcher(connection).by_words(words)
-    return [hit.path for hit in hits if hit.score >= 0.8 * hits[0].score]
+        return [hit.path for hit in Searcher(connection).best_by_words(words)]

@@ -13,7 +13,7 @@ from folai.diffusion.vocabulary import understand
 from folai.library.adding import SUFFIXES
 from folai.library.index import opened_library
 from folai.library.naming import name_of
-from folai.library.search import Limits, Searcher
+from folai.library.search import Searcher
 from folai.library.tags import read_tags
 from folai.media.audio import read_audio, resample
 from folai.media.channels import to_mono
@@ -24,7 +24,6 @@ from folai.takes.noise import without_noise
 
 MOST_FILES = 60  # of a pool
 LONGEST_FILE = 60.0  # seconds of each that are used
-ALIKE = 0.8  # of the best score: what else a search found goes into the pool from there
 SHORTEST_FILE = 0.06  # seconds; a shorter one is followed by silence
 _STEPS = {"footstep", "barefoot", "heel"}
 
@@ -32,8 +31,7 @@ _STEPS = {"footstep", "barefoot", "heel"}
 def pool_from_words(words: str, library: Path | None, sample_rate: int) -> Pool:
     """What a search of the library finds. Raises ValueError where that is nothing."""
     with opened_library(library) as connection:
-        hits = Searcher(connection).by_words(words, Limits(), MOST_FILES)
-    hits = [hit for hit in hits if hit.score >= ALIKE * hits[0].score]
+        hits = Searcher(connection).best_by_words(words, MOST_FILES)
     if not hits:
         raise ValueError(f"the library has nothing for {words!r}; try other words, or add folders")
     sources = [Source(hit.path, hit.licence, hit.credit) for hit in hits]

@@ -23,6 +23,7 @@ from folai.preview.events import cut_events
 
 KINDS = ("impact", "sustained", "step", "whoosh")
 OF_ONE_TEXT = 400  # recordings of one text that are looked at
+NEARLY = 0.8  # of the best score: found nearly as well
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ class Searcher:
         self._state: object = None
         self._texts: Texts | None = None
         self._sounds: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
+
+    def best_by_words(self, query: str, count: int = 20) -> list[Hit]:
+        """The best of `by_words`, and what is found nearly as well."""
+        hits = self.by_words(query, Limits(), count)
+        return [hit for hit in hits if hit.score >= NEARLY * hits[0].score]
 
     def by_words(self, query: str, limits: Limits = Limits(), count: int = 20) -> list[Hit]:
         """Recordings that are called what was asked for, the best first."""

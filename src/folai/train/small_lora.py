@@ -25,7 +25,7 @@ from folai.data.sounds import SAMPLE_RATE, Sound
 from folai.diffusion.foley_files import load_foley
 from folai.diffusion.lora_files import save_foley_lora
 from folai.library.index import opened_library
-from folai.library.search import Limits, Searcher
+from folai.library.search import Searcher
 from folai.media.audio import read_audio, resample
 from folai.media.channels import to_mono
 from folai.models.lora import add_lora, lora_tensors
@@ -35,7 +35,6 @@ from folai.train.torchrun import Processes
 
 MOST_FILES = 400  # recordings that are learned from
 LONGEST_FILE = 60.0  # seconds of each
-ALIKE = 0.8  # of the best score: what else a search found is learned, too
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,7 @@ class Adapted(nn.Module):
 def library_sounds(words: str, library: Path | None) -> list[Sound]:
     """What words find in the library, decoded. Raises ValueError where that is nothing."""
     with opened_library(library) as connection:
-        searcher = Searcher(connection)
-        hits = searcher.by_words(words, Limits(), MOST_FILES)
-        hits = [hit for hit in hits if hit.score >= ALIKE * hits[0].score]
+        hits = Searcher(connection).best_by_words(words, MOST_FILES)
         said = {
             hit.file: connection.execute(
                 "SELECT subject FROM texts JOIN files ON files.text = texts.id WHERE files.id = ?",
