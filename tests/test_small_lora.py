@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from folai.checkpoints import FOLEY
+from folai.diffusion.addition import check_addition, write_addition
 from folai.diffusion.foley_files import load_base, load_foley
 from folai.diffusion.lora_files import merge_foley_lora, save_foley_lora
 from folai.diffusion.options import DiffusionOptions
@@ -66,6 +67,27 @@ def test_an_addition_is_merged_exactly_and_fits_its_base_alone(tmp_path):
     torch.testing.assert_close(merged(x), wanted, atol=2e-3, rtol=2e-3)
     with pytest.raises(ValueError, match=r"foley.*"):
         merge_foley_lora(FOLEY, other)
+
+
+def test_an_addition_is_one_file_that_tells_where_it_is_damaged(tmp_path):
+    config, dit, _ = load_base()
+    add_lora(dit, 1)
+    path = tmp_path / "a.safetensors"
+    save_foley_lora(path, lora_tensors(dit), config.dit, {"rank": 1})
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["a.safetensors"]
+    check_addition(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ValueError, match="damaged, its sha256"):
+        check_addition(path)
+    path.write_bytes(whole[:100])
+    with pytest.raises(ValueError, match=r"a\.safetensors: damaged"):
+        check_addition(path)
+    with pytest.raises(ValueError, match="does not exist"):
+        check_addition(tmp_path / "none.safetensors")
+    write_addition(path, {}, {"dim": 8}, {})
+    with pytest.raises(ValueError, match="another base"):
+        check_addition(path)
 
 
 def test_models_with_another_addition_are_loaded_anew():

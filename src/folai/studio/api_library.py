@@ -101,12 +101,12 @@ class LibraryApi:
             else:
                 hits = searcher.kept(MOST_HITS)
         nothing = "Nothing found. Try fewer or other words." if words else ""
-        return {"hits": [_shown(hit) for hit in hits], "message": "" if hits else nothing}
+        return {"hits": [shown(hit) for hit in hits], "message": "" if hits else nothing}
 
     def like(self, call: Call) -> Reply:
         with self._lock:
             hits = self._needed().more_like(_number(call), Limits(), MOST_HITS)
-        return {"hits": [_shown(hit) for hit in hits], "message": ""}
+        return {"hits": [shown(hit) for hit in hits], "message": ""}
 
     def audio(self, call: Call) -> Reply:
         return FileResponse(self._path(_number(call)))
@@ -159,7 +159,7 @@ class LibraryApi:
         return self._searcher
 
 
-def _shown(hit: Hit) -> dict[str, Any]:
+def shown(hit: Hit) -> dict[str, Any]:
     """What the page is told: no folders above the last one."""
     values = asdict(hit)
     path = Path(values.pop("path"))

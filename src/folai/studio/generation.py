@@ -19,6 +19,7 @@ from folai.media.rumble import without_rumble
 from folai.preview.lay import Kit, lay_kit, make_kit
 from folai.preview.materials import DEFAULT_SOUND
 from folai.studio import project_envelopes
+from folai.studio.additions import addition_path
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
@@ -175,6 +176,8 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     require_room(project, variations)
     reference = sound.get("reference")
     path = studio.reference_path(project, reference) if reference else None
+    if sound.get("lora") and options["engine"] == "diffusion":
+        options["lora"] = str(addition_path(project, sound["lora"]))
     part, begin = whole, 0.0
     if region is not None:
         begin = max(0.0, region["start"] - region["fade"] - BEFORE)

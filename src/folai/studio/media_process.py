@@ -250,6 +250,15 @@ def adapt(
     write_npz(Path(out), predicted.paste(envelope, start, end))
 
 
+def suggest_sounds(path: str, onsets: list[float]) -> list[dict[str, Any]]:
+    """What the picture suggests: materials, prompts and how likely each is."""
+    from dataclasses import asdict
+
+    from folai.suggest.guess import suggest
+
+    return [asdict(guess) for guess in suggest(path, onsets)]
+
+
 def make_proxy(path: str, out: str) -> str:
     from folai.studio.proxy import write_proxy
 
@@ -299,13 +308,14 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "envelope": read_envelope,
     "predict": predict,
     "adapt": adapt,
+    "suggest": suggest_sounds,
     "proxy": make_proxy,
     "finish": finish_clip,
     "check": check_finished,
     "pictures": show_pictures,
 }
 
-IN_THE_BACKGROUND = ("predict", "adapt", "proxy")
+IN_THE_BACKGROUND = ("predict", "adapt", "suggest", "proxy")
 
 LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "probe": (2048, 120),
@@ -314,6 +324,7 @@ LIMITS: dict[str, tuple[int, int | None]] = {  # megabytes, seconds of computing
     "envelope": (2048, 60),
     "predict": (4096, None),  # as long as it goes on, see `media_client.py`
     "adapt": (6144, None),
+    "suggest": (6144, 300),
     "proxy": (3072, None),
     "finish": (6144, None),
     "check": (2048, 60),

@@ -61,6 +61,7 @@ class Project:
             "edit": made_edit(),
             "takes": [],
             "references": [],
+            "additions": [],
             **facts,
         }
         project = cls(folder, document)
@@ -71,7 +72,7 @@ class Project:
     @classmethod
     def open(cls, folder: Path) -> Project:
         """Raises ValueError for a folder without a project, a damaged or a newer one."""
-        return cls(folder, read_document(folder))
+        return cls(folder, {"additions": [], **read_document(folder)})
 
     # Its state
 
@@ -99,7 +100,7 @@ class Project:
         return float(self._document["clip"]["duration"])
 
     def find(self, kind: str, name: str) -> dict[str, Any]:
-        """The entry of `kind` (takes, references, layers) with this id. Raises Missing."""
+        """The entry of `kind` (takes, references, additions, layers). Raises Missing."""
         with self._lock:
             entries = self._document["edit"]["layers"] if kind == "layers" else self._document[kind]
             for entry in entries:
@@ -233,7 +234,12 @@ class Project:
         self._drop_deleted(7)
         with self._lock:
             text = json.dumps(self._document)
-        for folder, days in (("envelopes", 7), ("takes", 0), ("references", 0)):
+        for folder, days in (
+            ("envelopes", 7),
+            ("takes", 0),
+            ("references", 0),
+            ("additions", 0),
+        ):
             for path in (self.media / folder).glob("*"):
                 unused = path.stem not in text or path.name.startswith(".")
                 if unused and time.time() - path.stat().st_mtime >= 86400 * days:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from folai.diffusion.vocabulary import MAX_WORDS, WORDS
 from folai.preview.materials import MATERIALS
 from folai.studio.address import LOCAL, PORT
+from folai.studio.api_additions import AdditionsApi
 from folai.studio.api_envelopes import EnvelopesApi
 from folai.studio.api_jobs import JobsApi
 from folai.studio.api_library import LibraryApi
@@ -28,6 +29,7 @@ from folai.studio.api_pictures import PicturesApi
 from folai.studio.api_projects import ProjectsApi
 from folai.studio.api_sounds import SoundsApi
 from folai.studio.api_spots import SpotsApi
+from folai.studio.api_suggestions import SuggestionsApi
 from folai.studio.endpoints import Call, Endpoint, Reply, described
 from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
@@ -40,7 +42,7 @@ LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 STATIC = Path(__file__).parent / "static"
 APIS = (
     ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, LibraryApi, JobsApi, SpotsApi,
-    GuideApi, MixApi,
+    GuideApi, MixApi, AdditionsApi, SuggestionsApi,
 )  # fmt: skip
 
 

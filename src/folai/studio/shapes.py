@@ -24,6 +24,7 @@ from folai.studio.schema import (
 from folai.takes.options import FinishOptions
 
 MOST_LAYERS, MOST_TAKES, MOST_PRESETS, MOST_MARKERS = 32, 1000, 200, 2000
+MOST_ADDITIONS = 100
 MODELS = ("small",)
 ENGINES = ("diffusion", "preview")  # that the page offers
 
@@ -61,6 +62,7 @@ SOUND = an_object(
     engine=or_null(one_of(*ENGINES)),
     model=one_of(*MODELS),
     reference=or_null(ID),
+    lora=or_null(ID),
     sound=or_null(one_of(*MATERIALS)),
     prompt=or_null(text(500)),
     negative_prompt=or_null(text(500)),
@@ -209,6 +211,7 @@ REFERENCE = an_object(
     message=text(1000),
     copied_from=ID,
 )
+ADDITION = an_object("id name", id=ID, name=NAME)  # what a training has added to the sound model
 TAKE = an_object(
     "id layer name created duration sample_rate channels engine envelope sound region warnings",
     id=ID,
@@ -244,7 +247,7 @@ VIDEO = an_object(
     message=text(4000),
 )
 PROJECT = an_object(
-    "id name revision created modified clip video prediction edit takes references jobs",
+    "id name revision created modified clip video prediction edit takes references additions jobs",
     id=ID,
     name=NAME,
     revision=integer(0),
@@ -256,6 +259,7 @@ PROJECT = an_object(
     edit=EDIT,
     takes=a_list(TAKE, MOST_TAKES),
     references=a_list(REFERENCE, 1000),
+    additions=a_list(ADDITION, MOST_ADDITIONS),
     jobs=a_list(JOB, 10_000),
 )
 SUMMARY = an_object(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+from folai.studio.additions import copy_addition
 from folai.studio.generation import generate
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id
@@ -49,7 +50,7 @@ def generate_all(studio: Studio, names: list[str]) -> list[Job]:
 def spread_sound(studio: Studio, source: Project, layer: str, names: list[str]) -> int:
     """Copies a layer's sound to the layer of the same name, else the first, of other projects.
 
-    A reference is copied with it. Returns how many layers got it.
+    Its reference and its addition are copied with it. Returns how many layers got it.
     """
     chosen = source.find("layers", layer)
     done = 0
@@ -60,6 +61,8 @@ def spread_sound(studio: Studio, source: Project, layer: str, names: list[str]) 
         sound = dict(chosen["sound"])
         if sound.get("reference"):
             sound["reference"] = _copied(studio, source, project, sound["reference"])
+        if sound.get("lora"):
+            copy_addition(studio, source, project, sound["lora"])
         with project.change() as document:
             layers = document["edit"]["layers"]
             same = [one for one in layers if one["name"] == chosen["name"]]

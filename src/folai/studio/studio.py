@@ -118,7 +118,7 @@ class Studio:
     def described(self, project: Project) -> dict[str, Any]:
         """The Project of API.md."""
         document = project.document
-        names = "id name revision created modified prediction edit takes references"
+        names = "id name revision created modified prediction edit takes references additions"
         facts = "file duration fps num_frames width height video_codec audio_codec timecode"
         clip = document["clip"]
         return {
@@ -238,7 +238,8 @@ class Studio:
 
 
 def options_of(sound: dict[str, Any]) -> dict[str, Any]:
-    """A Sound of the page as values of `GenerateOptions.of`; whoever reads the reference adds it.
+    """A Sound of the page as values of `GenerateOptions.of`; whoever reads reference and addition
+    adds them.
 
     A layer remembers the settings of every engine; those of the others are left out. Raises
     ValueError for an invalid combination.
@@ -246,7 +247,7 @@ def options_of(sound: dict[str, Any]) -> dict[str, Any]:
     values = {
         name: value
         for name, value in sound.items()
-        if name not in ("model", "reference", "variations") and value not in (None, "")
+        if name not in ("model", "reference", "lora", "variations") and value not in (None, "")
     }
     if sound.get("reference") and values.get("sound"):
         raise ValueError("both a reference and a built-in sound are chosen; choose one of them")

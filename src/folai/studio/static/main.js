@@ -13,6 +13,7 @@ import { getJson } from "./net/api.js";
 import { News } from "./net/news.js";
 import { Saver } from "./net/saving.js";
 import { Session } from "./net/session.js";
+import { Additions } from "./panel/additions.js";
 import { takeDrops } from "./panel/dropping.js";
 import { Export } from "./panel/export.js";
 import { showHelp } from "./panel/help.js";
@@ -25,6 +26,7 @@ import { References } from "./panel/references.js";
 import { SoundForm } from "./panel/sound_form.js";
 import { spreadingCommands } from "./panel/spreading.js";
 import { watchStatus } from "./panel/status.js";
+import { Suggestions } from "./panel/suggestions.js";
 import { TakeList, takeCommands } from "./panel/takes.js";
 import { startTheme, turnTheme } from "./panel/theme.js";
 import { watchVideo } from "./panel/video_note.js";
@@ -74,6 +76,8 @@ const session = new Session(studio, saver, messages, tab);
 const news = new News(studio, session, jobs, messages, tab);
 const references = new References(studio, player, messages);
 const library = new Library(studio, player, messages, references);
+const additions = new Additions(studio, messages);
+const suggestions = new Suggestions(studio, library);
 const form = new SoundForm(studio, byId("sound"));
 const exporting = new Export(studio, saver);
 const projects = new Projects(messages, open, () => transport.play());
@@ -103,6 +107,8 @@ const commands = mapped([
   ...form.commands(),
   ...references.commands(),
   ...library.commands(),
+  ...additions.commands(),
+  ...suggestions.commands(),
   ...jobs.commands(),
   ...listeningCommands(studio),
   ...takeCommands(studio),

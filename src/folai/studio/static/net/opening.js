@@ -37,7 +37,7 @@ export async function openProject(studio, id) {
 /** Takes over what the server says of the edit state. @param {Studio} studio @param {any} project */
 function adopt(studio, project) {
   const { layers, mix, presets, view, markers = [], timecode = null, guide = { gain_db: 0, mute: true } } = structuredClone(project.edit);
-  Object.assign(studio, { layers, mix, presets, markers, timecode, guide, everyTake: project.takes, references: project.references });
+  Object.assign(studio, { layers, mix, presets, markers, timecode, guide, everyTake: project.takes, references: project.references, additions: project.additions });
   const seen = view ?? {};
   studio.activeId = layers.some((/** @type {any} */ layer) => layer.id === seen.layer) ? seen.layer : layers[0].id;
   studio.heard = seen.heard ?? (project.takes.length ? "takes" : "preview");
@@ -124,6 +124,7 @@ export async function refresh(studio, whole) {
   const made = project.takes.filter((/** @type {any} */ take) => !known.has(take.id));
   studio.everyTake = project.takes;
   studio.references = project.references;
+  studio.additions = project.additions;
   const told = project.jobs.filter((/** @type {any} */ job) => studio.know(job));
   const lost = studio.forgetLost(project.jobs, asked);
   if (whole) adopt(studio, project);

@@ -10,6 +10,8 @@ import { rowButton } from "./row.js";
 export const DRAGGED = "application/x-folai-recordings";
 const TYPING_WAIT = 200; // ms
 const POOL = 20; // recordings that "Use all" takes
+const HEARD = 3; // recordings of a pool that are played
+const LONGEST = 3; // seconds of each
 
 export class Library {
   #timer = 0;
@@ -99,14 +101,31 @@ export class Library {
   }
 
   /** @param {Hit} hit */
-  async #play(hit) {
+  #play(hit) {
+    return this.playAll([hit]);
+  }
+
+  /** Plays the first few recordings of a pool, one after the other; what played before ends. @param {Hit[]} hits */
+  async playAll(hits) {
     this.#stop?.();
-    this.#stop = null;
     const { player, messages } = this;
+    let over = false;
+    this.#stop = () => (over = true);
     try {
-      const buffer = await player.context.decodeAudioData(await getBytes(`library/${hit.file}/audio`));
-      await player.context.resume();
-      this.#stop = player.once(buffer);
+      for (const { file } of hits.slice(0, HEARD)) {
+        const buffer = await player.context.decodeAudioData(await getBytes(`library/${file}/audio`));
+        await player.context.resume();
+        if (over) return;
+        const silence = player.once(buffer);
+        this.#stop = () => {
+          over = true;
+          silence();
+        };
+        const seconds = hits.length > 1 ? Math.min(buffer.duration, LONGEST) : buffer.duration;
+        await new Promise((done) => setTimeout(done, 1000 * seconds));
+        if (over) return;
+        if (hits.length > 1) silence();
+      }
     } catch (error) {
       messages.fail(error, "library");
     }

@@ -9,7 +9,7 @@ import { Words } from "./words.js";
 /** @typedef {import("../commands/keys.js").Command} Command */
 
 const TEXTS = ["prompt", "negative_prompt"];
-const CHOICES = ["engine", "model", "sound", "reference"];
+const CHOICES = ["engine", "model", "sound", "reference", "lora"];
 const AT_ONCE = [1, 3, 5]; // takes of one Generate
 const ADVANCED = "folai-advanced"; // in the browser: whether these settings are shown
 const CHECK_WAIT = 300; // ms
@@ -86,6 +86,7 @@ export class SoundForm {
     const of = /** @type {HTMLElement} */ (document.getElementById("sound-of"));
     of.textContent = studio.layers.length > 1 ? (studio.layer?.name ?? "") : "";
     choices(this.#field("reference"), [["", "drop a sound here"], ...studio.references.map((one) => [one.id, one.name])]);
+    choices(this.#field("lora"), [["", "none"], ...studio.additions.map((one) => [one.id, one.name])]);
     for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
     for (const name of this.#choices) this.#field(name).value = sound[name] ?? this.#vocabulary.options[name].default ?? "";
     const count = sound.variations ?? 1;
@@ -126,8 +127,8 @@ export class SoundForm {
   }
 
   /**
-   * What was filled in last holds: a prompt needs the trained model and no built-in sound, and a
-   * sound is built in or a reference. @param {string} name of the field
+   * What was filled in last holds: a prompt needs the trained model and no built-in sound, a sound is
+   * built in or a reference, and an addition is one to the trained model. @param {string} name of the field
    */
   #agree(name) {
     const field = (/** @type {string} */ other) => this.#field(other);
@@ -135,6 +136,8 @@ export class SoundForm {
     if (TEXTS.includes(name) && field("engine").value === "preview") field("engine").value = "";
     if (TEXTS.includes(name) || name === "reference") field("sound").value = "";
     if (name === "sound") field("reference").value = "";
+    if (name === "lora" && field("engine").value === "preview") field("engine").value = "";
+    if (name === "lora" && field("sound").value) field("engine").value = "diffusion";
     if (name === "sound" || (name === "engine" && field("engine").value === "preview")) for (const text of TEXTS) field(text).value = "";
   }
 

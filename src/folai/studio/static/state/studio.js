@@ -35,6 +35,7 @@ export class Studio extends EventTarget {
   /** @type {{gain_db: number, mute: boolean}} the clip's own sound, as it is heard here */ guide = { gain_db: 0, mute: true };
   /** @type {any[]} deleted ones too: undo brings them back */ everyTake = [];
   /** @type {any[]} */ references = [];
+  /** @type {{id: string, name: string}[]} what trainings have added to the model */ additions = [];
   /** @type {Map<string, any>} */ jobs = new Map();
   /** @type {Map<string, Drawn>} */ drawn = new Map();
   /** @type {Set<string>} layers that a prediction fills which is still being made */ following = new Set();
