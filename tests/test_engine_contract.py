@@ -79,7 +79,7 @@ def tone(tmp_path, monkeypatch):
 def test_one_file_more_is_one_engine_more(tone, clip, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Envelope.from_hits([0.5, 1.5], 2.5).save("env.json")
-    assert engine_names() == ("diffusion", "preview", "stable_audio_open", "tone")
+    assert engine_names() == ("diffusion", "preview", "stable_audio_3", "stable_audio_open", "tone")
     command = ["generate", str(clip), "-o", "out.wav", "--envelope", "env.json"]
     assert main([*command, "--engine", "tone", "--pitch", "1000"]) == 0
     assert "by tone" in capsys.readouterr().out

@@ -22,6 +22,7 @@ LAYERS = [
     ["checkpoints"],
     ["diffusion"],
     ["stable", "library", "suggest"],
+    ["stable3"],
     ["engines"],
     ["pipeline", "render"],
     ["scenes"],

@@ -158,7 +158,8 @@ def _sound(parsed: Namespace, suggestions: Sequence[Suggestion] = ()) -> str:
 
 def _understood(parsed: Namespace) -> list[str] | None:
     """The words that the small model was given of the prompt."""
-    if parsed.prompt is None or parsed.engine == "stable_audio_open":
+    is_full_size = str(parsed.engine).startswith("stable_audio_")
+    if parsed.prompt is None or is_full_size or parsed.model not in (None, "small"):
         return None
     from folai.diffusion.vocabulary import MAX_WORDS, understand
 

@@ -82,7 +82,7 @@ def add_engines(command: argparse.ArgumentParser) -> None:
         "--engine",
         choices=engine_names(),
         help="diffusion, the trained model; preview, which is instant; or another (default: "
-        "diffusion, but preview for --sound alone, and stable_audio_open for --model)",
+        "diffusion, but preview for --sound alone, and a model's own for --model)",
     )
     engines = [get_engine(name) for name in engine_names()]
     owners: dict[str, list[tuple[str, Field[Any]]]] = {}

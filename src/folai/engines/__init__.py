@@ -31,6 +31,7 @@ from folai.envelope import Envelope
 from folai.preview.materials import MATERIALS
 from folai.preview.pool import Pool
 from folai.progress import Progress
+from folai.stable3.options import is_stable3
 
 Wav = NDArray[np.float32]  # [C, T]
 
@@ -142,7 +143,7 @@ def split_options(name: str | None, values: dict[str, Any]) -> tuple[EngineOptio
     if values.get("model") == "small":
         del values["model"]
     if name is None and "model" in values:
-        name = "stable_audio_open"
+        name = "stable_audio_3" if is_stable3(values["model"]) else "stable_audio_open"
     prompt = values.get("prompt") or values.get("negative_prompt") or values.get("segments")
     name = choose_engine(name, sound=values.get("sound"), prompt=prompt)
     kind = get_engine(name).Options

@@ -39,7 +39,7 @@ class Job:
     def is_full_size(self) -> bool:
         """Whether it needs a model at full size, which may be on a GPU."""
         engine, model = self.values.get("engine"), self.values.get("model")
-        return engine == "stable_audio_open" or model not in (None, "small")
+        return str(engine).startswith("stable_audio_") or model not in (None, "small")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -7,16 +7,15 @@ memory is estimated, before anything large is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from folai.models.oobleck import Oobleck
 from folai.models.seconds import Seconds
 from folai.models.stable_dit import StableDiT
-from folai.stable.memory import require_memory
+from folai.stable.filling import fill
 from folai.stable.model_config import (
     StableConfig,
     from_diffusers,
@@ -25,7 +24,7 @@ from folai.stable.model_config import (
     to_tools,
 )
 from folai.stable.tensor_files import TensorFile, open_tensors
-from folai.stable.tensor_names import Layout, Shape, check, entries, joined, written
+from folai.stable.tensor_names import Layout, entries, written
 from folai.writing import written_whole
 
 PARTS = ("transformer", "vae", "projection_model")  # folders of diffusers that hold weights
@@ -61,23 +60,16 @@ def load_base(
     layout, config, files = _find(path)
     with torch.device("meta"):
         base = StableBase(config)
-    own_shapes = {name: tuple(tensor.shape) for name, tensor in base.state_dict().items()}
-    file_shapes: dict[str, Shape] = {}
-    for prefix, file in files.items():
-        file_shapes |= {prefix + name: shape for name, shape in file.shapes.items()}
-    table = entries(config)
-    check(table, layout, own_shapes, file_shapes, str(path))
-    target = device or torch.device("cpu")
-    sizes = {name: tensor.numel() * _dtype(name, dtype).itemsize for name, tensor in
-             base.state_dict().items()}  # fmt: skip
-    require_memory(sum(sizes.values()) + beside, str(path), dtype, target)
-    contents = {prefix: file.read() for prefix, file in files.items()}
-    tensors = {}
-    for entry in table:
-        parts = [_look_up(contents, name) for name in entry.names(layout)]
-        tensor = joined(parts, own_shapes[entry.own])
-        tensors[entry.own] = tensor.to(target, _dtype(entry.own, dtype)).contiguous()
-    base.load_state_dict(tensors, assign=True)
+    fill(
+        base,
+        entries(config),
+        layout,
+        files,
+        str(path),
+        dtype_of=lambda name: _dtype(name, dtype),
+        device=device or torch.device("cpu"),
+        beside=beside,
+    )
     return base.requires_grad_(False).eval()
 
 
@@ -85,13 +77,6 @@ def _dtype(name: str, dtype: torch.dtype) -> torch.dtype:
     """In bfloat16 neighbouring times of a fine schedule, and rates, would be one and the same."""
     is_exact = name.startswith(("autoencoder.", "seconds.")) or name.endswith("rates")
     return torch.float32 if is_exact else dtype
-
-
-def _look_up(contents: Mapping[str, Mapping[str, Tensor]], name: str) -> Tensor:
-    for prefix, tensors in contents.items():
-        if name.startswith(prefix) and name.removeprefix(prefix) in tensors:
-            return tensors[name.removeprefix(prefix)]
-    raise KeyError(name)
 
 
 def _find(path: Path) -> tuple[Layout, StableConfig, dict[str, TensorFile]]:

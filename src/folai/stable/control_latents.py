@@ -14,12 +14,13 @@ from torch import Tensor
 from folai.envelope import Envelope
 from folai.models.autoencoder import Autoencoder
 from folai.models.oobleck import Oobleck
+from folai.models.same import Same
 
 # The wave of "no envelope". It is not 0: an envelope of 0 asks for silence.
 NO_CONTROL = -1.0
 ENCODED_AT_ONCE = 128  # latent frames
 
-Codec = Oobleck | Autoencoder
+Codec = Oobleck | Autoencoder | Same
 
 
 def control_wave(

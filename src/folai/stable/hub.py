@@ -46,6 +46,21 @@ MODELS = {
         "stabilityai/stable-audio-open-small",
         ("model_config.json", "model.safetensors"),
     ),
+    **{
+        f"stable-audio-3-{name}{base}": Published(
+            f"{about}{'; 50 steps, for training' if base else '; 8 steps'}",
+            size,
+            "Stability AI Community",
+            f"stabilityai/stable-audio-3-{name}{base}",
+            ("model_config.json", "model.safetensors", "t5gemma-b-b-ul2/*"),
+        )
+        for name, size, about in (
+            ("small-sfx", 3.5, "sounds for a laptop, stereo, up to 120 s"),
+            ("small-music", 3.5, "music for a laptop, stereo, up to 120 s"),
+            ("medium", 10.4, "both at 1.4 billion parameters, stereo, up to 285 s"),
+        )
+        for base in ("", "-base")
+    },
     "t5-base": Published(
         "text model of stable-audio-open-small", 0.9, "Apache 2.0", "google-t5/t5-base",
         ("config.json", "model.safetensors", "tokenizer*", "spiece.model"),

@@ -43,6 +43,7 @@ from folai.models.dit import Memory
 from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
+from folai.progress import Steps
 from folai.stable.base_files import load_base
 from folai.stable.control_files import inspect_control, load_control
 from folai.stable.control_latents import Codec, encode, encode_control
@@ -133,7 +134,7 @@ class StableAudio:
             strength=init_strength,
             together=together,
         )  # fmt: skip
-        evaluated = _counted(progress, variations * run.count(num_frames))
+        evaluated = Steps(progress, variations * run.count(num_frames)).step
         takes = []
         with torch.inference_mode():
             for take in range(variations):
@@ -327,19 +328,6 @@ class Run:
         if not self.negative.any():
             return tokens, seconds
         return torch.cat([tokens, torch.cat([self.negative, seconds_tokens], dim=1)]), seconds
-
-
-def _counted(progress: Callable[[float], None] | None, total: int) -> Callable[[], None]:
-    """A function to call `total` times: it tells `progress` the share of calls so far."""
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done / total)
-
-    return count
 
 
 def load_stable(

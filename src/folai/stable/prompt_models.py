@@ -87,7 +87,7 @@ def load_t5(folder: Path, length: int) -> T5:
 
     Raises ValueError where its files are missing, ImportError without transformers.
     """
-    transformers = _transformers()
+    transformers = import_transformers()
     encoder = tokenizer = folder
     if (folder / "text_encoder").is_dir():
         encoder, tokenizer = folder / "text_encoder", folder / "tokenizer"
@@ -104,7 +104,7 @@ def load_t5(folder: Path, length: int) -> T5:
 
 def load_clap(folder: Path) -> Clap:
     """CLAP from a folder. Raises as `load_t5`."""
-    transformers = _transformers()
+    transformers = import_transformers()
     try:
         return Clap(
             transformers.ClapModel.from_pretrained(folder, local_files_only=True).eval(),
@@ -122,7 +122,7 @@ def _vector(output: Any) -> Tensor:
     return torch.nn.functional.normalize(vector.float(), dim=-1)
 
 
-def _transformers() -> Any:
+def import_transformers() -> Any:
     try:
         import transformers
         from transformers.utils import logging

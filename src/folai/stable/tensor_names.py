@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 Layout = Literal["tools", "diffusers"]
 Shape = tuple[int, ...]
-# Angles of rotary positions: computed from the config here, so those in a file are not read.
-ANGLES = "transformer.rotary_pos_emb.inv_freq"
+# Computed from the config here, so those in a file are not read: angles of rotary positions, and
+# the strength of noise that no published model has.
+COMPUTED = (".rotary_pos_emb.inv_freq", ".rope.inv_freq", "bottleneck.noise_scaling_factor")
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def control_entries(control: StableControlConfig, config: StableConfig) -> list[
 
 def ignored(layout: Layout) -> tuple[str, ...]:
     """Endings of names that are not read."""
-    return (ANGLES,) if layout == "tools" else ()
+    return COMPUTED if layout == "tools" else ()
 
 
 def check(

@@ -1,0 +1,85 @@
+"""The engine stable_audio_3: Stable Audio 3 at full size, which a laptop can run.
+
+Nobody has trained it to follow an envelope. The preview lays a sound along the envelope, and the
+model re-imagines that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from folai.diffusion.naming import prompt_or_default, sound_of_prompt
+from folai.engines import Description, Request, Wav
+from folai.envelope import Envelope
+from folai.media.audio import fit_length, resample
+from folai.preview.lay import Sketch
+from folai.progress import Progress, part_of
+from folai.stable3.options import StableAudio3Options
+from folai.takes.gate import gated
+
+if TYPE_CHECKING:
+    from folai.stable3.model import Stable3
+
+TITLE = "at full size: Stable Audio 3 (see docs/full_size.md)"
+WORK = 12.0
+Options = StableAudio3Options
+
+
+def check(options: StableAudio3Options, description: Description) -> None:
+    """Any words are allowed in its prompts."""
+
+
+def needs(options: StableAudio3Options, request: Request) -> Hashable:
+    files = str(options.model), str(options.lora)
+    return (*files, options.dtype, options.offline, _has_text(request))
+
+
+def load(options: StableAudio3Options, request: Request) -> Stable3:
+    from folai.stable3.model import load_stable3
+
+    return load_stable3(
+        options.model,
+        lora=None if options.lora is None else Path(options.lora),
+        text=_has_text(request),
+        dtype=options.dtype,
+        offline=options.offline,
+    )
+
+
+def _has_text(request: Request) -> bool:
+    prompt = prompt_or_default(request.prompt, request.reference, request.sound)
+    return prompt is not None or request.negative_prompt is not None
+
+
+def play(
+    models: Stable3,
+    options: StableAudio3Options,
+    envelope: Envelope,
+    request: Request,
+    progress: Progress | None = None,
+) -> Iterator[Wav]:
+    rate = models.sample_rate
+    prompt = prompt_or_default(request.prompt, request.reference, request.sound)
+    reference = request.reference
+    if reference is not None:
+        reference = resample(reference, request.sample_rate, rate)
+    sampling = options.sampling(distilled=models.config.distilled, described=prompt is not None)
+    sketch = Sketch(envelope, reference, request.sound or sound_of_prompt(prompt), rate)
+    num_samples = round(request.duration * request.sample_rate)
+    for take in range(request.variations):
+        seed = request.seed + take
+        takes = models.generate(
+            envelope,
+            duration=request.duration,
+            prompt=prompt,
+            negative_prompt=request.negative_prompt,
+            **sampling,
+            init_wav=sketch(seed) if sampling["init_strength"] < 1 else None,
+            seed=seed,
+            progress=part_of(progress, take, request.variations),
+            together=request.together,
+        )
+        wav = gated(takes[0], rate, envelope)
+        yield fit_length(resample(wav, rate, request.sample_rate), num_samples)

@@ -1,0 +1,289 @@
+"""Runs Stable Audio 3: an envelope, and a prompt or a sound to re-imagine -> sound.
+
+    stable = load_stable3("stable-audio-3-small-sfx", text=True)
+    wav = stable.generate(envelope, duration=10.0, prompt="footsteps on gravel")   # [1, 2, T]
+
+It is used as `stable.StableAudio` is. As published, some seconds more than the clip are sampled, in
+which sounds may end; they are not decoded.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from folai.diffusion.conditioning import LEVEL
+from folai.diffusion.finishing import finished, finite
+from folai.diffusion.longform import make_windows, sample_windows
+from folai.diffusion.options import DiffusionOptions
+from folai.diffusion.sampling import draw_noise, sample_ddim, sample_pingpong
+from folai.diffusion.together import Together, ask
+from folai.envelope import Envelope
+from folai.media.audio import fit_length
+from folai.models.same import Same
+from folai.models.stable3_conditioner import Stable3Conditioner
+from folai.models.stable3_dit import Stable3DiT
+from folai.progress import Steps
+from folai.stable.control_latents import encode
+from folai.stable.hub import find_model
+from folai.stable.precision import check_dtype
+from folai.stable3.base_files import load_base
+from folai.stable3.conditioning import condition
+from folai.stable3.denoising import Question, denoise, guide_apart
+from folai.stable3.lora_files import merge_lora
+from folai.stable3.model_config import Stable3Config
+from folai.stable3.text import T5Gemma, find_text_model, prompt_cache
+
+HEADROOM = 6.0  # seconds sampled beyond the end, as published
+OVERLAP = 4.0  # seconds that neighbouring windows share
+DECODED_AT_ONCE = 64  # latents, 6 s: bounds the decoder's memory
+
+
+@dataclass(frozen=True)
+class Stable3:
+    """The models, ready to run."""
+
+    config: Stable3Config
+    dit: Stable3DiT
+    autoencoder: Same
+    conditioner: Stable3Conditioner
+    text: T5Gemma | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of what comes out."""
+        return self.config.sample_rate
+
+    @property
+    def frame_rate(self) -> float:
+        """Latents per second."""
+        return self.autoencoder.config.frame_rate
+
+    @property
+    def device(self) -> torch.device:
+        return self.dit.project.weight.device
+
+    def generate(
+        self,
+        envelope: Envelope,
+        *,
+        duration: float,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        num_steps: int = 8,
+        cfg_scale: float = 1.0,
+        control_scale: float = DiffusionOptions.control_scale,
+        envelope_lock: float = DiffusionOptions.envelope_lock,
+        init_wav: NDArray[np.floating[Any]] | None = None,
+        init_strength: float = 1.0,
+        seed: int = 0,
+        variations: int = 1,
+        progress: Callable[[float], None] | None = None,
+        together: Together | None = None,
+    ) -> NDArray[np.float32]:
+        """Sound [variations, C, T] of `duration` seconds; take i is that of seed + i alone.
+
+        init_wav: sound [C, T] at the envelope's level to start from instead of noise;
+        init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). progress: is told the
+        share of the denoiser's evaluations that is done; what it raises stops the work. together:
+        other clips that are denoised in the same batch. Raises ValueError for a prompt without its
+        text model, and where a stage gives NaN.
+        """
+        num_samples = round(duration * self.sample_rate)
+        peak = float(envelope.values.max())
+        if peak == 0:
+            if progress is not None:
+                progress(1.0)
+            return np.zeros((variations, self.autoencoder.channels, num_samples), np.float32)
+        gain = LEVEL / peak
+        needed = -(-num_samples // self.autoencoder.hop_length)
+        num_frames = needed + math.floor(HEADROOM * self.frame_rate)
+        self._warn_of_windows(num_frames, duration)
+        guided = cfg_scale != 1
+        run = Run(
+            self,
+            self._words(prompt),
+            self._words(negative_prompt) if guided else None,
+            num_steps,
+            cfg_scale,
+            duration,
+            start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
+            strength=init_strength,
+            together=together,
+        )
+        evaluated = Steps(progress, variations * run.count(num_frames)).step
+        takes = []
+        for take in range(variations):
+            latents = run.sample(num_frames, seed + take, evaluated)
+            wav = self.decode(latents, needed)[0, :, :num_samples].float().cpu().numpy()
+            takes.append(finished(wav, self.sample_rate, envelope, peak / LEVEL, envelope_lock))
+        return np.stack(takes)
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor, num_frames: int) -> Tensor:
+        """The sound [1, C, T] of the first latents: of others only those that reach into them."""
+        reaching = latents[..., : num_frames + self.autoencoder.config.context]
+        wav = self.autoencoder.decode(reaching.float(), chunk=DECODED_AT_ONCE)
+        return finite(wav, "the decoder")[..., : num_frames * self.autoencoder.hop_length]
+
+    def _words(self, prompt: str | None) -> Tensor | None:
+        """The text model's output [1, W, D] for a prompt."""
+        if prompt is None:
+            return None
+        if self.text is None:
+            raise ValueError("this model was loaded without its text model; load it with text=True")
+        return self.text.encode(prompt)
+
+    def _start(
+        self, wav: NDArray[np.floating[Any]] | None, num_frames: int, gain: float
+    ) -> Tensor | None:
+        """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
+        if wav is None:
+            return None
+        scaled = np.atleast_2d(wav) * np.float32(gain)
+        samples = fit_length(scaled, num_frames * self.autoencoder.hop_length)
+        return encode(self.autoencoder, samples)
+
+    def _warn_of_windows(self, num_frames: int, duration: float) -> None:
+        if num_frames > self.window:
+            warnings.warn(
+                f"{duration:.0f} s are more than the {self.window / self.frame_rate - HEADROOM:.0f}"
+                " s that the model was trained for: sampled in windows that overlap",
+                stacklevel=3,
+            )
+
+    @property
+    def window(self) -> int:
+        """The most latents that are sampled at once."""
+        return self.config.num_samples // self.autoencoder.hop_length
+
+
+class Run:
+    """What is computed once per clip, and the sampling of its windows."""
+
+    def __init__(
+        self,
+        stable: Stable3,
+        words: Tensor | None,
+        unwanted: Tensor | None,
+        num_steps: int,
+        cfg_scale: float,
+        duration: float,
+        *,
+        start: Tensor | None = None,
+        strength: float = 1.0,
+        together: Together | None = None,
+    ) -> None:
+        self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
+        self.words, self.unwanted, self.together = words, unwanted, together
+        self.start = start
+        self.num_steps, self.first = num_steps, strength if start is not None else 1.0
+        self.window = stable.window
+        self.overlap = min(round(OVERLAP * stable.frame_rate), self.window // 4)
+
+    def count(self, num_frames: int) -> int:
+        """Evaluations of the denoiser in one take: each sampler asks once a step and window."""
+        return len(make_windows(num_frames, self.window, self.overlap)) * self.num_steps
+
+    @torch.inference_mode()
+    def sample(
+        self, num_frames: int, seed: int, evaluated: Callable[[], None] = lambda: None
+    ) -> Tensor:
+        """Latents [1, C, F] on the model's device. evaluated: called after each evaluation."""
+        stable, device = self.stable, self.stable.device
+        channels = stable.config.dit.latent_channels
+        noise = draw_noise([seed], channels, num_frames).to(device)
+        if self.start is not None:
+            noise = (1 - self.first) * self.start.to(device) + self.first * noise
+
+        def sample_window(noise: Tensor, start: int, stop: int) -> Tensor:
+            def fresh(step: int) -> Tensor:  # the same where windows overlap
+                seeds = [(seed << 16) + step + 1]
+                return draw_noise(seeds, channels, num_frames)[..., start:stop].to(device)
+
+            model, times = self.model(start, stop, evaluated), self.times(stop - start)
+            if stable.config.distilled:
+                return sample_pingpong(model, noise, times, "rectified_flow", fresh)
+            return sample_ddim(model, noise, times, "rectified_flow")
+
+        latents = sample_windows(sample_window, noise, self.window, self.overlap)
+        return finite(latents, "sampling")
+
+    def times(self, num_frames: int) -> list[float]:
+        """For a window of so many latents; those behind the end of the sound do not count."""
+        within = min(num_frames, math.ceil(self.duration * self.stable.frame_rate))
+        return self.stable.config.shift.times(self.num_steps, within, self.first)
+
+    def model(
+        self, start: int, stop: int, evaluated: Callable[[], None] = lambda: None
+    ) -> Callable[[Tensor, float], Tensor]:
+        """The denoiser of the frames from `start` to `stop`, guided, as the sampler asks for it."""
+        stable, guided = self.stable, self.cfg_scale != 1
+        seconds = min(self.duration - start / stable.frame_rate, stable.config.longest)
+        conditions = condition(
+            stable.dit,
+            stable.conditioner,
+            seconds,
+            stop - start,
+            self.words,
+            self.unwanted,
+            guided=guided,
+        )
+        alike, answer = (id(stable), conditions.alike()), partial(denoise, stable.dit)
+        dtype = stable.dit.project.weight.dtype
+
+        def model(noisy: Tensor, t: float) -> Tensor:
+            out = ask(self.together, alike, Question(conditions, noisy.to(dtype), t), answer)
+            evaluated()
+            return guide_apart(noisy, out[:1], out[1:], t, self.cfg_scale) if guided else out
+
+        return model
+
+
+def load_stable3(
+    model: str | Path,
+    *,
+    lora: Path | None = None,
+    text: bool = False,
+    dtype: str | None = None,
+    offline: bool = False,
+    compile: bool = False,
+) -> Stable3:
+    """A model by its name or path, with the LoRA in this file.
+
+    text: whether prompts will be given. dtype: of the weights, by its name in DTYPES; None:
+    bfloat16 on a GPU, float32 on a CPU. compile: blocks by torch.compile, which takes a minute at
+    first and pays where many clips are made. Raises ValueError, in one line and before anything
+    large is read, for what is missing or does not fit.
+    """
+    check_dtype(dtype)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
+    folder = find_model(model, offline=offline)
+    base = load_base(folder, dtype=precision, device=device)
+    if lora is not None:
+        merge_lora(lora, base)
+    if compile:
+        for block in base.dit.blocks:
+            block.compile()
+    t5 = _find_text(folder, base.config) if text else None
+    return Stable3(base.config, base.dit, base.autoencoder, base.conditioner, t5)
+
+
+def _find_text(folder: Path, config: Stable3Config) -> T5Gemma:
+    root = folder if folder.is_dir() else folder.parent
+    found = find_text_model(root)
+    if found is None:
+        name = config.text_model.split("/")[-1]
+        raise ValueError(f"{root}: has no text model; copy the folder {name} into it")
+    return T5Gemma(found, config.conditioner.text_length, prompt_cache())

@@ -1,0 +1,99 @@
+"""The options of Stable Audio 3, and what suits each of its models. No PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from folai.diffusion.options import control_scale_option, envelope_lock_option
+from folai.options import check_ranges, option
+from folai.stable.options import REIMAGINED
+from folai.stable.precision import DTYPES
+
+NAMES = ("small-sfx", "small-music", "medium")  # each also as NAME-base
+PREFIX = "stable-audio-3-"
+
+
+@dataclass(frozen=True)
+class StableAudio3Options:
+    """Which model, and how it is sampled. Raises ValueError for what is out of range."""
+
+    engine: ClassVar[str] = "stable_audio_3"
+
+    model: str | Path = option(
+        f"{PREFIX}{NAMES[0]}",
+        str,
+        "a name of `folai models`, or a folder of its weights",
+        metavar="NAME",
+    )
+    lora: str | Path | None = option(
+        None, Path, "LoRA for it, merged", metavar="FILE", default_text="none"
+    )
+    dtype: str | None = option(
+        None,
+        str,
+        "precision of its weights",
+        choices=DTYPES,
+        default_text="bfloat16 on a GPU, else float32",
+    )
+    offline: bool = option(False, bool, "never ask the network")
+    num_steps: int | None = option(
+        None,
+        int,
+        "number of sampling steps",
+        metavar="N",
+        default_text="8, 50 for a -base model",
+        lowest=1,
+        highest=500,
+    )
+    cfg_scale: float | None = option(
+        None,
+        float,
+        "guidance toward reference and prompt; 1: none",
+        default_text="1, 7 for a -base model",
+        lowest=0,
+        highest=20,
+    )
+    control_scale: float = control_scale_option()
+    envelope_lock: float = envelope_lock_option()
+    init_strength: float | None = option(
+        None,
+        float,
+        "how much to re-imagine the preview's sound, 0 (kept) to 1 (not used)",
+        default_text=str(REIMAGINED),
+        lowest=0,
+        highest=1,
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def label(self) -> str:
+        """What a report calls it."""
+        return str(self.model)
+
+    def sampling(self, *, distilled: bool, described: bool) -> dict[str, Any]:
+        """How to sample, as `Stable3.generate` takes it; what is None here suits the model.
+
+        described: it hears a prompt. Published models take 8 steps without guidance, and their
+        bases 50 with a guidance of 7.
+        """
+        scale = 1.0 if distilled or not described else 7.0
+        return {
+            "num_steps": self.num_steps or (8 if distilled else 50),
+            "cfg_scale": scale if self.cfg_scale is None else self.cfg_scale,
+            "control_scale": self.control_scale,
+            "envelope_lock": self.envelope_lock,
+            "init_strength": REIMAGINED if self.init_strength is None else self.init_strength,
+        }
+
+
+def is_stable3(model: str | Path) -> bool:
+    """Whether a name or a folder is of Stable Audio 3: its config names the text model."""
+    path = Path(model)
+    if not path.exists():
+        return str(model).startswith(PREFIX)
+    config = (path if path.is_dir() else path.parent) / "model_config.json"
+    return config.is_file() and '"t5gemma"' in config.read_text(errors="replace")
