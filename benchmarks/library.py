@@ -391,7 +391,9 @@ def walk(places: Places) -> Figures:
     """A walk from 20 recordings of each label of steps that has as many; the worst of them."""
     from folai.envelope import Envelope
     from folai.library.pool import pool_from_files
-    from folai.preview.lay import Kit, lay_kit, spans_of
+    from folai.preview.kit import Kit
+    from folai.preview.lay import lay_kit
+    from folai.preview.plan import spans_of
 
     def steps(loudest: float) -> Envelope:
         rng, envelope = np.random.default_rng(1), Envelope(np.zeros(36 * 120, np.float32), 120.0)

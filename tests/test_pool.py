@@ -10,7 +10,8 @@ from folai.envelope import Envelope
 from folai.library.pool import pool_from_files, pool_from_words
 from folai.media.audio import write_wav
 from folai.pipeline import GenerateOptions, play_envelope
-from folai.preview.lay import lay_kit, spans_of
+from folai.preview.lay import lay_kit
+from folai.preview.plan import spans_of
 from folai.preview.pool import timecode, write_cue_sheet
 
 RATE = 44_100

@@ -9,7 +9,8 @@ from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms
 from folai.preview.events import cut_events
 from folai.preview.impacts import MATERIALS
-from folai.preview.lay import SAMPLE_RATE, lay
+from folai.preview.kit import SAMPLE_RATE
+from folai.preview.lay import lay
 
 RATE = SAMPLE_RATE
 TIMES = np.array([0.3, 0.75, 1.1, 1.62, 2.05, 2.5])

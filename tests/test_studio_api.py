@@ -13,7 +13,8 @@ from folai import Envelope, GenerateOptions
 from folai.media.audio import read_audio
 from folai.metrics import loudness
 from folai.pipeline import play_envelope
-from folai.preview.lay import lay_kit, make_kit
+from folai.preview.kit import make_kit
+from folai.preview.lay import lay_kit
 from folai.studio.project_envelopes import to_json
 from folai.studio.project_sounds import wav_bytes
 from folai.takes.finish import finished
@@ -169,6 +170,44 @@ def test_envelopes_are_kept_and_edited(client, here, exact):
     )
     assert np.array_equal(values[120:180], part.values[120:180])
     assert np.array_equal(values[:120], exact.values[:120])
+
+
+def test_settings_of_hits_are_kept_heard_and_refused(client, here, exact):
+    """By the interface: saved, patched, edited, previewed, and in a take as in its preview."""
+    time = float(exact.onsets[1])
+    envelope = exact.set_hit(time, sound=6, pitch=-5, level_db=4)
+    saved = client.post(f"{here}/envelopes", json=to_json(envelope)).json()["envelope"]
+    assert client.get(f"{here}/envelopes/{saved}").json()["hits"] == [
+        {"time": time, "sound": 6, "pitch": -5, "level_db": 4}
+    ]
+    patch = {"base": saved, "first": 0, "values": "", "onsets": exact.onsets.tolist()}
+    same = client.post(f"{here}/envelopes", json=patch).json()["envelope"]
+    assert same == saved  # whoever does not know of them leaves them
+    none = client.post(f"{here}/envelopes", json={**patch, "hits": []}).json()["envelope"]
+    assert "hits" not in client.get(f"{here}/envelopes/{none}").json()
+    own = {"op": "set_hit", "time": time, "sound": None, "foot": "left"}
+    edits = {"edits": [own, {"op": "gain", "db": 1, "region": {"start": 0, "end": 9}}]}
+    edited = client.post(f"{here}/envelopes/{saved}/edits", json=edits).json()["envelope"]
+    assert client.get(f"{here}/envelopes/{edited}").json()["hits"] == [
+        {"time": time, "pitch": -5, "level_db": 4, "foot": "left"}
+    ]
+    body = {"envelope": saved, "sound": {"engine": "preview", "sound": "metal", "seed": 3}}
+    played = client.post(f"{here}/hits", json=body).json()
+    assert played["hits"][1]["time"] == time and played["hits"][1]["sound"] == 6
+    assert len(played["sounds"]) == 8 and 6 not in played["sounds"][6]["like"]
+    preview, _ = heard(client.post(f"{here}/preview", json=body))
+    plain, _ = heard(client.post(f"{here}/preview", json={**body, "envelope": none}))
+    assert np.abs(preview - plain).max() > 0.01
+    (take,) = make_take(client, here, **body)
+    wav, _ = heard(client.get(f"{here}/takes/{take}/audio"))
+    assert np.abs(wav - preview).max() < 2 / 32768
+    assert (
+        next(t for t in client.get(here).json()["takes"] if t["id"] == take)["envelope"] == saved
+    )  # a snapshot of the settings
+    client.delete(f"{here}/takes/{take}")
+    for wrong in ({"time": time, "pitch": 99}, {"time": time + 0.01, "pitch": 1}, {"pitch": 1}):
+        sent = {**to_json(exact), "hits": [wrong]}
+        assert client.post(f"{here}/envelopes", json=sent).status_code in (400, 422)
 
 
 def test_an_envelope_is_taken_from_a_file(client, here, exact, tmp_path, hit):

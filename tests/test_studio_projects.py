@@ -63,10 +63,21 @@ def test_a_lease_ends_by_itself(tmp_path, monkeypatch):
     assert made.save_edit(1, "second", made["edit"]) == 2
 
 
+def test_a_project_is_of_the_format_that_it_needs(tmp_path):
+    """One of before hits had settings opens; it becomes a newer one with the first that has."""
+    made = make_project(tmp_path)
+    made.add_envelope(Envelope.from_hits([0.2], 1.0))
+    assert made["version"] == 1
+    opened = Project.open(made.folder)
+    name = opened.add_envelope(Envelope.from_hits([0.2], 1.0).set_hit(0.2, pitch=3))
+    again = Project.open(made.folder)
+    assert again["version"] == 2 and again.envelope(name).hits[0].pitch == 3
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "made by a newer folai.*update folai"),
+        ({"version": 3}, "made by a newer folai.*update folai"),
         ({"format": "other"}, "json is not folai's"),
         ({"edit": None}, "lacks edit"),
     ],

@@ -10,7 +10,8 @@ from folai.envelope.rms import centred_rms
 from folai.metrics import loudness, partials, tonality
 from folai.pipeline import play_envelope
 from folai.preview.events import cut_events
-from folai.preview.lay import lay_kit, make_kit
+from folai.preview.kit import make_kit
+from folai.preview.lay import lay_kit
 from folai.takes.finish import finished
 from folai.takes.gate import gated
 from folai.takes.loudness import LOUDEST, loudness_of, wanted_loudness

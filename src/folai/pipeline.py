@@ -346,9 +346,22 @@ class _Player:
             raise ValueError(
                 "pan is auto, and the envelope does not say where it moves; predict it with pan"
             )
+        self._warn_of_hits(envelope)
+        heard = envelope.leveled()
         for number, take in enumerate(self._played(envelope, progress)):
-            yield finished(take, rate, envelope, finish, noise=noise, seed=seed + number)
+            yield finished(take, rate, heard, finish, noise=noise, seed=seed + number)
         progress(1.0)
+
+    def _warn_of_hits(self, envelope: Envelope) -> None:
+        """Only the preview engine lays hits one by one; models hear how loud they are."""
+        unheard = [hit for hit in envelope.hits if not replace(hit, level_db=0.0).is_plain]
+        engine = self.options.engine_options.engine
+        if unheard and engine != "preview":
+            warnings.warn(
+                f"the sound, pitch or foot of {len(unheard)} hits is not heard with the engine "
+                f"{engine}, only their level; use the engine preview for that",
+                stacklevel=2,
+            )
 
     def _played(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
         """The takes as the engine made them, those of all parts joined."""

@@ -15,7 +15,8 @@ from folai.engines import Description, Request, Wav
 from folai.envelope import Envelope
 from folai.media.audio import fit_length, resample
 from folai.preview.events import cut_events
-from folai.preview.lay import Sketch, make_kit
+from folai.preview.kit import make_kit
+from folai.preview.lay import Sketch
 from folai.progress import Progress
 from folai.takes.gate import gated
 from folai.takes.ringing import Modes, find_modes, ring
@@ -57,7 +58,7 @@ def play(
     request: Request,
     progress: Progress | None = None,
 ) -> Iterator[Wav]:
-    rate = models.sample_rate
+    rate, envelope = models.sample_rate, envelope.leveled()
     reference = request.reference
     if reference is not None:
         reference = resample(reference, request.sample_rate, rate)

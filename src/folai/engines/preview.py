@@ -9,7 +9,8 @@ from typing import ClassVar
 from folai.engines import Description, Request, Wav
 from folai.envelope import Envelope
 from folai.preview.events import cut_events
-from folai.preview.lay import lay_kit, make_kit
+from folai.preview.kit import make_kit
+from folai.preview.lay import lay_kit
 from folai.preview.materials import DEFAULT_SOUND
 from folai.progress import Progress, part_of
 

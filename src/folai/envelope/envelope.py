@@ -14,7 +14,8 @@ those in the envelope and those that a microphone would have heard, that are exp
 knows: measured from sound, drawn by hand, read from a file without them. Edits keep them, and what
 a person draws, pastes, adds, moves or removes is sure from then on: 1.
 
-An envelope may also say where the sound is between the loudspeakers: `pan[i]`, -1 left to 1 right.
+An envelope may also say where the sound is between the loudspeakers: `pan[i]`, -1 left to 1 right,
+and of single hits which sound they have, how high and how loud it is, and which foot (`set_hit`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from folai.envelope.files import Curve, read_envelope, write_envelope
+from folai.envelope.hits import Hits, HitSettings, checked, moved, of_onsets
 from folai.envelope.rms import (
     FRAME_RATE,
     WINDOW,
@@ -50,6 +53,7 @@ class Envelope:
     onsets: [N] event times in seconds, sorted, within [0, duration].
     confidence: [T] and onset_confidence: [N], 0 to 1, or None where unknown.
     pan: [T] from -1, left, to 1, right, or None: nobody says where.
+    hits: the settings of those hits that have any, each at the time of its onset.
     Raises ValueError where any of that does not hold.
     """
 
@@ -59,6 +63,7 @@ class Envelope:
     confidence: NDArray[np.float32] | None = None
     onset_confidence: NDArray[np.float32] | None = None
     pan: NDArray[np.float32] | None = None
+    hits: Hits = ()
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float32)
@@ -79,6 +84,7 @@ class Envelope:
         object.__setattr__(self, "onset_confidence", onset_confidence)
         object.__setattr__(self, "pan", pan)
         object.__setattr__(self, "frame_rate", float(self.frame_rate))
+        object.__setattr__(self, "hits", checked(self.hits, onsets))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -89,6 +95,7 @@ class Envelope:
             and _same(self.confidence, other.confidence)
             and _same(self.onset_confidence, other.onset_confidence)
             and _same(self.pan, other.pan)
+            and self.hits == other.hits
         )
 
     @property
@@ -174,7 +181,7 @@ class Envelope:
 
     def save(self, path: str | Path) -> None:
         """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
-        beside = (self.confidence, self.onset_confidence, self.pan)
+        beside = (self.confidence, self.onset_confidence, self.pan, self.hits)
         write_envelope(Curve(self.values, self.frame_rate, self.onsets, *beside), Path(path))
 
     @classmethod
@@ -182,7 +189,7 @@ class Envelope:
         """From what a file holds; onsets are detected where it has none."""
         if curve.onsets is None:
             return cls(curve.values, curve.frame_rate, pan=curve.pan).detect_onsets()
-        beside = (curve.confidence, curve.onset_confidence, curve.pan)
+        beside = (curve.confidence, curve.onset_confidence, curve.pan, curve.hits)
         return cls(curve.values, curve.frame_rate, curve.onsets, *beside)
 
     # Reading it
@@ -205,6 +212,7 @@ class Envelope:
             self._at(times, self.confidence),
             _part(self.onset_confidence, kept),
             self._at(times, self.pan),
+            of_onsets(self.hits, self.onsets[kept]),
         )
 
     def require_match(self, frame_rate: float | None, duration: float | None) -> None:
@@ -237,7 +245,8 @@ class Envelope:
     def detect_onsets(self) -> Envelope:
         """The same curve with its onsets found anew; how sure those are is unknown."""
         onsets = find_onsets(self.values, self.frame_rate)
-        return replace(self, onsets=onsets, onset_confidence=None)
+        hits = of_onsets(self.hits, onsets)
+        return replace(self, onsets=onsets, onset_confidence=None, hits=hits)
 
     def gain(self, db: float) -> Envelope:
         """Louder by db decibels."""
@@ -245,13 +254,13 @@ class Envelope:
 
     def shift(self, seconds: float) -> Envelope:
         """Later by seconds, to a fraction of a frame (negative: earlier); what leaves is lost."""
-        moved = self.onsets + seconds
-        kept = (moved >= 0) & (moved <= self.duration)
+        later = self.onsets + seconds
+        kept = (later >= 0) & (later <= self.duration)
         times = self.times - seconds
         confidence, pan = self._at(times, self.confidence), self._at(times, self.pan)
-        return self._with(
-            self.at(times), moved[kept], confidence, _part(self.onset_confidence, kept), pan
-        )
+        places = dict(zip(self.onsets.tolist(), later.tolist(), strict=True))
+        hits, known = moved(self.hits, places), _part(self.onset_confidence, kept)
+        return self._with(self.at(times), later[kept], confidence, known, pan, hits)
 
     def smooth(self, seconds: float) -> Envelope:
         """Blurs with a Gaussian of that standard deviation: no delay, and the same mean."""
@@ -311,7 +320,8 @@ class Envelope:
             here = np.zeros(self.num_frames) if pan is None else pan
             there = np.interp(self.times, other.times, other.pan)
             pan = np.asarray(here * (1 - share) + there * share, np.float32)
-        return self._with(values, onsets[order], confidence, onset_confidence, pan)
+        hits = of_onsets(self.hits, self.onsets[outside]) + of_onsets(other.hits, pasted)
+        return self._with(values, onsets[order], confidence, onset_confidence, pan, hits)
 
     def placed_as(self, other: Envelope) -> Envelope:
         """The same curve, heard where another envelope is."""
@@ -368,6 +378,29 @@ class Envelope:
                 moves[index] = float(nearest)
         return self._moved(moves)
 
+    def set_hit(self, time: float, *, tolerance: float = 0.05, **changes: Any) -> Envelope:
+        """Says how the hit nearest to time differs; what is not given stays as it was.
+
+        sound: number of the event of the reference or pool, or None; pitch: semitones; level_db;
+        foot: "left", "right" or None (`folai.envelope.hits.HitSettings`).
+        """
+        onset = float(self.onsets[self._nearest_onset(time, tolerance)])
+        others = [hit for hit in self.hits if hit.time != onset]
+        before = [hit for hit in self.hits if hit.time == onset] or [HitSettings(onset)]
+        own = HitSettings.of({**before[0].as_dict(), **changes})
+        return replace(self, hits=(*others, own))
+
+    def leveled(self) -> Envelope:
+        """As it is heard: the levels of single hits are in the curve, no longer beside it."""
+        values = self.values.astype(np.float64)
+        for hit in self.hits:
+            if hit.level_db:
+                under, base = self._under_bump(values, int(np.searchsorted(self.onsets, hit.time)))
+                bump = (values[under] ** 2 - base**2) * _from_db(hit.level_db) ** 2
+                values[under] = np.sqrt(base**2 + bump)
+        hits = tuple(replace(hit, level_db=0.0) for hit in self.hits)
+        return self if hits == self.hits else self._with(values, hits=hits)
+
     # Parts of the edits
 
     def _with(
@@ -377,20 +410,23 @@ class Envelope:
         confidence: ArrayLike | None = None,
         onset_confidence: ArrayLike | None = None,
         pan: ArrayLike | None = None,
+        hits: Hits | None = None,
     ) -> Envelope:
         """With these instead; what is not given stays as it is. Whoever changes the onsets gives
-        their confidence, too."""
+        their confidence, too; settings of hits that are gone go with them."""
         if confidence is None:
             confidence = self.confidence
         if onset_confidence is None:
             onset_confidence = self.onset_confidence
+        onsets = self.onsets if onsets is None else onsets
         return Envelope(
             self.values if values is None else np.asarray(values, dtype=np.float32),
             self.frame_rate,
-            self.onsets if onsets is None else onsets,
+            onsets,
             _optional(confidence),
             _optional(onset_confidence),
             self.pan if pan is None else _optional(pan),
+            of_onsets(self.hits if hits is None else hits, onsets),
         )
 
     def _at(self, times: Floats, curve: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
@@ -415,7 +451,7 @@ class Envelope:
     def _moved(self, moves: dict[int, float]) -> Envelope:
         """Lifts the bumps of these onsets off the curve, then lays each down at its new time."""
         values, onsets = self.values.astype(np.float64), self.onsets.copy()
-        moved, changed = np.zeros(self.num_frames), np.zeros(self.num_frames, dtype=bool)
+        laid, changed = np.zeros(self.num_frames), np.zeros(self.num_frames, dtype=bool)
         for index, time in moves.items():
             under, base = self._under_bump(values, index)
             bump = values[under] ** 2 - base**2
@@ -425,11 +461,12 @@ class Envelope:
             frames = whole + np.arange(len(bump) + 1)  # each value shared between two frames
             shared = np.append((1 - part) * bump, 0.0) + np.append(0.0, part * bump)
             inside = (frames >= 0) & (frames < self.num_frames)
-            moved[frames[inside]] += shared[inside]
+            laid[frames[inside]] += shared[inside]
             changed[frames[inside]] = True
-        onsets = np.sort(onsets)
+        places = {float(self.onsets[index]): float(time) for index, time in moves.items()}
+        hits, onsets = moved(self.hits, places), np.sort(onsets)
         confidence, known = self._sure_where(changed), self._known_onsets(onsets)
-        return self._with(np.sqrt(values**2 + moved), onsets, confidence, known)
+        return self._with(np.sqrt(values**2 + laid), onsets, confidence, known, hits=hits)
 
     def _under_bump(self, values: Floats, index: int) -> tuple[slice, Floats]:
         """The frames of one onset's bump, and the line between its two feet to put there.

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from folai.envelope.hits import Hits, HitSettings, of_onsets
 from folai.envelope.rms import FRAME_RATE, measure
 from folai.writing import check_writable, written_whole
 
@@ -37,6 +38,7 @@ class Curve(NamedTuple):
     confidence: Shares | None = None  # [T] 0 to 1; None: unknown
     onset_confidence: Shares | None = None  # [N] 0 to 1; None: unknown
     pan: Shares | None = None  # [T] -1 to 1; None: nobody says where
+    hits: Hits = ()  # settings of single hits
 
 
 def read_envelope(path: Path, frame_rate: float | None) -> Curve:
@@ -69,7 +71,14 @@ def _without_stale(curve: Curve, path: Path) -> Curve:
             f"{path}: its {' and '.join(stale)} was written for other numbers, and is left out",
             stacklevel=2,
         )
-    return curve._replace(**stale)
+    kept = of_onsets(curve.hits, _known(curve.onsets))
+    if len(kept) < len(curve.hits):
+        warnings.warn(
+            f"{path}: settings of {len(curve.hits) - len(kept)} hits are at no onset, and are left "
+            "out",
+            stacklevel=2,
+        )
+    return curve._replace(**stale, hits=kept)
 
 
 def check_envelope_name(path: str | Path) -> None:
@@ -113,6 +122,8 @@ def _to_json(curve: Curve) -> str:
     for name in BESIDE:  # readers that do not know them pass over them
         if getattr(curve, name) is not None:
             document[name] = _decimals(getattr(curve, name))
+    if curve.hits:
+        document["hits"] = [hit.as_dict() for hit in curve.hits]
     return json.dumps(document) + "\n"
 
 
@@ -144,10 +155,13 @@ def _from_json(text: str) -> Curve:
         rate = float(document["frame_rate"])
         values = np.array(document["values"], dtype=np.float32)
         onsets = np.array(document["onsets"], dtype=np.float64)
-        beside = [_shares(document.get(name)) for name in BESIDE]
+        beside = {name: _shares(document.get(name)) for name in BESIDE}
     except (TypeError, ValueError) as error:
         raise ValueError(f"holds something that is no number ({error}): repair it") from error
-    return Curve(values, rate, onsets, *beside)
+    hits = document.get("hits", [])
+    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+        raise ValueError('"hits" is no list of objects, such as {"time": 1.5, "pitch": 12}')
+    return Curve(values, rate, onsets, **beside, hits=tuple(map(HitSettings.of, hits)))
 
 
 def _shares(values: list[float] | None) -> Shares | None:
@@ -155,9 +169,10 @@ def _shares(values: list[float] | None) -> Shares | None:
 
 
 def _to_csv(curve: Curve) -> str:
-    """Columns time, rms, onset, and confidence, pan and onset_confidence where there are such.
+    """Columns time, rms, onset; confidence, pan, onset_confidence and hits where there are such.
 
-    onset holds the seconds of the onsets nearest to that frame, onset_confidence those of theirs.
+    onset holds the seconds of the onsets nearest to that frame, onset_confidence and hits what is
+    said of those.
     """
     onsets, num_frames = _known(curve.onsets), len(curve.values)
     places = np.minimum(np.rint(onsets * curve.frame_rate).astype(int), num_frames - 1).tolist()
@@ -172,6 +187,10 @@ def _to_csv(curve: Curve) -> str:
     if curve.onset_confidence is not None:
         known = [str(share) for share in curve.onset_confidence]
         columns["onset_confidence"] = _beside(places, known, num_frames)
+    if curve.hits:
+        settings = {hit.time: hit.as_text() for hit in curve.hits}
+        told = [settings.get(time, "") for time in onsets.tolist()]
+        columns["hits"] = _beside(places, told, num_frames)
     rows = zip(*columns.values(), strict=True)
     return "\n".join([",".join(columns), *map(",".join, rows)]) + "\n"
 
@@ -181,7 +200,7 @@ def _beside(places: list[int], notes: list[str], num_frames: int) -> list[str]:
     cells: list[list[str]] = [[] for _ in range(num_frames)]
     for place, note in zip(places, notes, strict=True):
         cells[place].append(note)
-    return [" ".join(cell) for cell in cells]
+    return [" ".join(filter(None, cell)) for cell in cells]
 
 
 def _from_csv(text: str) -> Curve:
@@ -193,15 +212,16 @@ def _from_csv(text: str) -> Curve:
     except csv.Error as error:
         raise ValueError(f"malformed CSV ({error}): each row is time,rms[,onset]") from error
     header = [] if not rows or _is_number(rows[0][0]) else [cell.lower() for cell in rows.pop(0)]
-    places = {name: header.index(name) for name in ("onset", *BESIDE) if name in header[2:]}
+    names = ("onset", *BESIDE, "hits")
+    places = {name: header.index(name) for name in names if name in header[2:]}
     points: list[tuple[float, float]] = []
-    found: dict[str, list[float]] = {name: [] for name in places}
+    found: dict[str, list[Any]] = {name: [] for name in places}
     for number, row in enumerate(rows, start=1):
         try:
             points.append((float(row[0]), float(row[1])))
             for name, place in places.items():
                 words = " ".join(row[place : place + 1]).split()
-                found[name] += [float(word) for word in words]
+                found[name] += map(HitSettings.of_text if name == "hits" else float, words)
         except (ValueError, IndexError):
             shown = separator.join(row)
             fix = "each row is time,rms[,onset] in numbers"
@@ -209,7 +229,7 @@ def _from_csv(text: str) -> Curve:
     return _as_curve(np.array(points).reshape(-1, 2), found)
 
 
-def _as_curve(points: Floats, found: dict[str, list[float]]) -> Curve:
+def _as_curve(points: Floats, found: dict[str, list[Any]]) -> Curve:
     """Rows [T, 2] of time and value, and what the other columns hold."""
     values, frame_rate = _evenly_spaced(points)
     onsets = np.array(found.get("onset", []), dtype=np.float64)
@@ -222,9 +242,8 @@ def _as_curve(points: Floats, found: dict[str, list[float]]) -> Curve:
         pan = np.interp(clock, points[:, 0], pan).astype(np.float32)
     if onset_confidence is not None and len(onset_confidence) == len(onsets):
         onset_confidence = onset_confidence[order]
-    return Curve(
-        values.astype(np.float32), frame_rate, onsets[order], confidence, onset_confidence, pan
-    )
+    beside = (confidence, onset_confidence, pan, tuple(found.get("hits", ())))
+    return Curve(values.astype(np.float32), frame_rate, onsets[order], *beside)
 
 
 def _evenly_spaced(points: Floats) -> tuple[Floats, float]:

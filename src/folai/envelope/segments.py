@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.envelope.envelope import Envelope
+from folai.envelope.hits import cut_hits
 
 SHORTEST = 0.1  # seconds of a segment
 FADE = 0.02  # seconds over which the sound of one part turns into that of the next
@@ -114,7 +115,9 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
     rate = envelope.frame_rate
     times = start + np.arange(max(1, round((end - start) * rate))) / rate
     inside = (envelope.onsets >= start) & (envelope.onsets < end)
-    return Envelope(envelope.at(times).astype(np.float32), rate, envelope.onsets[inside] - start)
+    hits = cut_hits(envelope.hits, envelope.onsets, start, end)
+    values = envelope.at(times).astype(np.float32)
+    return Envelope(values, rate, envelope.onsets[inside] - start, hits=hits)
 
 
 def joined(

@@ -17,6 +17,7 @@ from folai.preview.events import Event
 
 Curve = NDArray[np.float64]
 Span = tuple[float, float, float]  # onset, peak RMS, seconds until 20 dB below
+Feet = Sequence[int] | None  # 0 or 1 for each span; None: nobody says
 
 APART = 1.0  # seconds between two of the same event
 _EACH_FOOT = 3  # events that each foot needs for itself
@@ -42,19 +43,29 @@ class Features:
 
 
 def choose_events(
-    features: Features, spans: Sequence[Span], *, seed: int, are_steps: bool = False
+    features: Features,
+    spans: Sequence[Span],
+    *,
+    seed: int,
+    are_steps: bool = False,
+    feet: Feet = None,
 ) -> list[int]:
-    """The event for each span of an envelope, as its number in the pool."""
+    """The event for each span of an envelope, as its number in the pool.
+
+    feet: which foot each is; where they are steps and nobody says, left and right take turns.
+    """
     rng = np.random.default_rng([seed, 7])
     count, loudest = len(features.levels), max((peak for _, peak, _ in spans), default=1.0)
-    feet = _feet(features) if are_steps and count >= 2 * _EACH_FOOT else np.zeros(count, int)
+    if feet is None and are_steps and count >= 2 * _EACH_FOOT:
+        feet = [number % 2 for number in range(len(spans))]
+    of_events = None if feet is None else feet_of_events(features)
     last_played = np.full(count, -np.inf)
     chosen: list[int] = []
     for number, (onset, peak, decay) in enumerate(spans):
         cost = _misfit(features, peak / loudest, decay) + rng.uniform(0, 0.35, count)
         cost[onset - last_played < APART] += 10  # taken where all were played within a second
-        if feet.any():
-            cost[feet != number % 2] += 100
+        if feet is not None:
+            cost[of_events != feet[number]] += 100
         if chosen and count > 1:
             cost[chosen[-1]] = np.inf
         best = int(np.argmin(cost))
@@ -72,7 +83,17 @@ def _misfit(features: Features, loudness: float, decay: float) -> Curve:
     return np.asarray(level + brightness + length + held)
 
 
-def _feet(features: Features) -> NDArray[np.int64]:
+def alike(features: Features, number: int, count: int) -> list[int]:
+    """The events most like one of them, the most alike first, without itself."""
+    level = np.abs(features.levels - features.levels[number])
+    brightness = np.abs(features.brightness - features.brightness[number])
+    length = 0.3 * np.abs(np.log2(features.decays / features.decays[number]))
+    held = 0.5 * (features.sustained != features.sustained[number])
+    order = np.argsort(level + brightness + length + held, kind="stable")
+    return [int(other) for other in order if other != number][:count]
+
+
+def feet_of_events(features: Features) -> NDArray[np.int64]:
     """0 or 1 for each event, [N]: neighbours in brightness go to different feet."""
     feet = np.zeros(len(features.brightness), np.int64)
     feet[np.argsort(features.brightness)[1::2]] = 1

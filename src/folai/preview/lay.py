@@ -11,33 +11,21 @@ What the envelope asks for beyond the events (scraping, rolling) is filled by gr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from folai.envelope import Envelope
-from folai.envelope.lone_hits import LoneHit, lone_hits
+from folai.envelope.lone_hits import lone_hits
 from folai.envelope.rms import WINDOW, centred_rms
-from folai.envelope.silence import opening
-from folai.preview.choosing import Span
-from folai.preview.events import (
-    ATTACK,
-    Event,
-    cut_events,
-    event_level,
-    measure_event,
-    steady_texture,
-)
-from folai.preview.impacts import Impactor
-from folai.preview.materials import MATERIALS
+from folai.preview.events import ATTACK, Event, cut_events, event_level
+from folai.preview.kit import SAMPLE_RATE, Kit, make_kit
+from folai.preview.plan import PlannedHit, Score, plan_hits, score_of, spans
 from folai.progress import Progress, part_of
-
-SAMPLE_RATE = 44100  # Hz
 
 Wav = NDArray[np.float32]
 Curve = NDArray[np.float64]
@@ -45,31 +33,6 @@ Curve = NDArray[np.float64]
 _CEILING = 0.99  # highest sample of the result
 _SETTLED = 0.05  # seconds from the gain of an attack to that of what follows
 _DAMPED = 0.08  # seconds in which a sound that rings is damped as the next begins
-
-
-@dataclass(frozen=True)
-class Kit:
-    """What there is to play: events, a `texture` [C, T] of RMS 1 to take grains from, and how far
-    `detune` an event may be resampled when it comes again (0.03: by 3 %)."""
-
-    events: list[Event]
-    texture: Wav
-    detune: float
-    sample_rate: int  # Hz
-    rng: Generator  # as it was left by the making; each laying starts from a copy
-    choose: Callable[[list[Span]], list[int]] | None = None  # the events; None: `_choose` does
-
-
-@dataclass(frozen=True)
-class _Score:
-    """What is asked for: RMS `target` [frames] at `rate` Hz, and `onsets` in seconds; `lone` are
-    the hits that die away by themselves."""
-
-    target: Curve
-    onsets: Curve
-    rate: float
-    sample_rate: int
-    lone: Sequence[LoneHit]
 
 
 def lay(
@@ -100,12 +63,15 @@ def lay_kit(
 
     progress: is told what share is laid, 0 to 1; what it raises stops the work. tails: "natural"
     lets a hit that is alone die away as its event does, "envelope" as the envelope does.
+    Settings of single hits are obeyed: `folai.envelope.hits`.
     """
     rng, sample_rate = deepcopy(kit.rng), kit.sample_rate
-    score = _score_of(envelope, sample_rate, lone_hits(envelope) if tails == "natural" else [])
+    heard = envelope.leveled()
+    score = score_of(heard, sample_rate, lone_hits(heard) if tails == "natural" else [])
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
     if score.target.any() and wav.size:
-        _lay_events(wav, kit, score, rng, part_of(progress, 0, 2))
+        plan = plan_hits(envelope, kit, score, rng)
+        _lay_events(wav, kit, plan, sample_rate, part_of(progress, 0, 2))
         _pull(wav, score, lowest=0.001, highest=4.0)
         _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))
         _pull(wav, score, lowest=0.25, highest=4.0)
@@ -136,125 +102,33 @@ class Sketch:
         return None if self.reference is None else cut_events(self.reference, self.sample_rate)
 
 
-# What there is to play
-
-
-def make_kit(
-    *,
-    reference: ArrayLike | None = None,
-    events: list[Event] | None = None,
-    sound: str | None = None,
-    sample_rate: int = SAMPLE_RATE,
-    seed: int = 0,
-) -> Kit:
-    """Cuts or computes what `lay` plays, from the same arguments. Raises ValueError as it does.
-
-    events: those of a reference that was cut already, in its place.
-    """
-    if (reference is None and events is None) == (sound is None):
-        raise ValueError(f"give either a reference or a sound: one of {', '.join(MATERIALS)}")
-    if sound is not None:
-        return _material_kit(sound, sample_rate, seed)
-    rng = np.random.default_rng(seed)
-    if events is None:
-        assert reference is not None
-        events = cut_events(reference, sample_rate)
-    detune = 0.03 if len(events) < 3 else 0.01
-    return Kit(events, steady_texture(events, sample_rate), detune, sample_rate, rng)
-
-
-@lru_cache(maxsize=4)  # many clips in a row ask for the same; nobody changes a kit
-def _material_kit(sound: str, sample_rate: int, seed: int) -> Kit:
-    rng = np.random.default_rng(seed)
-    thing = Impactor.of(sound, sample_rate, rng)
-    blows = [thing.strike(rng, level=level)[None] for level in np.linspace(0.15, 1.0, 8)]
-    texture = thing.scrape(rng, 2.0)[None] / np.float32(0.1)
-    # A model's blows differ already, and its pitch is what makes it one thing.
-    struck = [measure_event(blow, 0, sample_rate) for blow in blows]
-    return Kit(struck, texture, 0.002, sample_rate, rng)
-
-
 # Laying it along the envelope
 
 
-def _lay_events(wav: Wav, kit: Kit, score: _Score, rng: Generator, progress: Progress) -> None:
+def _lay_events(
+    wav: Wav, kit: Kit, plan: list[PlannedHit], sample_rate: int, progress: Progress
+) -> None:
     """Adds one event at each onset to `wav`, [C, T]."""
-    spans = _spans(score)
-    loudest = max((peak for _, peak, _ in spans), default=0.0)
-    chosen = None if kit.choose is None else kit.choose(spans)
-    previous = -1
-    for index, (onset, peak, decay) in enumerate(spans):
-        progress(index / len(spans))
-        if chosen is None:
-            previous = _choose(kit.events, peak / loudest, decay, previous, rng)
-        else:
-            previous = chosen[index]
-        event = kit.events[previous]
-        samples, lead = _vary(event, kit, peak / loudest, score.sample_rate, rng)
-        samples *= peak / max(event_level(samples, lead, score.sample_rate), 1e-9)
-        _add(wav, samples, round(onset * score.sample_rate) - lead)
+    for index, hit in enumerate(plan):
+        progress(index / len(plan))
+        samples, lead = _vary(kit.events[hit.event], hit, sample_rate)
+        samples *= hit.peak / max(event_level(samples, lead, sample_rate), 1e-9)
+        _add(wav, samples, round(hit.onset * sample_rate) - lead)
 
 
-def _score_of(envelope: Envelope, sample_rate: int, lone: Sequence[LoneHit] = ()) -> _Score:
-    values = envelope.values.astype(np.float64)
-    target = values * opening(values)
-    return _Score(target, envelope.onsets, envelope.frame_rate, sample_rate, lone)
-
-
-def spans_of(envelope: Envelope, sample_rate: int) -> list[Span]:
-    """The audible onsets of an envelope, as a laying sees them."""
-    return _spans(_score_of(envelope, sample_rate))
-
-
-def _spans(score: _Score) -> list[Span]:
-    """(onset, peak RMS, seconds until 20 dB below or the next onset) of each audible onset."""
-    target, onsets, rate = score.target, score.onsets, score.rate
-    spans = []
-    for onset, following in zip(onsets, np.append(onsets, np.inf)[1:], strict=True):
-        first = round(onset * rate)
-        stop = min(following - WINDOW / 2, onset + ATTACK) * rate
-        peak = float(target[first : max(first + 2, round(stop))].max(initial=0.0))
-        tail = target[first : first + round(2 * rate)]
-        below = np.flatnonzero(tail[2:] < 0.1 * peak)
-        decay = min((below[0] + 2 if below.size else tail.size) / rate, following - onset)
-        if peak > 0:
-            spans.append((float(onset), peak, max(float(decay), 0.005)))
-    return spans
-
-
-def _choose(
-    events: list[Event], loudness: float, decay: float, previous: int, rng: Generator
-) -> int:
-    """Index of an event of about the right force (rank of its level) and length, never `previous`
-    again while there is another. `loudness` is relative to the loudest onset."""
-    ranks = np.argsort(np.argsort([event.level for event in events])) / max(len(events) - 1, 1)
-    decays = np.array([event.decay for event in events])
-    cost = np.abs(ranks - loudness) + 0.15 * np.abs(np.log2(decays / decay))
-    cost += rng.uniform(0, 0.35, len(events))
-    if len(events) > 1 and previous >= 0:
-        cost[previous] = np.inf
-    return int(np.argmin(cost))
-
-
-def _vary(
-    event: Event, kit: Kit, loudness: float, sample_rate: int, rng: Generator
-) -> tuple[Wav, int]:
+def _vary(event: Event, hit: PlannedHit, sample_rate: int) -> tuple[Wav, int]:
     """The event as a new take, [C, T], and the sample of its onset: other pitch, other colour.
 
-    Both in the spectrum: a shelf that tilts by up to 9 dB from 500 Hz to 8 kHz, darker for a hit
-    softer than the event was, and band-limited resampling by an inverse transform of other length.
+    Both in the spectrum: a shelf that tilts from 500 Hz to 8 kHz, and band-limited resampling by an
+    inverse transform of other length.
     """
     from scipy.fft import irfft, rfft  # here: SciPy takes as long to load as a laying
 
-    loudest = max(other.level for other in kit.events)
-    softer_db = 20 * np.log10(max(loudness, 1e-3) * loudest / event.level)
-    tilt_db = np.clip(0.35 * softer_db, -9, 3) + rng.normal(0, 0.8)
-    stretch = 1 + rng.uniform(-kit.detune, kit.detune)
-    padded, length = _fast_lengths(event.samples.shape[1], stretch)
+    padded, length = _fast_lengths(event.samples.shape[1], hit.stretch)
     spectrum = rfft(event.samples, padded)
     hertz = np.arange(spectrum.shape[1]) * (sample_rate / padded)
     octaves = np.log2(np.maximum(hertz, 1) / 500)
-    spectrum *= (10 ** (tilt_db / 20 * np.clip(octaves / 4, 0, 1))).astype(np.float32)
+    spectrum *= (10 ** (hit.tilt_db / 20 * np.clip(octaves / 4, 0, 1))).astype(np.float32)
     samples = irfft(spectrum, length) * np.float32(length / padded)
     length_out = round(event.samples.shape[1] * length / padded)
     return np.asarray(samples[:, :length_out], np.float32), round(event.onset * length / padded)
@@ -290,7 +164,7 @@ def _add(wav: Wav, samples: Wav, start: int) -> None:
         wav[:, first:stop] += samples[:, first - start : stop - start]
 
 
-def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
+def _pull(wav: Wav, score: Score, *, lowest: float, highest: float) -> None:
     """Scales `wav` [C, T] toward the target RMS, smoothly and within the two limits."""
     measured = centred_rms(wav, score.sample_rate, score.rate)
     gain = np.clip(score.target / np.maximum(measured, 1e-9), lowest, highest)
@@ -298,7 +172,7 @@ def _pull(wav: Wav, score: _Score, *, lowest: float, highest: float) -> None:
     _scale(wav, _let_ring(_hold(np.where(score.target > 0, gain, 0.0), score), score), score)
 
 
-def _level_attacks(wav: Wav, score: _Score) -> None:
+def _level_attacks(wav: Wav, score: Score) -> None:
     """Brings the loudest moment of each attack to what is asked for; what follows stays.
 
     `_pull` gives an attack the gain of what comes after it. Where a recording dies away faster than
@@ -308,7 +182,7 @@ def _level_attacks(wav: Wav, score: _Score) -> None:
     gain = np.ones(measured.size)
     fade = max(2, round(_SETTLED * score.rate))
     for (onset, peak, _), following in zip(
-        _spans(score), [*(span[0] for span in _spans(score)[1:]), np.inf], strict=True
+        spans(score), [*(span[0] for span in spans(score)[1:]), np.inf], strict=True
     ):
         first = max(0, math.ceil(onset * score.rate - 0.5))
         stop = max(first + 2, round(min(following - WINDOW / 2, onset + ATTACK) * score.rate))
@@ -320,7 +194,7 @@ def _level_attacks(wav: Wav, score: _Score) -> None:
     _scale(wav, gain, score)
 
 
-def _scale(wav: Wav, gain: Curve, score: _Score) -> None:
+def _scale(wav: Wav, gain: Curve, score: Score) -> None:
     """Multiplies `wav` [C, T] by a gain for each frame."""
     frames = np.arange(gain.size)
     for first in range(0, wav.shape[1], 1 << 18):  # some seconds at a time, to bound the memory
@@ -329,7 +203,7 @@ def _scale(wav: Wav, gain: Curve, score: _Score) -> None:
         part *= np.interp(at, frames, gain).astype(np.float32)
 
 
-def _hold(curve: Curve, score: _Score) -> Curve:
+def _hold(curve: Curve, score: Score) -> Curve:
     """Leaves attacks whole: [T] with its values near each onset replaced by those further away.
 
     A centred window rises before the sound does. What plays until the onset keeps the value from
@@ -344,7 +218,7 @@ def _hold(curve: Curve, score: _Score) -> Curve:
     return curve[source]
 
 
-def _let_ring(gain: Curve, score: _Score) -> Curve:
+def _let_ring(gain: Curve, score: Score) -> Curve:
     """The gain [T] with which a lone hit begins stays while it rings, then fades to the rest."""
     gain = gain.copy()
     fade = max(2, round(_DAMPED * score.rate))
@@ -358,7 +232,7 @@ def _let_ring(gain: Curve, score: _Score) -> Curve:
     return gain
 
 
-def _missing(wav: Wav, score: _Score) -> Curve:
+def _missing(wav: Wav, score: Score) -> Curve:
     """RMS [frames] that is asked for but not there yet, where that lasts longer than 60 ms.
 
     An opening (the lowest within 60 ms, then the highest of those) takes out what is briefer: the
@@ -374,7 +248,7 @@ def _missing(wav: Wav, score: _Score) -> Curve:
     return level
 
 
-def _scraping(score: _Score) -> Curve:
+def _scraping(score: Score) -> Curve:
     """How far each frame may be filled by grains, 0 to 1, [frames].
 
     The tail of a hit, 14 to 24 dB below the loudest moment of the last 0.4 s, fades to 0: there it
@@ -394,7 +268,7 @@ def _sliding(curve: Curve, width: int) -> Curve:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, width))
 
 
-def _lay_grains(wav: Wav, texture: Wav, score: _Score, rng: Generator, progress: Progress) -> None:
+def _lay_grains(wav: Wav, texture: Wav, score: Score, rng: Generator, progress: Progress) -> None:
     """Adds grains of 40 to 120 ms from `texture` [C, t] to `wav` [C, T] where it is too quiet.
 
     Four Hann windows overlap. Grains from different places add in power, and a squared Hann window

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.envelope import Envelope
-from folai.preview.choosing import Features, Span, choose_events
+from folai.preview.choosing import Features, Feet, Span, choose_events
 from folai.preview.events import Event, steady_texture
-from folai.preview.lay import Kit, spans_of
+from folai.preview.kit import Kit
+from folai.preview.plan import planned
 from folai.writing import written_whole
 
 Wav = NDArray[np.float32]
@@ -95,27 +96,26 @@ class Pool:
             detune=0.01,
             sample_rate=self.sample_rate,
             rng=np.random.default_rng(seed),
-            choose=lambda spans: self.choose(spans, seed),
+            choose=lambda spans, feet: self.choose(spans, seed, feet),
         )
 
-    def choose(self, spans: Sequence[Span], seed: int) -> list[int]:
+    def choose(self, spans: Sequence[Span], seed: int, feet: Feet = None) -> list[int]:
         """The number of the event at each span."""
-        return choose_events(self.features, spans, seed=seed, are_steps=self.are_steps)
+        return choose_events(self.features, spans, seed=seed, are_steps=self.are_steps, feet=feet)
 
     def cues(self, envelope: Envelope, seed: int, take: int) -> list[Cue]:
         """Which event is heard when, in the take of a seed."""
-        spans = spans_of(envelope, self.sample_rate)
         return [
             Cue(
                 take=take,
-                time=round(onset, 4),
-                path=self.sources[number].path,
-                start=round(self.events[number].start, 4),
-                level=round(peak, 5),
-                licence=self.sources[number].licence,
-                credit=self.sources[number].credit,
+                time=round(hit.onset, 4),
+                path=self.sources[hit.event].path,
+                start=round(self.events[hit.event].start, 4),
+                level=round(hit.peak, 5),
+                licence=self.sources[hit.event].licence,
+                credit=self.sources[hit.event].credit,
             )
-            for (onset, peak, _), number in zip(spans, self.choose(spans, seed), strict=True)
+            for hit in planned(envelope, self.kit(seed))
         ]
 
     def files_as_cues(self) -> list[Cue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +14,7 @@ from folai.studio.exporting import export, find_export
 from folai.studio.failures import Missing
 from folai.studio.generation import Previewer, check_sound, generate
 from folai.studio.schema import a_list, an_object, text
-from folai.studio.shapes import EXPORT, GENERATE, JOB, PREVIEW, SOUND
+from folai.studio.shapes import EXPORT, GENERATE, JOB, PLAYED, PREVIEW, SOUND
 from folai.studio.studio import Studio
 
 CHECKED = an_object("engine warnings", engine=text(20), warnings=a_list(text(4000), 1000))
@@ -37,6 +38,15 @@ class JobsApi:
                 "Hear an envelope at once",
                 body=PREVIEW,
                 reply="audio/wav",
+                waits=True,
+            ),
+            Endpoint(
+                "POST",
+                f"{one}/hits",
+                self.hits,
+                "Which sound each hit of a preview has",
+                body=PREVIEW,
+                reply=PLAYED,
                 waits=True,
             ),
             Endpoint(
@@ -84,6 +94,13 @@ class JobsApi:
             preview = self.previewer.preview
             content = await run_in_threadpool(preview, self.studio, project, call.body)
         return Response(content, media_type="audio/wav")
+
+    async def hits(self, call: Call) -> Reply:
+        project = await run_in_threadpool(self.studio.open, call.project)
+        async with self._previewing:
+            hits = self.previewer.hits
+            played: dict[str, Any] = await run_in_threadpool(hits, self.studio, project, call.body)
+        return played
 
     def generate(self, call: Call) -> Reply:
         return generate(self.studio, self.studio.open(call.project), call.body).as_json()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from folai.envelope import Envelope
+from folai.envelope.hits import of_onsets
 from folai.studio.project_envelopes import LOUDEST, fitted
 
 EDITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # op: what it needs, what it may have
@@ -21,6 +22,7 @@ EDITS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # op: what it nee
     "add_hit": (("time", "level"), ("decay",)),
     "remove_hit": (("time",), ("tolerance",)),
     "move_hit": (("time", "to"), ("tolerance",)),
+    "set_hit": (("time",), ("sound", "pitch", "level_db", "foot", "tolerance")),
     "snap": (("grid",), ("tolerance",)),
     "detect_onsets": ((), ()),
 }
@@ -65,11 +67,14 @@ def _within(before: Envelope, after: Envelope, start: float, end: float) -> Enve
     if before.confidence is not None and after.confidence is not None:
         confidence = np.where(share > 0, after.confidence, before.confidence)
     if before.onset_confidence is not None and after.onset_confidence is not None:
-        of_onsets = (before.onset_confidence[outside], after.onset_confidence[inside])
-        onset_confidence = np.concatenate(of_onsets)[order]
+        known = (before.onset_confidence[outside], after.onset_confidence[inside])
+        onset_confidence = np.concatenate(known)[order]
     pan = after.pan
     if before.pan is not None and pan is not None:
         pan = (before.pan * (1 - share) + pan * share).astype(np.float32)
+    hits = of_onsets(before.hits, before.onsets[outside]) + of_onsets(
+        after.hits, after.onsets[inside]
+    )
     return Envelope(
         values.astype(np.float32),
         before.frame_rate,
@@ -77,4 +82,5 @@ def _within(before: Envelope, after: Envelope, start: float, end: float) -> Enve
         confidence,
         onset_confidence,
         pan,
+        hits,
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from folai.envelope import Envelope
 from folai.media.audio import write_wav
-from folai.preview.lay import lay_kit, make_kit
+from folai.preview.kit import make_kit
+from folai.preview.lay import lay_kit
 from folai.studio import project_envelopes
 from folai.studio.generation import keep_take
 from folai.studio.project import Project

@@ -95,7 +95,7 @@ def _envelope_writer(kind: str, envelope: Envelope, name: str) -> Callable[[Path
             envelope.save(out)
             return
         with written_whole(out) as partial:
-            partial.write_bytes(midi_file(envelope, name))
+            partial.write_bytes(midi_file(envelope.leveled(), name))
 
     return write
 

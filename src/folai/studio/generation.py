@@ -14,10 +14,14 @@ import numpy as np
 from folai.diffusion.naming import sound_of_prompt
 from folai.diffusion.vocabulary import find_words
 from folai.envelope import FRAME_RATE, Envelope
+from folai.envelope.hits import cut_hits, of_onsets
 from folai.media.audio import fit_length, read_audio
 from folai.media.rumble import without_rumble
-from folai.preview.lay import Kit, lay_kit, make_kit
+from folai.preview.choosing import alike
+from folai.preview.kit import Kit, make_kit
+from folai.preview.lay import lay_kit
 from folai.preview.materials import DEFAULT_SOUND
+from folai.preview.plan import planned
 from folai.studio import project_envelopes
 from folai.studio.additions import addition_path
 from folai.studio.failures import Missing
@@ -32,6 +36,7 @@ from folai.takes.options import FinishOptions
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
+MOST_LIKE = 12  # sounds that are named as like one
 FADE = 0.05  # seconds of the cross-fades around a region
 BEFORE, AFTER = (
     0.5,
@@ -53,11 +58,28 @@ class Previewer:
         kit, noise = self._kit(studio, project, sound)
         finish = finish_of(sound)
         wav = lay_kit(envelope, kit, tails=finish.tails)
-        seed = sound.get("seed", 0)
-        wav = finished(wav, SAMPLE_RATE, envelope, finish, noise=noise, seed=seed)
+        seed, heard = sound.get("seed", 0), envelope.leveled()
+        wav = finished(wav, SAMPLE_RATE, heard, finish, noise=noise, seed=seed)
         if end - start < envelope.duration - 1e-6:  # the whole was laid, a part was asked for
             wav = wav[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         return wav_bytes(fit_length(wav, round((end - start) * SAMPLE_RATE)), SAMPLE_RATE)
+
+    def hits(self, studio: Studio, project: Project, request: dict[str, Any]) -> dict[str, Any]:
+        """Which sound each hit of a preview has, and which there are. Raises as `preview`."""
+        start, _, envelope = self._part(studio, project, request)
+        kit, _ = self._kit(studio, project, request.get("sound", {}))
+        whole = project.duration <= WHOLE and not request.get("part")
+        shift = 0.0 if whole else start
+        return {
+            "hits": [
+                {"time": hit.onset + shift, "sound": hit.event, "foot": hit.foot}
+                for hit in planned(envelope, kit)
+            ],
+            "sounds": [
+                {"start": event.start, "like": alike(kit.features, number, MOST_LIKE)}
+                for number, event in enumerate(kit.events)
+            ],
+        }
 
     def _part(
         self, studio: Studio, project: Project, request: dict[str, Any]
@@ -150,7 +172,9 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
     values = envelope.values[first:last]
     onsets = np.clip(envelope.onsets[inside] - start, 0, len(values) / envelope.frame_rate)
     pan = None if envelope.pan is None else envelope.pan[first:last]
-    part = Envelope(values, envelope.frame_rate, onsets, pan=pan)
+    hits = cut_hits(envelope.hits, envelope.onsets, start, end)
+    hits = of_onsets(hits, onsets)
+    part = Envelope(values, envelope.frame_rate, onsets, pan=pan, hits=hits)
     return part_of(part, float(envelope.values.max()))
 
 

@@ -25,7 +25,8 @@ from folai.studio.schema import check
 from folai.studio.shapes import EDIT, made_edit
 
 FORMAT = "folai-project"
-VERSION = 1
+VERSION = 2
+FIRST_VERSION = 1  # of projects in which no hit has settings of its own: an older folai opens them
 LEASE = 30.0  # seconds for which a tab may edit without asking again
 VIEW_BYTES = 64 << 10
 
@@ -49,7 +50,7 @@ class Project:
         now = timestamp()
         document = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": FIRST_VERSION,
             "id": folder.name,
             "name": name,
             "revision": 0,
@@ -221,6 +222,9 @@ class Project:
         path = self._file_of(name)
         if not path.exists():
             write_npz(path, envelope)
+        if envelope.hits and self["version"] < VERSION:
+            with self.change() as document:  # an older folai would lose them: it opens this no more
+                document["version"] = VERSION
         return name
 
     def _file_of(self, name: str) -> Path:

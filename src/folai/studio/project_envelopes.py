@@ -6,7 +6,9 @@ import base64
 import binascii
 import hashlib
 import io
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.files import BESIDE
+from folai.envelope.hits import HitSettings
 from folai.envelope.rms import count_frames
 from folai.writing import written_whole
 
@@ -28,6 +31,8 @@ def envelope_id(envelope: Envelope) -> str:
     digest.update(np.ascontiguousarray(envelope.values, "<f4").tobytes())
     for name, shares in _beside(envelope).items():
         digest.update(name.encode() + shares.tobytes())
+    if envelope.hits:
+        digest.update(_hits_text(envelope).encode())
     return digest.hexdigest()[:24]
 
 
@@ -41,16 +46,22 @@ def _beside(envelope: Envelope) -> dict[str, np.ndarray[Any, np.dtype[np.float32
     }
 
 
+def _hits_text(envelope: Envelope) -> str:
+    return json.dumps([hit.as_dict() for hit in envelope.hits])
+
+
 def write_npz(path: Path, envelope: Envelope) -> None:
     """Writes a file that exists whole or not at all, also after a power cut."""
     buffer = io.BytesIO()
     rate, shares = [envelope.frame_rate], _beside(envelope)
+    hits = {"hits": np.array(_hits_text(envelope))} if envelope.hits else {}
     np.savez(
         buffer,
         values=envelope.values,
         onsets=envelope.onsets,
         frame_rate=rate,
         **shares,  # type: ignore[arg-type]
+        **hits,  # type: ignore[arg-type]
     )
     write_durably(path, buffer.getvalue())
 
@@ -61,7 +72,9 @@ def read_npz(path: Path) -> Envelope:
         with np.load(path, allow_pickle=False) as arrays:
             known = {name: arrays[name] for name in BESIDE if name in arrays}
             rate = float(arrays["frame_rate"][0])
-            return Envelope(arrays["values"], rate, arrays["onsets"], **known)
+            hits = json.loads(str(arrays["hits"])) if "hits" in arrays else []
+            own = tuple(map(HitSettings.of, hits))
+            return Envelope(arrays["values"], rate, arrays["onsets"], **known, hits=own)
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise ValueError(f"{path}: cannot be read as an envelope ({error})") from error
 
@@ -83,13 +96,15 @@ def to_json(envelope: Envelope) -> dict[str, Any]:
         "frame_rate": envelope.frame_rate,
         "onsets": envelope.onsets.tolist(),
         **{name: base64.b64encode(array.tobytes()).decode() for name, array in arrays.items()},
+        **({"hits": [hit.as_dict() for hit in envelope.hits]} if envelope.hits else {}),
     }
 
 
 def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Envelope:
     """Reads what `to_json` writes. With `base` it holds the frames to replace there, from `first`.
 
-    Confidences are not read: what a person has drawn is sure. Its pan is.
+    Confidences are not read: what a person has drawn is sure. Its pan is. Where it does not say the
+    settings of hits, those of `base` stay with the onsets that do.
 
     Raises ValueError for an invalid envelope.
     """
@@ -108,6 +123,8 @@ def from_json(document: dict[str, Any], *, base: Envelope | None = None) -> Enve
         whole = base.values.copy()
         whole[first : first + len(values)] = values
         envelope = base.redrawn(whole, onsets)
+    if "hits" in document:
+        envelope = replace(envelope, hits=tuple(map(HitSettings.of, document["hits"])))
     if envelope.values.max() > LOUDEST:
         fix = f"values are linear RMS, up to {LOUDEST:g}"
         raise ValueError(f"the envelope reaches {envelope.values.max():g}: {fix}")

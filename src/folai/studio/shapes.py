@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from folai.diffusion.options import DiffusionOptions
+from folai.envelope.hits import FEET, HIGHEST_PITCH, LOUDEST_DB, MOST_SOUNDS
 from folai.preview.materials import MATERIALS
 from folai.studio.envelope_edits import EDITS
 from folai.studio.handover.ucs import CATEGORY
@@ -74,6 +75,15 @@ SOUND = an_object(
 
 VALUES = {"type": "string", "contentEncoding": "base64"}
 ONSETS = a_list(number(0, 1e6), 500_000)
+HIT = an_object(  # settings of one hit: see `folai.envelope.hits`
+    "time",
+    time=number(0, 1e6),
+    sound=or_null(integer(0, MOST_SOUNDS)),
+    pitch=number(-HIGHEST_PITCH, HIGHEST_PITCH),
+    level_db=number(-LOUDEST_DB, LOUDEST_DB),
+    foot=or_null(one_of(*FEET)),
+)
+HITS = a_list(HIT, 500_000)
 ENVELOPE = an_object(
     "frame_rate onsets values",
     frame_rate=number(1, 1000),
@@ -82,10 +92,16 @@ ENVELOPE = an_object(
     confidence=VALUES,
     onset_confidence=VALUES,
     pan=VALUES,
+    hits=HITS,
 )
 PIECE = an_object("first values onsets", first=integer(0, 2**31), onsets=ONSETS, values=VALUES)
 PATCH = an_object(
-    "base first onsets values", base=ID, first=integer(0, 2**31), onsets=ONSETS, values=VALUES
+    "base first onsets values",
+    base=ID,
+    first=integer(0, 2**31),
+    onsets=ONSETS,
+    values=VALUES,
+    hits=HITS,
 )
 ANY_ENVELOPE = {"anyOf": [{"type": "null"}, ID, ENVELOPE]}
 
@@ -95,7 +111,9 @@ ENVELOPE_EDIT = an_object(
     op=one_of(*EDITS),
     region=an_object("start end", start=TIME, end=TIME),
     grid={"anyOf": [one_of("frames", "onsets"), number(0.001, 1e6)]},
-    **{name: number(-1e6, 1e6) for name in _EDIT_NAMES if name != "grid"},
+    sound=or_null(integer(0, MOST_SOUNDS)),
+    foot=or_null(one_of(*FEET)),
+    **{name: number(-1e6, 1e6) for name in _EDIT_NAMES if name not in ("grid", "sound", "foot")},
 )
 
 CHANNEL = an_object(  # what a layer's sound passes through: see `folai.studio.mix`
@@ -245,6 +263,16 @@ VIDEO = an_object(
     url=or_null(text(300)),
     state=one_of("ready", "converting", "failed"),
     message=text(4000),
+)
+PLAYED = an_object(  # which sound each hit of a preview has, and which sounds there are
+    "hits sounds",
+    hits=a_list(
+        an_object("time sound foot", time=number(0), sound=integer(0), foot=or_null(one_of(*FEET))),
+        500_000,
+    ),
+    sounds=a_list(
+        an_object("start like", start=number(0), like=a_list(integer(0), 100)), MOST_SOUNDS
+    ),
 )
 PROJECT = an_object(
     "id name revision created modified clip video prediction edit takes references additions jobs",

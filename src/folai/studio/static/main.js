@@ -17,6 +17,7 @@ import { Additions } from "./panel/additions.js";
 import { takeDrops } from "./panel/dropping.js";
 import { Export } from "./panel/export.js";
 import { showHelp } from "./panel/help.js";
+import { HitForm } from "./panel/hit_form.js";
 import { Jobs } from "./panel/jobs.js";
 import { LayerList, layerCommands } from "./panel/layers.js";
 import { Library } from "./panel/library.js";
@@ -38,6 +39,7 @@ import { Transport } from "./picture/transport.js";
 import { Audition } from "./sound/audition.js";
 import { Mixer } from "./sound/mixer.js";
 import { Player } from "./sound/player.js";
+import { Scrub } from "./sound/scrub.js";
 import { Studio } from "./state/studio.js";
 import { keepView, lookAgain, viewState } from "./state/view.js";
 import { Pointers } from "./timeline/pointer.js";
@@ -60,17 +62,19 @@ sizeLanes(byId("timeline"));
 const { axis } = timeline;
 const saver = new Saver(studio, tab, () => viewState(studio, axis));
 const mixer = new Mixer(studio, player);
-new Audition(studio, player, mixer);
+const audition = new Audition(studio, player, mixer);
+const scrub = new Scrub(studio, player);
 const guide = new Guide(studio, player, messages);
 const performing = new Performance(studio, player, transport, messages);
 const strips = new Strips(studio, player, messages);
 const mixForm = new MixForm(studio, messages);
+const hitForm = new HitForm(studio, mixer, audition, messages);
 new Meters(studio, player, strips);
 mixer.outOf = (layer) => strips.inputOf(layer);
 mixer.beside = () => guide.wanted();
 timeline.guided = () => guide.sounding();
 timeline.sounding = () => mixer.sounding();
-const pointers = new Pointers(timeline, (time) => transport.seek(time));
+const pointers = new Pointers(timeline, (time) => transport.seek(time), (time) => transport.scrub(time));
 const jobs = new Jobs(studio, saver, messages);
 const session = new Session(studio, saver, messages, tab);
 const news = new News(studio, session, jobs, messages, tab);
@@ -91,7 +95,7 @@ studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 
 /** For the console, and for tests. */
-Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide, strips } });
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide, strips, scrub } });
 
 /** @type {import("./commands/keys.js").Command[]} */
 const pageCommands = [
@@ -116,6 +120,7 @@ const commands = mapped([
   ...performing.commands(),
   ...guide.commands(),
   ...mixForm.commands(),
+  ...hitForm.commands(),
   ...markingCommands(studio, transport, messages),
   ...spreadingCommands(studio, saver, messages),
   ...viewingCommands(messages),

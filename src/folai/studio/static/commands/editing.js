@@ -1,7 +1,8 @@
 /** Commands that edit the envelope at the playhead, the chosen hit or the region. */
 
-import { hitLevel, levelAt, nearestOnset } from "../envelope/curve.js";
+import { hitLevel, levelAt } from "../envelope/curve.js";
 import { fromDb } from "../envelope/arithmetic.js";
+import { hitText } from "../envelope/hit_settings.js";
 import { addHit, moveHit, removeHit } from "../envelope/hits.js";
 import {
   copyRegion,
@@ -89,18 +90,10 @@ function addHere(studio) {
   tellHit(studio);
 }
 
-/** The index of the chosen hit, or -1. @param {Studio} studio */
-function chosen(studio) {
-  const { curve, hit } = studio;
-  if (!curve || hit === null) return -1;
-  const index = nearestOnset(curve.onsets, hit);
-  return index >= 0 && Math.abs(curve.onsets[index] - hit) < 0.002 ? index : -1;
-}
-
 /** @param {Studio} studio */
 function remove(studio) {
   const { curve } = studio;
-  const index = chosen(studio);
+  const index = studio.hitIndex;
   if (!curve) return;
   if (index >= 0) {
     studio.edit((own) => removeHit(own, index), "delete hit");
@@ -123,17 +116,18 @@ function toHit(studio, transport, way) {
 /** @param {Studio} studio */
 function tellHit(studio) {
   const { curve } = studio;
-  const index = chosen(studio);
+  const index = studio.hitIndex;
   if (!curve || index < 0) return;
   const time = curve.onsets[index];
   const place = `${index + 1} of ${curve.onsets.length}`;
-  studio.announce(`Hit ${place} at ${timeText(studio, time)}, ${levelText(hitLevel(curve, time))}`);
+  const facts = [levelText(hitLevel(curve, time)), hitText(curve.hits?.get(time))].filter(Boolean).join(", ");
+  studio.announce(`Hit ${place} at ${timeText(studio, time)}, ${facts}`);
 }
 
 /** @param {Studio} studio @param {1 | -1} way @param {number} [seconds] default: one frame */
 function shift(studio, way, seconds = 1 / studio.project.clip.fps) {
   const { curve, region } = studio;
-  const index = chosen(studio);
+  const index = studio.hitIndex;
   if (!curve) return;
   if (index >= 0) {
     const to = Math.min(Math.max(curve.onsets[index] + way * seconds, 0), studio.duration);
@@ -157,7 +151,7 @@ function moveAll(studio, frames) {
 /** @param {Studio} studio @param {number} db */
 function scale(studio, db) {
   const { curve, region, playhead } = studio;
-  const index = chosen(studio);
+  const index = studio.hitIndex;
   if (!curve) return;
   if (index >= 0) {
     studio.edit((own) => moveHit(own, index, curve.onsets[index], fromDb(db)), "level of a hit");

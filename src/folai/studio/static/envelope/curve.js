@@ -8,12 +8,15 @@
 
 /**
  * `confidence`, of a prediction alone: how sure each value is, 0 to 1. `pan`: where it is heard, -1
- * left to 1 right; edits of the curve leave it as it is.
- * @typedef {{values: Float32Array, rate: number, onsets: Float64Array, confidence?: Float32Array, pan?: Float32Array}} Curve
+ * left to 1 right; edits of the curve leave it as it is. `hits`: settings of single hits, by their onset.
+ * @typedef {{values: Float32Array, rate: number, onsets: Float64Array, confidence?: Float32Array, pan?: Float32Array, hits?: Hits}} Curve
  */
+/** @typedef {{sound?: number, pitch?: number, level_db?: number, foot?: "left" | "right"}} Hit what is said of it, as in API.md */
+/** @typedef {Map<number, Hit>} Hits by seconds, to the bit */
 /**
- * `values` stand from frame `first` on; of the onsets some go and some come, in seconds.
- * @typedef {{first: number, values: Float32Array, removed: number[], added: number[]}} Change
+ * `values` stand from frame `first` on; of the onsets some go and some come, in seconds. Settings go
+ * with an onset that goes; `hits` are those that change beside that, null: none.
+ * @typedef {{first: number, values: Float32Array, removed: number[], added: number[], hits?: [number, Hit | null][]}} Change
  */
 /** @typedef {{start: number, end: number}} Region seconds, start < end */
 
@@ -70,17 +73,17 @@ export function nearestOnset(onsets, time) {
 }
 
 /** @param {Curve} curve @returns {Curve} one that shares nothing with it */
-export function copyCurve({ values, rate, onsets, pan }) {
-  return { values: values.slice(), rate, onsets: onsets.slice(), ...(pan && { pan: pan.slice() }) };
+export function copyCurve({ values, rate, onsets, pan, hits }) {
+  return { values: values.slice(), rate, onsets: onsets.slice(), ...(pan && { pan: pan.slice() }), ...(hits && { hits: new Map(hits) }) };
 }
 
 /**
  * The change from a curve to new values from frame `first` on, and a new list of onsets. Frames
- * that stay as they are at either end are left out.
+ * that stay as they are at either end are left out. Without `hits` those of onsets that stay do, too.
  * @param {Curve} curve @param {number} first @param {Float32Array | Float64Array} values
- * @param {Iterable<number>} [onsets] @returns {Change}
+ * @param {Iterable<number>} [onsets] @param {Hits} [hits] @returns {Change}
  */
-export function changeTo(curve, first, values, onsets) {
+export function changeTo(curve, first, values, onsets, hits) {
   const next = new Float32Array(values.length);
   for (let i = 0; i < next.length; i++) next[i] = Math.min(Math.max(values[i], 0) || 0, LOUDEST);
   const old = curve.values;
@@ -92,7 +95,14 @@ export function changeTo(curve, first, values, onsets) {
     first: first + low,
     values: next.slice(low, high),
     ...onsetsBetween(curve.onsets, onsets),
+    ...(hits && { hits: hitsBetween(curve.hits ?? new Map(), hits) }),
   };
+}
+
+/** @param {Hits} old @param {Hits} next @returns {[number, Hit | null][]} */
+function hitsBetween(old, next) {
+  const times = [...new Set([...old.keys(), ...next.keys()])].filter((time) => old.get(time) !== next.get(time));
+  return times.map((time) => [time, next.get(time) ?? null]);
 }
 
 /** @param {Float64Array} old @param {Iterable<number>} [onsets] */
@@ -114,7 +124,7 @@ function onsetsBetween(old, onsets) {
 
 /** @param {Change} change */
 export function isNothing(change) {
-  return !change.values.length && !change.removed.length && !change.added.length;
+  return !change.values.length && !change.removed.length && !change.added.length && !change.hits?.length;
 }
 
 /**
@@ -130,12 +140,27 @@ export function swap(curve, change) {
     for (const time of change.removed) onsets.splice(onsets.indexOf(time), 1);
     curve.onsets = Float64Array.from([...onsets, ...change.added]).sort();
   }
-  return { first, values: before, removed: change.added, added: change.removed };
+  const hits = swapHits(curve, change);
+  return { first, values: before, removed: change.added, added: change.removed, ...(hits.length && { hits }) };
+}
+
+/** Once the onsets are as they shall be. @param {Curve} curve @param {Change} change @returns {[number, Hit | null][]} what was there */
+function swapHits(curve, { removed, hits = [] }) {
+  const gone = removed.filter((time) => curve.hits?.has(time) && !curve.onsets.includes(time));
+  if (!gone.length && !hits.length) return [];
+  const own = (curve.hits ??= new Map());
+  /** @type {Hits} */ const before = new Map();
+  for (const [time, hit] of [...gone.map((time) => /** @type {[number, null]} */ ([time, null])), ...hits]) {
+    if (!before.has(time)) before.set(time, /** @type {any} */ (own.get(time) ?? null));
+    if (hit) own.set(time, hit);
+    else own.delete(time);
+  }
+  return [...before];
 }
 
 /** Seconds that a change touches. @param {Curve} curve @param {Change} change @returns {Region} */
-export function extentOf({ rate }, { first, values, removed, added }) {
-  const times = [...removed, ...added];
+export function extentOf({ rate }, { first, values, removed, added, hits = [] }) {
+  const times = [...removed, ...added, ...hits.map(([time]) => time)];
   if (values.length) times.push(first / rate, (first + values.length) / rate);
   return { start: Math.min(...times), end: Math.max(...times) };
 }

@@ -2,6 +2,7 @@
 
 import { hitPower } from "./arithmetic.js";
 import { WINDOW, changeTo, durationOf } from "./curve.js";
+import { movedHits } from "./hit_settings.js";
 
 /** @typedef {import("./curve.js").Curve} Curve */
 /** @typedef {import("./curve.js").Change} Change */
@@ -48,6 +49,7 @@ export function moveHits(curve, moves, gain = 1) {
   const alone = moves.size === 1; // the usual case, while dragging: nothing long is copied
   const left = { values: alone ? curve.values : Float64Array.from(curve.values), rate };
   const lifted = [];
+  const places = new Map();
   for (const [index, time] of moves) {
     const at = Math.min(Math.max(time, 0), durationOf(curve));
     const { first, base } = underBump(left, curve.onsets, index);
@@ -55,9 +57,10 @@ export function moveHits(curve, moves, gain = 1) {
     if (!alone) left.values.set(base, first);
     lifted.push({ bump, base, first, place: first + (at - curve.onsets[index]) * rate });
     onsets[index] = at;
+    places.set(curve.onsets[index], at);
   }
   const { first, values } = layDown(lifted, left.values);
-  return changeTo(curve, first, values, onsets);
+  return changeTo(curve, first, values, onsets, movedHits(curve.hits, places));
 }
 
 /**

@@ -2,12 +2,13 @@
 
 import { fromDb, gaussianSmooth, regionMask } from "./arithmetic.js";
 import { changeTo, durationOf } from "./curve.js";
+import { hitsWithin, movedHits } from "./hit_settings.js";
 import { moveHits } from "./hits.js";
 
 /** @typedef {import("./curve.js").Curve} Curve */
 /** @typedef {import("./curve.js").Change} Change */
 /** @typedef {import("./curve.js").Region} Region */
-/** @typedef {{values: Float32Array, rate: number, onsets: number[], duration: number}} Clip */
+/** @typedef {{values: Float32Array, rate: number, onsets: number[], hits: [number, import("./curve.js").Hit][], duration: number}} Clip */
 /** @typedef {{time: number, level: number, strength?: number}} Point of a stroke */
 
 const FADE = 0.01; // seconds over which an edit of a region fades on either side
@@ -49,6 +50,7 @@ export function restoreRegion(curve, ghost, region) {
     region,
     (value, share, i) => value + share * ((ghost.values[first + i] ?? 0) - value),
     [...outside, ...inside],
+    new Map(hitsWithin(curve.hits, (time) => time < region.start || time > region.end, 0)),
   );
 }
 
@@ -72,10 +74,15 @@ export function shiftRegion(curve, region, seconds, db = 0) {
     const moved = (1 - part) * (lifted[whole] ?? 0) + part * (lifted[whole + 1] ?? 0);
     if (moved) next[i] = Math.sqrt(next[i] ** 2 + moved ** 2);
   }
-  const onsets = Array.from(curve.onsets, (time) =>
-    time >= region.start && time <= region.end ? time + seconds : time,
-  ).filter((time) => time >= 0 && time <= durationOf(curve));
-  return changeTo(curve, from, next, onsets);
+  const inside = curve.onsets.filter((time) => time >= region.start && time <= region.end);
+  const places = new Map(Array.from(inside, (time) => [time, time + seconds]));
+  const onsets = Array.from(curve.onsets, (time) => places.get(time) ?? time).filter((time) => time >= 0 && time <= durationOf(curve));
+  return changeTo(curve, from, next, onsets, heardOf(movedHits(curve.hits, places), onsets));
+}
+
+/** The settings whose hits are there. @param {import("./curve.js").Hits | undefined} hits @param {number[]} onsets */
+function heardOf(hits, onsets) {
+  return hits && new Map([...hits].filter(([time]) => onsets.includes(time)));
 }
 
 /**
@@ -90,8 +97,9 @@ export function shiftAll(curve, seconds) {
     const whole = Math.floor(place);
     return values[whole] + (place - whole) * (values[Math.min(whole + 1, last)] - values[whole]);
   });
-  const onsets = Array.from(curve.onsets, (time) => time + seconds).filter((time) => time >= 0 && time <= durationOf(curve));
-  return changeTo(curve, 0, moved, onsets);
+  const places = new Map(Array.from(curve.onsets, (time) => [time, time + seconds]));
+  const onsets = [...places.values()].filter((time) => time >= 0 && time <= durationOf(curve));
+  return changeTo(curve, 0, moved, onsets, heardOf(movedHits(curve.hits, places), onsets));
 }
 
 /**
@@ -132,7 +140,7 @@ export function drawStroke(curve, points) {
 export function nudgeLevel(curve, region, db) {
   const start = db > 0 ? 0.01 : 0;
   const nudged = (/** @type {number} */ value) => Math.max(value * fromDb(db), start);
-  return masked(curve, region, (value, share) => value + share * (nudged(value) - value), undefined, 0);
+  return masked(curve, region, (value, share) => value + share * (nudged(value) - value), undefined, undefined, 0);
 }
 
 /** @param {Curve} curve @param {Region} region @returns {Clip} */
@@ -146,6 +154,7 @@ export function copyRegion(curve, region) {
     onsets: Array.from(curve.onsets)
       .filter((time) => time >= region.start && time <= region.end)
       .map((time) => time - start),
+    hits: hitsWithin(curve.hits, (time) => time >= region.start && time <= region.end, -start),
     duration: (stop - first) / curve.rate,
   };
 }
@@ -161,7 +170,9 @@ export function pasteClip(curve, clip, time) {
   const kept = Array.from(curve.onsets).filter((onset) => onset < start || onset >= end);
   const laid = clip.onsets.map((onset) => start + onset).filter((onset) => onset <= durationOf(curve));
   const room = curve.values.length - first;
-  return changeTo(curve, first, clip.values.subarray(0, room), [...kept, ...laid]);
+  const hits = new Map(hitsWithin(curve.hits, (onset) => onset < start || onset >= end, 0));
+  for (const [onset, hit] of clip.hits) if (start + onset <= durationOf(curve)) hits.set(start + onset, hit);
+  return changeTo(curve, first, clip.values.subarray(0, room), [...kept, ...laid], hits);
 }
 
 /**
@@ -193,11 +204,11 @@ function framesOf({ values, rate }, region, fade) {
 /**
  * @param {Curve} curve @param {Region} region
  * @param {(value: number, share: number, i: number) => number} edit
- * @param {Iterable<number>} [onsets] @returns {Change}
+ * @param {Iterable<number>} [onsets] @param {import("./curve.js").Hits} [hits] @returns {Change}
  */
-function masked(curve, region, edit, onsets, fade = FADE) {
+function masked(curve, region, edit, onsets, hits, fade = FADE) {
   const { first, stop } = framesOf(curve, region, fade || FADE);
   const mask = regionMask(region, first, stop - first, curve.rate, fade);
   const values = mask.map((share, i) => edit(curve.values[first + i], share, i));
-  return changeTo(curve, first, values, onsets);
+  return changeTo(curve, first, values, onsets, hits);
 }

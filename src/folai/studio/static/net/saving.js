@@ -4,6 +4,7 @@
  */
 
 import { ApiError, sendJson } from "./api.js";
+import { hitList } from "../envelope/hit_settings.js";
 import { envelopeOf, toBase64 } from "./binary.js";
 import { keepSteps } from "./history_store.js";
 
@@ -88,10 +89,10 @@ export class Saver {
   /** What is to be sent of a curve. @param {string} id of its layer @param {import("../state/studio.js").Drawn} own @returns {Taken} */
   #taken(id, own) {
     const [first, stop] = /** @type {[number, number]} */ (own.dirty);
-    const { values, onsets } = own.curve;
+    const { values, onsets, hits } = own.curve;
     own.dirty = null;
     const json = own.saved
-      ? { base: own.saved, first, onsets: Array.from(onsets), values: toBase64(values.slice(first, stop)) }
+      ? { base: own.saved, first, onsets: Array.from(onsets), values: toBase64(values.slice(first, stop)), hits: hitList(hits) }
       : envelopeOf(own.curve);
     return { id, own, extent: [first, stop], json };
   }

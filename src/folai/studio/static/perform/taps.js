@@ -35,7 +35,7 @@ export function layTaps(curve, taps, region) {
   const next = copyCurve(curve);
   if (region) swap(next, muteRegion(next, region));
   for (const { time, level } of taps) swap(next, addHit(next, time, level));
-  return changeTo(curve, 0, next.values, next.onsets);
+  return changeTo(curve, 0, next.values, next.onsets, next.hits);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Playing: sound leads, the picture follows it, and the playhead stands on the picture that is on
- * screen. At other speeds than 1 there is no sound.
+ * Playing: sound leads, at any speed and backwards, the picture follows it, and the playhead stands on
+ * the picture that is on screen.
  */
 
 import { frameAt } from "./clock.js";
@@ -49,6 +49,13 @@ export class Transport {
     const { frames } = this.studio;
     this.#place(Math.min(Math.max(this.frame + count, 0), Math.max(frames.length - 1, 0)));
     this.screen.show(this.frame);
+    this.studio.emit("stepped");
+  }
+
+  /** Goes there while the pointer is dragged, heard on the way. @param {number} time seconds */
+  scrub(time) {
+    this.seek(time);
+    if (!this.playing) this.studio.emit("stepped");
   }
 
   toggle() {
@@ -82,14 +89,13 @@ export class Transport {
   }
 
   /** J and L: once more is twice as fast. @param {1 | -1} way */
-  shuttle(way) {
+  async shuttle(way) {
     const faster = Math.sign(this.speed) === way ? Math.min(Math.abs(this.speed) * 2, FASTEST) : 1;
-    if (way === 1 && faster === 1) {
-      this.play();
-      return;
-    }
+    if (way === 1 && faster === 1) return this.play();
     this.#halt();
     const turn = this.#begin(way * faster);
+    await this.player.play(this.studio.playhead, this.speed);
+    if (turn !== this.#turn) return;
     if (way === 1 && this.screen.ready) {
       this.screen.video.playbackRate = faster;
       this.screen.video.play().catch(() => this.pause());
@@ -128,7 +134,7 @@ export class Transport {
       const time = mediaTime - this.screen.offset;
       this.#place(frameAt(this.studio.frames, time));
       const heard = this.player.position;
-      if (this.speed === 1 && heard !== null) {
+      if (this.speed > 0 && heard !== null) {
         // The picture has been due since its own time: compare when it is half over, on average.
         this.#follow(video.currentTime - this.screen.offset - heard - Math.max(expectedDisplayTime - now, 0) / 1000);
       }
@@ -139,12 +145,13 @@ export class Transport {
   /** @param {number} drift seconds that the picture is ahead of the sound */
   #follow(drift) {
     const { video } = this.screen;
-    if (Math.abs(drift) > JUMP && performance.now() - this.#soughtAt > 500) {
+    const late = drift / this.speed; // of what is watched
+    if (Math.abs(late) > JUMP && performance.now() - this.#soughtAt > 500) {
       this.#soughtAt = performance.now();
-      video.playbackRate = 1;
+      video.playbackRate = this.speed;
       video.currentTime -= drift;
-    } else if (Math.abs(drift) <= JUMP) {
-      video.playbackRate = 1 - Math.min(Math.max(drift * 0.8, -0.08), 0.08);
+    } else if (Math.abs(late) <= JUMP) {
+      video.playbackRate = this.speed * (1 - Math.min(Math.max(late * 0.8, -0.08), 0.08));
     }
   }
 
@@ -166,9 +173,7 @@ export class Transport {
 
   /** @param {number} passed seconds since it was asked last @returns {number} seconds, between pictures too */
   #timeNow(passed) {
-    if (this.speed === 1) return this.player.position ?? this.studio.playhead;
-    if (this.speed > 0 && this.screen.ready) return this.screen.video.currentTime - this.screen.offset;
-    return this.#free + passed * this.speed;
+    return this.player.position ?? this.#free + passed * this.speed;
   }
 
   #free = 0; // the playhead before it is put onto a picture: slow motion would stand still otherwise

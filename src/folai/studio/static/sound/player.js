@@ -5,6 +5,8 @@
 
 import { OutputClock } from "./output_clock.js";
 
+import { reversed } from "./reversed.js";
+
 /** @typedef {import("./sources.js").Source} Source */
 /** @typedef {{source: Source, volume: number, out?: AudioNode}} Wanted volume 0: ready to be heard; out: where it goes, else the master */
 /** @typedef {{source: Source, gain: GainNode, next: number, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
@@ -16,7 +18,7 @@ const PATIENCE = 1500; // ms to wait for sound before the picture starts without
 
 export class Player {
   /** @type {Map<string, Channel>} */ #channels = new Map();
-  /** @type {{at: number, time: number} | null} time of the clip at a time of the context */ #anchor = null;
+  /** @type {{at: number, time: number, speed: number} | null} time of the clip at a time of the context, times real time from there on */ #anchor = null;
   /** @type {Map<string, Wanted>} */ #wanted = new Map();
   #turn = 0;
   #timer = 0;
@@ -33,7 +35,7 @@ export class Player {
   get position() {
     if (!this.#anchor) return null;
     const latency = this.context.outputLatency || this.context.baseLatency || 0;
-    return this.#anchor.time + this.context.currentTime - latency - this.#anchor.at;
+    return this.timeOf(this.context.currentTime - latency);
   }
 
   /**
@@ -46,7 +48,12 @@ export class Player {
 
   /** Seconds into the clip at a time of the context, or null when nothing plays. @param {number} at */
   timeOf(at) {
-    return this.#anchor && this.#anchor.time + at - this.#anchor.at;
+    return this.#anchor && this.#anchor.time + this.#anchor.speed * (at - this.#anchor.at);
+  }
+
+  /** What is to be heard, if anything plays. @returns {Wanted[]} */
+  get audible() {
+    return [...this.#wanted.values()].filter(({ volume }) => volume > 0);
   }
 
   /** Says what shall be heard. While playing, the change is made once the new sound is there. @param {Map<string, Wanted>} wanted */
@@ -63,16 +70,18 @@ export class Player {
     this.#dropOthers();
   }
 
-  /** @param {number} time seconds to play from @returns {Promise<void>} when it is about to sound */
-  async play(time) {
+  /**
+   * @param {number} time seconds to play from @param {number} speed times real time, as a tape would; negative: backwards
+   * @returns {Promise<void>} when it is about to sound
+   */
+  async play(time, speed = 1) {
     this.stop();
     const turn = ++this.#turn;
     await this.context.resume();
-    const first = [...this.#wanted.values()].filter(({ volume }) => volume > 0);
-    const loaded = first.map(({ source }) => source.piece(Math.floor(time / source.pieceLength)).catch(() => null));
+    const loaded = this.audible.map(({ source }) => source.piece(pieceAt(source, time, speed)).catch(() => null));
     await Promise.race([Promise.all(loaded), new Promise((done) => setTimeout(done, PATIENCE))]);
     if (turn !== this.#turn) return;
-    this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time) };
+    this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time), speed };
     for (const { source, out } of this.#wanted.values()) this.#open(source, out);
     this.#setGains(this.context.currentTime, 0);
     this.#pump();
@@ -109,7 +118,8 @@ export class Player {
 
   /** @param {Source} source */
   #pieceNow(source) {
-    return Math.floor(Math.max(this.#clock() + SOON, 0) / source.pieceLength);
+    const { speed } = /** @type {{speed: number}} */ (this.#anchor);
+    return pieceAt(source, this.#clock() + SOON * speed, speed);
   }
 
   /** To a whole sample, so that pieces meet without a seam. @param {number} seconds */
@@ -119,8 +129,7 @@ export class Player {
 
   /** Seconds into the clip that are being sent to the output now. */
   #clock() {
-    const anchor = /** @type {{at: number, time: number}} */ (this.#anchor);
-    return anchor.time + this.context.currentTime - anchor.at;
+    return /** @type {number} */ (this.timeOf(this.context.currentTime));
   }
 
   /** @param {Source} source @param {AudioNode} [out] */
@@ -143,13 +152,13 @@ export class Player {
     channel.busy = true;
     const { source } = channel;
     try {
-      while (this.#anchor && channel.next * source.pieceLength < this.#clock() + AHEAD) {
+      while (this.#anchor && this.#due(source, channel.next) < this.context.currentTime + AHEAD) {
         const n = channel.next;
-        if (n * source.pieceLength >= source.duration) break;
+        if (n < 0 || n * source.pieceLength >= source.duration) break;
         const buffer = await source.piece(n);
         if (!this.#anchor || this.#channels.get(source.key) !== channel) return;
         if (buffer) this.#schedule(channel, buffer, n * source.pieceLength);
-        channel.next = n + 1;
+        channel.next = n + Math.sign(this.#anchor.speed);
       }
     } catch {
       // It stays silent here; the next round of the pump tries again.
@@ -158,16 +167,25 @@ export class Player {
     }
   }
 
+  /** When a piece begins to be played: backwards, from its end. @param {Source} source @param {number} n @returns {number} time of the context */
+  #due(source, n) {
+    const { at, time, speed } = /** @type {{at: number, time: number, speed: number}} */ (this.#anchor);
+    const edge = speed > 0 ? n * source.pieceLength : Math.min((n + 1) * source.pieceLength, source.duration);
+    return at + (edge - time) / speed;
+  }
+
   /** @param {Channel} channel @param {AudioBuffer} buffer @param {number} start of it in the clip, seconds */
   #schedule(channel, buffer, start) {
-    const anchor = /** @type {{at: number, time: number}} */ (this.#anchor);
-    const due = anchor.at + start - anchor.time;
-    const skipped = Math.max(this.#whole(this.context.currentTime + 0.002) - due, anchor.at - due, 0);
-    if (skipped >= buffer.duration) return;
+    const { at, time, speed } = /** @type {{at: number, time: number, speed: number}} */ (this.#anchor);
+    const due = at + ((speed > 0 ? start : start + buffer.duration) - time) / speed;
+    const skipped = Math.max(this.#whole(this.context.currentTime + 0.002) - due, at - due, 0);
+    const pace = Math.abs(speed);
+    if (skipped * pace >= buffer.duration) return;
     const node = this.context.createBufferSource();
-    node.buffer = buffer;
+    node.buffer = speed > 0 ? buffer : reversed(buffer, this.context);
+    node.playbackRate.value = pace;
     node.connect(channel.gain);
-    node.start(due + skipped, skipped);
+    node.start(due + skipped, skipped * pace);
     channel.playing.add(node);
     node.onended = () => channel.playing.delete(node);
   }
@@ -203,4 +221,11 @@ export class Player {
     for (const node of channel?.playing ?? []) node.stop(this.context.currentTime + after);
     setTimeout(() => channel?.gain.disconnect(), 1000 * after + 100);
   }
+}
+
+/** The piece that is played at a time: backwards, the one that ends there. @param {Source} source @param {number} time @param {number} speed */
+function pieceAt(source, time, speed) {
+  const last = Math.max(Math.ceil(source.duration / source.pieceLength) - 1, 0);
+  const place = time / source.pieceLength;
+  return speed > 0 ? Math.floor(Math.max(place, 0)) : Math.min(Math.max(Math.ceil(place) - 1, 0), last);
 }

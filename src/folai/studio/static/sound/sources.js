@@ -1,6 +1,7 @@
 /** What can be played: sound in pieces, fetched as they are needed, of which a few are kept. */
 
-import { call, getBytes } from "../net/api.js";
+import { call, getBytes, sendJson } from "../net/api.js";
+import { hitsOfPart } from "../envelope/hit_settings.js";
 import { envelopeOf } from "../net/binary.js";
 import { peaksOf, spectrumOf } from "./analysis.js";
 import { readWav } from "./wav.js";
@@ -108,14 +109,33 @@ export class Preview {
 
   /** @param {import("../state/studio.js").Layer} layer @param {Curve} curve @param {number} start @param {number} end */
   async #render(layer, curve, start, end) {
-    const whole = end - start >= this.studio.duration;
-    const from = whole ? 0 : Math.max(start - LEAD, 0);
-    const json = whole
-      ? { envelope: envelopeOf(curve), sound: layer.sound }
-      : { envelope: envelopeOf(partOf(curve, from, end)), part: true, peak: peakOf(curve), start: from, end, sound: layer.sound };
+    const { from, json } = this.#request(layer, curve, start, end);
     const response = await call("POST", `projects/${this.studio.project.id}/preview`, { json });
     const buffer = readWav(await response.arrayBuffer(), this.context);
     return buffer && from < start ? cropped(buffer, start - from, this.context) : buffer;
+  }
+
+  /**
+   * What is asked of the server for a part, and where its sound begins.
+   * @param {import("../state/studio.js").Layer} layer @param {Curve} curve @param {number} start @param {number} end
+   */
+  #request(layer, curve, start, end) {
+    if (end - start >= this.studio.duration) return { from: 0, json: { envelope: envelopeOf(curve), sound: layer.sound } };
+    const from = Math.max(start - LEAD, 0);
+    return { from, json: { envelope: envelopeOf(partOf(curve, from, end)), part: true, peak: peakOf(curve), start: from, end, sound: layer.sound } };
+  }
+
+  /**
+   * Which sound the hits around a time have in the preview, and which sounds there are: see API.md.
+   * @param {import("../state/studio.js").Layer} layer @param {number} time @returns {Promise<{hits: {time: number, sound: number, foot: string | null}[], sounds: {start: number, like: number[]}[]}>}
+   */
+  async played(layer, time) {
+    const { studio } = this;
+    const drawn = studio.drawn.get(layer.id);
+    const length = studio.duration <= WHOLE ? studio.duration : PIECE;
+    const start = length * Math.floor(Math.min(time, studio.duration - 1e-3) / length);
+    const { json } = this.#request(layer, /** @type {import("../state/studio.js").Drawn} */ (drawn).curve, start, Math.min(start + length, studio.duration));
+    return sendJson("POST", `projects/${studio.project.id}/hits`, json);
   }
 
   /** What the lanes show: the latest that is ready. @param {string} layer @returns {import("../timeline/sound_lanes.js").Sounding | null} */
@@ -137,11 +157,12 @@ function peakOf({ values }) {
 }
 
 /** @param {Curve} curve @param {number} start @param {number} end seconds @returns {Curve} its clock starting at `start` */
-export function partOf({ values, rate, onsets, pan }, start, end) {
+export function partOf(curve, start, end) {
+  const { values, rate, onsets, pan } = curve;
   const first = Math.round(start * rate);
   const inside = onsets.filter((time) => time >= start && time < end).map((time) => time - start);
   const last = Math.max(Math.round(end * rate), first + 1);
-  return { values: values.slice(first, last), rate, onsets: inside, ...(pan && { pan: pan.slice(first, last) }) };
+  return { values: values.slice(first, last), rate, onsets: inside, hits: hitsOfPart(curve, start, end), ...(pan && { pan: pan.slice(first, last) }) };
 }
 
 /** @param {AudioBuffer} buffer @param {number} seconds to leave out at its beginning @param {BaseAudioContext} context */

@@ -7,7 +7,7 @@
  * "edited" (there is something to save), "refused" (a reader wants to edit), "announce" (detail: text).
  */
 
-import { copyCurve, swap } from "../envelope/curve.js";
+import { copyCurve, nearestOnset, swap } from "../envelope/curve.js";
 import { History } from "../envelope/history.js";
 import { Pyramid } from "../envelope/pyramid.js";
 import { layPatch, patchBetween, tableOf } from "./undoable.js";
@@ -89,6 +89,14 @@ export class Studio extends EventTarget {
   /** @returns {Curve | undefined} of the active layer */
   get curve() {
     return this.drawn.get(this.activeId)?.curve;
+  }
+
+  /** Index of the chosen hit in the active layer's curve, or -1. */
+  get hitIndex() {
+    const { curve, hit } = this;
+    if (!curve || hit === null) return -1;
+    const index = nearestOnset(curve.onsets, hit);
+    return index >= 0 && Math.abs(curve.onsets[index] - hit) < 0.002 ? index : -1;
   }
 
   /**

@@ -110,12 +110,13 @@ function drawHits(context, axis, height, studio, colours) {
   context.globalAlpha = 1;
   for (let i = first; i < stop && !crowded; i++) {
     const y = levelToY(hitLevel(curve, onsets[i]), height);
-    drawHandle(context, axis.toX(onsets[i]), Math.max(y, HANDLE + 1), onsets[i] === studio.hit, colours);
+    const inside = onsets[i] === studio.hit ? colours.text : curve.hits?.has(onsets[i]) ? colours.accent : colours.lane;
+    drawHandle(context, axis.toX(onsets[i]), Math.max(y, HANDLE + 1), onsets[i] === studio.hit, inside, colours);
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {boolean} chosen @param {Colours} colours */
-function drawHandle(context, x, y, chosen, colours) {
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {boolean} chosen @param {string} inside its colour: that of the line where a hit has settings @param {Colours} colours */
+function drawHandle(context, x, y, chosen, inside, colours) {
   const size = chosen ? HANDLE + 2 : HANDLE;
   context.beginPath();
   context.moveTo(x, y - size);
@@ -123,7 +124,7 @@ function drawHandle(context, x, y, chosen, colours) {
   context.lineTo(x, y + size);
   context.lineTo(x - size, y);
   context.closePath();
-  context.fillStyle = chosen ? colours.text : colours.lane;
+  context.fillStyle = inside;
   context.fill();
   stroke(context, colours.accent, 1.5);
 }

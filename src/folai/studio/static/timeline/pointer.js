@@ -18,10 +18,11 @@ export class Pointers {
   /** @type {{x: number, y: number}} */ #from = { x: 0, y: 0 };
   #moved = false;
 
-  /** @param {Timeline} timeline @param {(time: number) => void} seek */
-  constructor(timeline, seek) {
+  /** @param {Timeline} timeline @param {(time: number) => void} seek @param {(time: number) => void} scrub goes there while it is dragged */
+  constructor(timeline, seek, scrub) {
     this.timeline = timeline;
     this.seek = seek;
+    this.scrub = scrub;
     const { root } = timeline;
     root.addEventListener("pointerdown", (event) => this.#press(event));
     root.addEventListener("pointermove", (event) => this.#move(event));
@@ -87,8 +88,8 @@ export class Pointers {
   /** @param {{x: number}} spot @returns {Gesture} */
   #scrub(spot) {
     const { axis } = this.timeline;
-    this.seek(axis.toTime(spot.x));
-    return { move: (spots) => this.seek(axis.toTime(spots[spots.length - 1].x)) };
+    this.scrub(axis.toTime(spot.x));
+    return { move: (spots) => this.scrub(axis.toTime(spots[spots.length - 1].x)) };
   }
 
   /** Drag scrolls, up and down zooms; a click goes there. @param {{x: number, y: number}} from @returns {Gesture} */
