@@ -122,17 +122,18 @@ def test_a_hit_of_its_own_is_heard_kept_moved_and_undone(walked, server):
         moved,
         {"sound": 3, "pitch": -12, "level_db": 6, "foot": "left"},
     ]
-    for left in (
-        {"sound": 3, "pitch": -12, "level_db": 6, "foot": "left"},  # elsewhere
-        {"sound": 3, "pitch": -12, "level_db": 6, "foot": "left"},  # moved
+    seen = [page.evaluate(OWN)[0][1]]
+    while seen[-1] is not None and len(seen) < 10:
+        page.keyboard.press("Control+z")
+        left = page.evaluate(OWN)
+        seen.append(left[0][1] if left else None)
+    assert [one for n, one in enumerate(seen) if one not in seen[:n]] == [
+        {"sound": 3, "pitch": -12, "level_db": 6, "foot": "left"},
         {"sound": 3, "pitch": -12, "level_db": 6},
         {"sound": 3, "pitch": -12},
         {"sound": 3},
         None,
-    ):
-        page.keyboard.press("Control+z")
-        own_now = page.evaluate(OWN)
-        assert (own_now[0][1] if own_now else None) == left
+    ]
     page.keyboard.press("Control+y")
     assert page.evaluate(OWN) == [[time, {"sound": 3}]]
 
