@@ -455,6 +455,8 @@ class _Voice:
 
     def takes(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
         num_samples = round(self.request.duration * self.request.sample_rate)
+        if self.own.engine != "preview":  # which lays hits one by one
+            envelope = envelope.leveled()
         for take in self.engine.play(self.models, self.own, envelope, self.request, progress):
             yield fit_length(take, num_samples)
 

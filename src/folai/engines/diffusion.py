@@ -58,7 +58,7 @@ def play(
     request: Request,
     progress: Progress | None = None,
 ) -> Iterator[Wav]:
-    rate, envelope = models.sample_rate, envelope.leveled()
+    rate = models.sample_rate
     reference = request.reference
     if reference is not None:
         reference = resample(reference, request.sample_rate, rate)

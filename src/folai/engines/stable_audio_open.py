@@ -69,7 +69,7 @@ def play(
     request: Request,
     progress: Progress | None = None,
 ) -> Iterator[Wav]:
-    rate, envelope = models.sample_rate, envelope.leveled()
+    rate = models.sample_rate
     prompt = prompt_or_default(request.prompt, request.reference, request.sound)
     reference = request.reference
     if reference is not None:

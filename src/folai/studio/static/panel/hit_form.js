@@ -46,7 +46,7 @@ export class HitForm {
       { id: "like-hit", title: "Another sound like that of the hit", keys: ["Shift+I"], group, run: () => this.like(), enabled: can },
       { id: "sound-before", title: "The hit has the sound before", keys: ["Shift+Z"], group, hold: true, run: () => this.swap(-1), enabled: can },
       { id: "sound-after", title: "The hit has the sound after", keys: ["Shift+X"], group, hold: true, run: () => this.swap(1), enabled: can },
-      { id: "plain-hit", title: "The hit is as the others", keys: ["Alt+Shift+O"], group, run: () => this.#set({ sound: undefined, pitch: 0, level_db: 0, foot: undefined }, "plain hit"), enabled: () => can() && this.#own !== undefined },
+      { id: "plain-hit", title: "The hit is as the others", keys: ["Alt+Shift+X"], group, run: () => this.#set({ sound: undefined, pitch: 0, level_db: 0, foot: undefined }, "plain hit"), enabled: () => can() && this.#own !== undefined },
     ];
   }
 
