@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import folai.stable.filling
+from folai.models.int8 import to_int8, use_int8
 from folai.stable3.base_files import load_base, save_base
 from folai.stable3.conditioning import condition
 from folai.stable3.denoising import Question, denoise
@@ -286,3 +287,35 @@ def test_contradictions_within_a_model():
     with pytest.raises(ValueError, match="shift is 'odd'; allowed: none, flux, full, logsnr"):
         Shift("odd")
     assert math.isclose(Stable3Config().longest, 120.0, rel_tol=1e-3)
+
+
+# Eight bits
+
+
+def test_layers_of_eight_bits_are_near_those_of_fp32():
+    layer, x = torch.nn.Linear(64, 32), drawn(9, 2, 5, 64)
+    holder = torch.nn.Sequential(layer)
+    assert use_int8(holder) == ["0"]
+    holder[0].weight, holder[0].scale = to_int8(layer.weight.detach())
+    holder[0].bias = layer.bias
+    with torch.inference_mode():
+        ours, wanted = holder(x), layer(x)
+        assert (ours - wanted).norm() / wanted.norm() < 0.02
+        assert torch.allclose(holder(torch.zeros(1, 64)), layer.bias)
+
+
+def test_a_model_of_eight_bits(folder, tmp_path):
+    small, whole = load_base(folder, dtype=torch.int8), load_base(folder)
+    sizes = [sum(t.numel() * t.itemsize for t in m.state_dict().values()) for m in (small, whole)]
+    assert small.dit.blocks[0].wide.widen.weight.dtype == torch.int8
+    assert small.dit.embed.weight.dtype == torch.float32 and sizes[0] < 0.6 * sizes[1]
+    ours, wanted = run(small), run(whole)
+    assert 0 < (ours - wanted).norm() / wanted.norm() < 0.1
+    path = tmp_path / "lora.safetensors"
+    save_file(adapter_tensors("lora"), path, metadata={"lora_config": json.dumps({"alpha": 6})})
+    merge_lora(path, small)
+    merge_lora(path, whole)
+    merged, wanted = run(small), run(whole)
+    assert (merged - wanted).norm() / wanted.norm() < 0.1 < (merged - ours).norm() / ours.norm()
+    with pytest.raises(ValueError, match="dtype is 'int8' and the device cuda; take bfloat16"):
+        load_base(folder, dtype=torch.int8, device=torch.device("cuda"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from folai.models.int8 import use_int8
 from folai.models.same import Same
 from folai.models.stable3_conditioner import Stable3Conditioner
 from folai.models.stable3_dit import Stable3DiT
@@ -45,25 +46,45 @@ def load_base(
 ) -> Stable3Base:
     """The model in a folder, or in one file with its config beside it.
 
-    dtype: of the denoiser; the autoencoder stays in float32. beside: bytes of memory that other
-    models will need. Raises ValueError, before anything large is read, where files are missing or
-    cut short, where config and weights contradict each other, and where the memory is too small.
+    dtype: of the denoiser; the autoencoder stays in float32. int8: on a CPU alone, of the linear
+    layers of both; the rest is float32. beside: bytes of memory that other models will need.
+    Raises ValueError, before anything large is read, where files are missing or cut short, where
+    config and weights contradict each other, and where the memory is too small.
     """
     file = path if path.is_file() else _weights(path)
     config = from_published(file.with_name(CONFIG))
     with torch.device("meta"):
         base = Stable3Base(config)
+    layers = set(_use_int8(base, device)) if dtype == torch.int8 else set()
+
+    def dtype_of(name: str) -> torch.dtype:
+        if dtype == torch.int8:
+            return dtype if name.removesuffix(".weight") in layers else torch.float32
+        return torch.float32 if name.startswith("autoencoder.") else dtype
+
     fill(
         base,
         entries(config),
         "tools",
         {"": open_tensors(file)},
         str(path),
-        dtype_of=lambda name: torch.float32 if name.startswith("autoencoder.") else dtype,
+        dtype_of=dtype_of,
         device=device or torch.device("cpu"),
         beside=beside,
     )
     return base.requires_grad_(False).eval()
+
+
+def _use_int8(base: Stable3Base, device: torch.device | None) -> list[str]:
+    """In the blocks, where nearly all weights are; what surrounds them stays as it is."""
+    if device is not None and device.type != "cpu":
+        raise ValueError(f"dtype is 'int8' and the device {device}; take bfloat16 on a GPU")
+    parts = {
+        "dit.blocks": base.dit.blocks,
+        "autoencoder.encoder.blocks": base.autoencoder.encoder.blocks,
+        "autoencoder.decoder.blocks": base.autoencoder.decoder.blocks,
+    }
+    return [f"{part}.{name}" for part, blocks in parts.items() for name in use_int8(blocks)]
 
 
 def _weights(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from folai.models.int8 import to_int8
 from folai.stable.tensor_files import open_tensors
 from folai.stable3.base_files import Stable3Base
 from folai.stable3.tensor_names import DIT, entries
@@ -48,7 +49,7 @@ def merge_lora(path: Path, base: Stable3Base, scale: float = 1.0) -> None:
     file = open_tensors(path)
     tensors, config = file.read(), _config(path)
     layers = _layers(path, file.shapes)
-    own = dict(base.named_parameters())
+    own = {**dict(base.named_parameters()), **dict(base.named_buffers())}
     names = {_short(entry.tools[0]): entry.own for entry in entries(base.config)}
     for name, shapes in layers.items():
         weight = own.get(names.get(f"{name}.weight", ""))
@@ -60,8 +61,12 @@ def merge_lora(path: Path, base: Stable3Base, scale: float = 1.0) -> None:
     for name in layers:
         parts = {part: tensors[f"{name}{MIDDLE}{part}"] for part in layers[name]}
         weight = own[names[f"{name}.weight"]]
-        merged = merged_weight(weight.detach(), parts, adapter, scale)
-        weight.data.copy_(merged)
+        if weight.dtype == torch.int8:
+            lengths = own[names[f"{name}.weight"].removesuffix("weight") + "scale"]
+            whole = merged_weight(weight * lengths.unsqueeze(1), parts, adapter, scale)
+            (weight.data, lengths.data) = to_int8(whole)
+        else:
+            weight.data.copy_(merged_weight(weight.detach(), parts, adapter, scale))
 
 
 def merged_weight(

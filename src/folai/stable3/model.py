@@ -3,8 +3,8 @@
     stable = load_stable3("stable-audio-3-small-sfx", text=True)
     wav = stable.generate(envelope, duration=10.0, prompt="footsteps on gravel")   # [1, 2, T]
 
-It is used as `stable.StableAudio` is. As published, some seconds more than the clip are sampled, in
-which sounds may end; they are not decoded.
+It is used as `stable.StableAudio` is. Some seconds more than the clip are sampled, in which sounds
+may end; they are not decoded.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ from folai.stable3.conditioning import condition
 from folai.stable3.denoising import Question, denoise, guide_apart
 from folai.stable3.lora_files import merge_lora
 from folai.stable3.model_config import Stable3Config
+from folai.stable3.options import DTYPES
 from folai.stable3.text import T5Gemma, find_text_model, prompt_cache
 
-HEADROOM = 6.0  # seconds sampled beyond the end, as published
+# Seconds sampled beyond the end. The published code takes 6; it trains with silence behind the end
+# whose length is exponentially distributed, so that less is likelier, and less takes less time.
+HEADROOM = 2.0
 OVERLAP = 4.0  # seconds that neighbouring windows share
 DECODED_AT_ONCE = 64  # latents, 6 s: bounds the decoder's memory
 
@@ -240,7 +243,7 @@ class Run:
             guided=guided,
         )
         alike, answer = (id(stable), conditions.alike()), partial(denoise, stable.dit)
-        dtype = stable.dit.project.weight.dtype
+        dtype = stable.dit.embed.weight.dtype
 
         def model(noisy: Tensor, t: float) -> Tensor:
             out = ask(self.together, alike, Question(conditions, noisy.to(dtype), t), answer)
@@ -266,7 +269,7 @@ def load_stable3(
     first and pays where many clips are made. Raises ValueError, in one line and before anything
     large is read, for what is missing or does not fit.
     """
-    check_dtype(dtype)
+    check_dtype(dtype, DTYPES)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     folder = find_model(model, offline=offline)

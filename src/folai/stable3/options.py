@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from folai.diffusion.options import control_scale_option, envelope_lock_option
 from folai.options import check_ranges, option
 from folai.stable.options import REIMAGINED
-from folai.stable.precision import DTYPES
+from folai.stable.precision import DTYPES as TORCH_DTYPES
 
+DTYPES = (*TORCH_DTYPES, "int8")
 NAMES = ("small-sfx", "small-music", "medium")  # each also as NAME-base
 PREFIX = "stable-audio-3-"
 
@@ -35,7 +36,7 @@ class StableAudio3Options:
         str,
         "precision of its weights",
         choices=DTYPES,
-        default_text="bfloat16 on a GPU, else float32",
+        default_text="bfloat16 on a GPU, else float32; int8: a quarter of the memory, on a CPU",
     )
     offline: bool = option(False, bool, "never ask the network")
     num_steps: int | None = option(
