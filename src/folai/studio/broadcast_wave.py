@@ -1,4 +1,4 @@
-"""Broadcast Wave files: 24-bit WAV with a `bext` chunk that says when it starts (EBU Tech 3285)."""
+"""Bytes of Broadcast Wave files: 24-bit WAV whose `bext` chunk says its start (EBU Tech 3285)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from folai.studio.project_sounds import Sound, Wav, blocks, peak
-from folai.writing import written_whole
+from folai.studio.project_sounds import Wav
 
 LONGEST = (1 << 32) - (1 << 20)  # bytes that a WAV file can say it has
 HIGHEST = (1 << 23) - 1
@@ -48,21 +46,6 @@ def timecode_rate(clip: dict[str, Any]) -> float:
     return float(clip.get("nominal_fps") or clip["fps"])
 
 
-def write_broadcast_wave(path: Path, sound: Sound, *, start: float, description: str) -> None:
-    """Write `sound` with 24 bits. start: seconds since midnight. Raises ValueError beyond 4 GB.
-
-    A sound that would clip is attenuated as a whole.
-    """
-    check_size(sound.num_samples * 3 * sound.channels, sound.sample_rate)
-    gain = min(1.0, CLIPPING / max(peak(sound), 1e-9))
-    bext = bext_chunk(description, round(start * sound.sample_rate))
-    with written_whole(path) as partial, open(partial, "wb") as file:
-        file.write(wave_header(sound, [(b"bext", bext)]))
-        for wav in blocks(sound):
-            file.write(sample_bytes(wav * np.float32(gain)))
-        file.write(b"\0" * (sound.num_samples * sound.channels % 2))
-
-
 def check_size(num_bytes: int, sample_rate: int) -> None:
     """Raise ValueError for samples of 24 bits that are more than a WAV file can hold."""
     if num_bytes > LONGEST:
@@ -70,19 +53,13 @@ def check_size(num_bytes: int, sample_rate: int) -> None:
         raise ValueError(f"a WAV file holds {hours:.1f} h of one channel; export a shorter clip")
 
 
-def wave_header(sound: Sound, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
+def wave_header(
+    num_samples: int, channels: int, sample_rate: int, chunks: Sequence[tuple[bytes, bytes]]
+) -> bytes:
     """What stands in a WAV file before its samples of 24 bits, with these chunks among it."""
-    block = 3 * sound.channels
-    size = sound.num_samples * block
-    form = struct.pack(
-        "<HHIIHH",
-        1,
-        sound.channels,
-        sound.sample_rate,
-        sound.sample_rate * block,
-        block,
-        24,
-    )
+    block = 3 * channels
+    size = num_samples * block
+    form = struct.pack("<HHIIHH", 1, channels, sample_rate, sample_rate * block, block, 24)
     inside = b"WAVE" + b"".join(_chunk(*chunk) for chunk in [*chunks, (b"fmt ", form)])
     samples = b"data" + struct.pack("<I", size)
     return b"RIFF" + struct.pack("<I", len(inside) + 8 + size + size % 2) + inside + samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Callable
@@ -10,7 +11,12 @@ from typing import Any
 
 from folai.envelope import Envelope
 from folai.media.mux import finished_name
-from folai.studio.broadcast_wave import timecode_rate, timecode_seconds, write_broadcast_wave
+from folai.studio.broadcast_wave import (
+    bext_chunk,
+    check_size,
+    timecode_rate,
+    timecode_seconds,
+)
 from folai.studio.handover import package
 from folai.studio.jobs import Job
 from folai.studio.media_client import run_child
@@ -21,6 +27,7 @@ from folai.studio.project_sounds import Resampled
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
 from folai.studio.timeline import Stem, timeline_json
+from folai.studio.wave_files import WaveFile, Waves, write_archive, write_broadcast_wave
 from folai.writing import written_whole
 
 STALLED = 600.0  # seconds that writing a clip may take without ending
@@ -116,7 +123,13 @@ def _sound_writer(
 
         def write(out: Path, job: Job) -> None:
             mix = Resampled(mix_of(project, document), request["sample_rate"])
-            write_broadcast_wave(out, mix, start=request["start"], description=document["name"])
+            write_broadcast_wave(
+                out,
+                mix,
+                start=request["start"],
+                description=document["name"],
+                tell=job.advance,
+            )
 
         return write, f"{stem}.wav"
     suffix = "stems" if kind == "stems" else "timeline"
@@ -142,8 +155,9 @@ def _clip_writer(
         sound = project.media / f".{job.id}.wav"
         try:
             mix = Resampled(mix_of(project, document), 48000)
-            write_broadcast_wave(sound, mix, start=0.0, description="")
-            job.advance(0.3)
+            write_broadcast_wave(
+                sound, mix, start=0.0, description="", tell=lambda share: job.advance(0.3 * share)
+            )
             run_child(
                 "finish",
                 {
@@ -170,35 +184,26 @@ def _zip_writer(
 
     def write(out: Path, job: Job) -> None:
         layers = [layer for layer in document["edit"]["layers"] if chosen_take(document, layer)]
-        stems: list[Stem] = []
-        stem = project.media / f".{job.id}.wav"
-        try:
-            with written_whole(out) as partial, zipfile.ZipFile(partial, "w") as archive:
-                for number, layer in enumerate(layers, start=1):
-                    job.advance((number - 1) / len(layers))
-                    alone = layer_alone(project, document, layer["id"])
-                    sound = Resampled(alone, request["sample_rate"])
-                    name = safe_name(f"{number} {layer['name']}.wav", f"{number}.wav")
-                    write_broadcast_wave(
-                        stem, sound, start=request["start"], description=layer["name"]
-                    )
-                    archive.write(stem, name)
-                    first = round(request["start"] * sound.sample_rate)
-                    stems.append(
-                        Stem(
-                            layer["name"],
-                            name,
-                            sound.num_samples,
-                            sound.sample_rate,
-                            first,
-                            (0, sound.num_samples),
-                        )
-                    )
-                if kind == "otio":
-                    text = _timeline(document, stems, request["start"])
-                    archive.writestr(f"{_stem(document)}.otio", text)
-        finally:
-            stem.unlink(missing_ok=True)
+        waves, stems = [], []
+        for number, layer in enumerate(layers, start=1):
+            alone = layer_alone(project, document, layer["id"])
+            sound = Resampled(alone, request["sample_rate"])
+            check_size(sound.num_samples * 3 * sound.channels, sound.sample_rate)
+            name = safe_name(f"{number} {layer['name']}.wav", f"{number}.wav")
+            first = round(request["start"] * sound.sample_rate)
+            chunks = [(b"bext", bext_chunk(layer["name"], first))]
+            waves.append(Waves(sound, (WaveFile(name, chunks),)))
+            length = sound.num_samples
+            stems.append(Stem(layer["name"], name, length, sound.sample_rate, first, (0, length)))
+
+        def more(archive: zipfile.ZipFile) -> None:
+            if kind == "otio":
+                text = _timeline(document, stems, request["start"])
+                archive.writestr(f"{_stem(document)}.otio", text)
+
+        gain = write_archive(out, waves, more, job.advance)
+        quieter = f"all stems {-20 * math.log10(gain):.1f} dB quieter, so that none clips"
+        job.advance(1.0, quieter if gain < 1 else "")
 
     return write
 

@@ -18,10 +18,11 @@
       studio.emit("channel");
       studio.did("layers of a test");
     },
-    async render() {
+    // The mix, or one layer as its strip gives it.
+    async render(only = null) {
       const { Strip, responseOf } = await import("/static/mix/strip.js");
       const context = new OfflineAudioContext(2, Math.round(studio.duration * RATE), RATE);
-      for (const layer of studio.layers) {
+      for (const layer of studio.layers.filter(({ id }) => only === null || id === only)) {
         const take = studio.chosenTake(layer);
         const buffer = await mixer.sourceOf(take).piece(0);
         const strip = new Strip(context, context.destination);

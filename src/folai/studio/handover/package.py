@@ -5,25 +5,21 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from folai.studio.broadcast_wave import (
-    CLIPPING,
-    bext_chunk,
-    check_size,
-    wave_header,
-)
+from folai.studio.broadcast_wave import bext_chunk, check_size
 from folai.studio.handover.aaf import write_aaf
 from folai.studio.handover.edl import edl_text
 from folai.studio.handover.ixml import ixml_chunk
-from folai.studio.handover.placed import Placed, Side, bytes_ahead
+from folai.studio.handover.placed import Placed
 from folai.studio.handover.reaper_project import project_text
 from folai.studio.handover.session import Session, Track
 from folai.studio.handover.timing import POP_SECONDS, Times, exact_rate, frame_of
@@ -31,9 +27,9 @@ from folai.studio.handover.ucs import category_of, numbered, plain, ucs_name
 from folai.studio.jobs import Job
 from folai.studio.mixing import chosen_take, heard_takes, layer_alone
 from folai.studio.project import Project
-from folai.studio.project_sounds import Resampled, Sound, peak
+from folai.studio.project_sounds import Resampled
 from folai.studio.timeline import Stem, timeline_json
-from folai.writing import written_whole
+from folai.studio.wave_files import WaveFile, Waves, write_archive
 
 BEGINNING = "01:00:00:00"  # of a clip that says no timecode
 FORMATS = ("aaf", "edl", "otio", "rpp")
@@ -41,16 +37,17 @@ FORMATS = ("aaf", "edl", "otio", "rpp")
 
 @dataclass(frozen=True)
 class Handover:
-    """What is asked for, checked: a session, and the sound of each track at its own level."""
+    """What is asked for, checked: a session, and the sound of each layer at its own level."""
 
     session: Session
-    sounds: tuple[Placed, ...]
+    sounds: tuple[Placed, ...]  # of layers: of one track each, or of one for each channel
     formats: tuple[str, ...]
 
     @property
     def num_bytes(self) -> int:
-        times = self.session.times
-        return sum(3 * track.channels * times.file_samples for track in self.session.tracks)
+        """On the disk while it is written: one side of a stereo layer waits for the other."""
+        count, times = sum(track.channels for track in self.session.tracks), self.session.times
+        return 3 * times.file_samples * (count + any(track.side for track in self.session.tracks))
 
 
 def prepare(project: Project, request: dict[str, Any]) -> Handover:
@@ -68,9 +65,9 @@ def prepare(project: Project, request: dict[str, Any]) -> Handover:
         raise ValueError("an AAF needs pyaaf2: pip install 'folai[studio]', or leave the AAF out")
     tracks, sounds = [], []
     for layer, name in zip(layers, _file_names(document, layers, request), strict=True):
-        for track, sound in _tracks(project, document, layer, name, mono):
-            tracks.append(track)
-            sounds.append(Placed(Resampled(sound, times.sample_rate), times))
+        sound = layer_alone(project, document, layer["id"])
+        tracks += _tracks(document, layer, name, sound.channels, mono)
+        sounds.append(Placed(Resampled(sound, times.sample_rate), times))
     clip = document["clip"]
     session = Session(
         name=document["name"],
@@ -88,22 +85,38 @@ def prepare(project: Project, request: dict[str, Any]) -> Handover:
 
 def write(path: Path, handover: Handover, job: Job) -> None:
     """Write the zip. Its progress is told to the job; a cancelled job leaves nothing behind."""
-    session = handover.session
-    with written_whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-        gain = _common_gain(handover, job)
-        for number, (track, sound) in enumerate(zip(session.tracks, handover.sounds, strict=True)):
-            told = f"file {number + 1} of {len(session.tracks)}"
+    session, waves = handover.session, list(_waves(handover))
 
-            def tell(share: float, number: int = number, told: str = told) -> None:
-                job.advance(0.05 + 0.9 * (number + share) / len(session.tracks), told)
+    def tell(share: float) -> None:
+        job.advance(
+            0.98 * share, f"layer {min(int(share * len(waves)) + 1, len(waves))} of {len(waves)}"
+        )
 
-            with archive.open(track.file, "w", force_zip64=True) as file:
-                for part in _wave_parts(session, track, sound, gain, tell):
-                    file.write(part)
+    def more(archive: zipfile.ZipFile) -> None:
         for name, content in _documents(handover):
             archive.writestr(f"{plain(session.name) or 'session'}.{name}", content)
+
+    gain = write_archive(path, waves, more, tell)
     quieter = f"all tracks {-20 * np.log10(gain):.1f} dB quieter, so that none clips"
     job.advance(1.0, quieter if gain < 1 else "")
+
+
+def _waves(handover: Handover) -> Iterator[Waves]:
+    """The sounds with their files."""
+    tracks = iter(handover.session.tracks)
+    for sound in handover.sounds:
+        count = sound.channels // (first := next(tracks)).channels
+        files = (first, *islice(tracks, count - 1))
+        yield Waves(sound, tuple(_wave_file(handover.session, track) for track in files))
+
+
+def _wave_file(session: Session, track: Track) -> WaveFile:
+    first = session.times.file_sample
+    chunks = [
+        (b"bext", bext_chunk(f"{session.name}: {track.name}", first)),
+        (b"iXML", ixml_chunk(session, track)),
+    ]
+    return WaveFile(track.file, chunks)
 
 
 def _times(document: dict[str, Any], request: dict[str, Any]) -> Times:
@@ -156,10 +169,9 @@ def _descriptions(layer: dict[str, Any]) -> list[str]:
 
 
 def _tracks(
-    project: Project, document: dict[str, Any], layer: dict[str, Any], name: str, mono: bool
-) -> Iterator[tuple[Track, Sound]]:
+    document: dict[str, Any], layer: dict[str, Any], name: str, channels: int, mono: bool
+) -> Iterator[Track]:
     """A layer's files: one, or one for each side of a stereo sound."""
-    sound = layer_alone(project, document, layer["id"])
     take = chosen_take(document, layer)
     assert take is not None
     strip = document["edit"]["mix"].get(take["id"], {})
@@ -168,12 +180,11 @@ def _tracks(
         "take": strip.get("name") or take["name"],
         "mute": layer["id"] not in {heard for heard, _, _ in heard_takes(document)},
     }
-    if sound.channels == 1 or not mono:
-        yield Track(layer["name"], f"{name}.wav", sound.channels, **facts), sound
+    if channels == 1 or not mono:
+        yield Track(layer["name"], f"{name}.wav", channels, **facts)
         return
-    for channel, side in enumerate("LR"):
-        track = Track(f"{layer['name']} {side}", f"{name}.{side}.wav", 1, side=side, **facts)
-        yield track, Side(sound, channel)
+    for side in "LR":
+        yield Track(f"{layer['name']} {side}", f"{name}.{side}.wav", 1, side=side, **facts)
 
 
 def _check_room(folder: Path, num_bytes: int) -> None:
@@ -183,33 +194,6 @@ def _check_room(folder: Path, num_bytes: int) -> None:
             f"the session takes {num_bytes / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB "
             "left: free some space, then export again"
         )
-
-
-def _common_gain(handover: Handover, job: Job) -> float:
-    """1, or what all tracks are multiplied by, so that none clips and their balance stays."""
-    highest = 0.0
-    for number, sound in enumerate(handover.sounds):
-        job.advance(0.05 * number / len(handover.sounds))
-        highest = max(highest, peak(sound.source.source))  # before it is resampled: that is fast
-    return min(1.0, CLIPPING / max(highest, 1e-9))
-
-
-def _wave_parts(
-    session: Session, track: Track, sound: Sound, gain: float, tell: Callable[[float], None]
-) -> Iterator[bytes]:
-    """The bytes of a Broadcast Wave file, one after another."""
-    times = session.times
-    chunks = [
-        (b"bext", bext_chunk(f"{session.name}: {track.name}", times.file_sample)),
-        (b"iXML", ixml_chunk(session, track)),
-    ]
-    yield wave_header(sound, chunks)
-    done = 0
-    for samples in bytes_ahead(sound, gain):
-        yield samples
-        done += len(samples)
-        tell(done / (3 * track.channels * sound.num_samples))
-    yield b"\0" * (sound.num_samples * track.channels % 2)
 
 
 def _documents(handover: Handover) -> Iterator[tuple[str, bytes]]:

@@ -7,6 +7,7 @@ without normalisation. So the export is what the page plays.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -106,11 +107,17 @@ class Channelled:
 def room_gains(channel: Channel, sample_rate: int) -> tuple[float, float]:
     """(of the direct sound, of the room's response): together they keep the sound's power."""
     assert channel.room is not None
-    response = impulse_response(channel.room, channel.distance, sample_rate)
     wet = 10 ** (channel.wet_db / 20)
-    energy = float(np.square(response, dtype=np.float64).sum()) / 2
-    direct = 1 / np.sqrt(1 + wet**2 * energy)
+    energy = _energy(channel.room, channel.distance, sample_rate)
+    direct = 1 / math.sqrt(1 + wet**2 * energy)
     return direct, wet * direct
+
+
+@lru_cache(32)
+def _energy(room: str, distance: float, rate: int) -> float:
+    """Of the response, the mean of its sides."""
+    response = impulse_response(room, distance, rate)
+    return float(np.square(response, dtype=np.float64).sum()) / 2
 
 
 def equalised(wav: Wav, channel: Channel, sample_rate: int) -> Wav:
@@ -127,9 +134,9 @@ def panned(wav: Wav, pan: float) -> Wav:
     root of 1 + sin(|pan| pi / 2).
     """
     left, right = wav[0], wav[-1]
-    kept, moved = np.cos(abs(pan) * np.pi / 2), np.sin(abs(pan) * np.pi / 2)
+    kept, moved = math.cos(abs(pan) * math.pi / 2), math.sin(abs(pan) * math.pi / 2)
     sides = (left + moved * right, kept * right) if pan < 0 else (kept * left, right + moved * left)
-    return np.asarray(np.stack(sides) / np.sqrt(1 + moved), np.float32)
+    return np.asarray(np.stack(sides) / math.sqrt(1 + moved), np.float32)
 
 
 def _filters(channel: Channel, rate: int) -> Filters:

@@ -69,7 +69,7 @@ const performing = new Performance(studio, player, transport, messages);
 const strips = new Strips(studio, player, messages);
 const mixForm = new MixForm(studio, messages);
 const hitForm = new HitForm(studio, mixer, audition, messages);
-new Meters(studio, player, strips);
+const meters = new Meters(studio, player, strips);
 mixer.outOf = (layer) => strips.inputOf(layer);
 mixer.beside = () => guide.wanted();
 timeline.guided = () => guide.sounding();
@@ -95,7 +95,7 @@ studio.on("leaving", () => transport.pause());
 studio.on("fetched", () => mixer.prepare());
 
 /** For the console, and for tests. */
-Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide, strips, scrub } });
+Object.assign(globalThis, { folai: { studio, player, mixer, transport, axis, timeline, saver, session, news, messages, performing, guide, strips, scrub, meters } });
 
 /** @type {import("./commands/keys.js").Command[]} */
 const pageCommands = [

@@ -35,7 +35,8 @@ class Meter extends AudioWorkletProcessor {
     this.filters = weighting(sampleRate);
     this.step = Math.round(STEP * sampleRate);
     this.reset();
-    this.port.onmessage = () => this.reset();
+    this.running = true;
+    this.port.onmessage = ({ data }) => (data === "end" ? (this.running = false) : this.reset());
   }
 
   reset() {
@@ -58,7 +59,7 @@ class Meter extends AudioWorkletProcessor {
       this.power = this.count = 0;
       if (this.steps.length % 2 === 0) this.tell();
     }
-    return true;
+    return this.running;
   }
 
   /** @param {number} channel @param {number} sample */

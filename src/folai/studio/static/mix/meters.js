@@ -1,17 +1,20 @@
-/** Meters of the active layer and of the master, as text beside the layer's channel. */
+/** Meters of every layer and of the master, as text below the layer's channel. */
 
 import { toDb } from "../envelope/arithmetic.js";
 
 const MODULE = "/static/mix/meter_worklet.js";
 /** @typedef {{peak: number, truePeak: number, momentary: number, short: number, integrated: number}} Read */
+/** @typedef {{node: AudioWorkletNode, field: HTMLOutputElement, name: HTMLElement, line: HTMLElement, heard: AudioNode | null}} Meter heard: what is connected to it */
+
+const MASTER = "master";
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
 export class Meters {
-  /** @type {Map<string, AudioWorkletNode>} by the field that shows it */ #nodes = new Map();
+  /** @type {Map<string, Meter>} by layer, and the master */ #meters = new Map();
   /** @type {Promise<void> | null} */ #loading = null;
-  /** @type {AudioNode | null} what the layer's meter hears */ #heard = null;
+  /** @type {Map<string, Read>} the latest of each */ reads = new Map();
 
   /** @param {import("../state/studio.js").Studio} studio @param {import("../sound/player.js").Player} player @param {import("./strips.js").Strips} strips */
   constructor(studio, player, strips) {
@@ -25,36 +28,60 @@ export class Meters {
 
   /** They begin anew: integrated loudness is that of what is played from now on. */
   reset() {
-    for (const node of this.#nodes.values()) node.port.postMessage("reset");
+    for (const { node } of this.#meters.values()) node.port.postMessage("reset");
   }
 
   /** They run while they are shown. */
   async #wire() {
-    if (!byId("mix").open || !this.studio.project) return;
-    this.#loading ??= this.player.context.audioWorklet.addModule(MODULE);
-    await this.#loading.catch(() => {});
-    const layer = this.strips.of(this.studio.activeId).out;
-    const node = this.#node("meter-layer");
-    if (layer !== this.#heard) {
-      this.#heard?.disconnect(node);
-      layer.connect(node);
-      this.#heard = layer;
-      node.port.postMessage("reset");
+    const { studio } = this;
+    const shown = byId("mix").open && studio.project !== null;
+    if (shown) {
+      this.#loading ??= this.player.context.audioWorklet.addModule(MODULE);
+      await this.#loading.catch(() => {});
     }
-    this.#node("meter-master", this.player.out);
+    const wanted = byId("mix").open ? [...studio.layers.map(({ id }) => id), MASTER] : [];
+    for (const id of [...this.#meters.keys()]) if (!wanted.includes(id)) this.#drop(id);
+    for (const id of wanted) this.#show(id);
+    byId("meters").replaceChildren(...wanted.map((id) => /** @type {Meter} */ (this.#meters.get(id)).line));
   }
 
-  /** @param {string} field @param {AudioNode} [source] */
-  #node(field, source) {
-    let node = this.#nodes.get(field);
-    if (!node) {
-      node = new AudioWorkletNode(this.player.context, "folai-meter", { channelCount: 2, channelCountMode: "explicit" });
-      node.port.onmessage = ({ data }) => (byId(field).textContent = textOf(data));
-      node.connect(this.player.context.destination); // it gives silence, but only what is connected runs
-      source?.connect(node);
-      this.#nodes.set(field, node);
-    }
-    return node;
+  /** @param {string} id */
+  #show(id) {
+    const meter = this.#meters.get(id) ?? this.#made(id);
+    const layer = this.studio.layers.find((one) => one.id === id);
+    meter.name.textContent = layer?.name ?? "Master";
+    meter.line.classList.toggle("current", id === this.studio.activeId);
+    const source = layer ? this.strips.of(id).out : this.player.out;
+    if (source === meter.heard) return;
+    meter.heard?.disconnect(meter.node);
+    source.connect(meter.node);
+    meter.heard = source;
+  }
+
+  /** @param {string} id @returns {Meter} */
+  #made(id) {
+    const node = new AudioWorkletNode(this.player.context, "folai-meter", { channelCount: 2, channelCountMode: "explicit" });
+    const [line, name, field] = [document.createElement("div"), document.createElement("span"), document.createElement("output")];
+    [line.className, name.className, field.className] = ["line", "what", "meter"];
+    line.append(name, field);
+    node.port.onmessage = ({ data }) => {
+      this.reads.set(id, data);
+      field.textContent = textOf(data);
+    };
+    node.connect(this.player.context.destination); // it gives silence, but only what is connected runs
+    const meter = { node, field, name, line, heard: null };
+    this.#meters.set(id, meter);
+    return meter;
+  }
+
+  /** @param {string} id */
+  #drop(id) {
+    const meter = this.#meters.get(id);
+    meter?.heard?.disconnect(meter.node);
+    meter?.node.disconnect();
+    meter?.node.port.postMessage("end");
+    this.#meters.delete(id);
+    this.reads.delete(id);
   }
 }
 
