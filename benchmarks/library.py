@@ -13,6 +13,7 @@ origin); they are cut to one file each, in a folder of the label, below --work. 
     queries      share of the written searches whose first result has a label that was meant
     prompts      share of the written prompts understood as meant; nonsense that was not refused
     by_sound     share of recordings whose nearest of another origin is of the same label group
+    learn_guess  learns the layer behind first_guess from training recordings (not by default)
     first_guess  share of contacts whose material is the first, or of the first three, suggestions
     walk         60 steps from 20 recordings: repeats, level error, the same event within 1 s
     pool         Frechet distance over that of noise: a pool against one reference
@@ -49,6 +50,7 @@ LISTS = Path(__file__).parents[1] / "tests" / "data"
 MANY = 100_000  # computed recordings
 SEARCHES = 200  # of each kind that are timed
 STEPS, RECORDINGS = 60, 20  # of the walk
+PENALTY = 300.0  # of the weights of the first guess's last layer
 
 Figures = dict[str, Any]
 
@@ -303,7 +305,7 @@ def first_guess(places: Places) -> Figures:
     head = load_head()
     names = np.array(head.materials)
     known = np.isin(materials, names)
-    logits = ((features - head.mean) / head.spread) @ head.matrix + head.bias
+    logits = head.logits(features)
     figures: Figures = {"contacts, val": int((known & is_val).sum())}
     figures["shipped"] = _tops(logits[is_val & known], names, materials[is_val & known])
     figures["shipped, a recording"] = _of_recordings(
@@ -321,6 +323,55 @@ def first_guess(places: Places) -> Figures:
     counts = np.array([(materials == name).sum() for name in names])
     figures["most frequent alone"] = counts.max() / counts.sum()
     return figures
+
+
+def learn_guess(places: Places) -> Figures:
+    """Writes `weights/suggest`: learned from training recordings, as sure as it is right elsewhere.
+
+    The penalty, and roots of features, were chosen by folds of the training recordings.
+    """
+    from safetensors.numpy import save_file
+
+    from folai.checkpoints import sha256_of
+    from folai.evaluate.foley.labels import learn
+    from folai.suggest.head import WEIGHTS, load_head, rooted
+
+    features, materials, recordings, is_val = _contacts(places)
+    names = np.array(load_head().materials)
+    used = np.isin(materials, names) & ~is_val
+    features, materials, recordings = features[used], materials[used], recordings[used]
+    logits = np.zeros((len(features), len(names)))
+    numbers = np.unique(recordings, return_inverse=True)[1] % 6
+    for fold in range(6):
+        held = numbers == fold
+        logits[held] = _learned(features[~held], materials[~held], names)(features[held])
+    doubts = np.arange(1.0, 12.1, 0.5)
+    sure = [_likelihood(logits / doubt, names, materials, recordings) for doubt in doubts]
+    doubt = float(doubts[int(np.argmax(sure))])
+    found = learn(rooted(features).astype(np.float64), list(materials), penalty=PENALTY)
+    assert list(found.names) == list(names)
+    tensors = {
+        "mean": found.mean, "spread": found.deviation,
+        "matrix": found.weights[:-1], "bias": found.weights[-1],
+    }  # fmt: skip
+    save_file({name: value.astype(np.float16) for name, value in tensors.items()}, WEIGHTS)
+    card = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+    card["sha256"] = sha256_of(WEIGHTS)
+    card["config"]["doubt"] = doubt
+    WEIGHTS.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    return {"contacts": len(features), "doubt": doubt, "likelihoods": sure}
+
+
+def _likelihood(logits: Any, names: Any, truth: Any, recordings: Any) -> float:
+    """The mean log-probability of the contacts' materials by their clips' mean evidence."""
+    total = 0.0
+    for recording in np.unique(recordings):
+        rows = recordings == recording
+        evidence = logits[rows].mean(axis=0)
+        shares = np.exp(evidence - evidence.max())
+        places = [int(np.flatnonzero(names == name)[0]) for name in truth[rows]]
+        total += float(np.log(np.maximum(shares[places] / shares.sum(), 1e-6)).sum())
+    return total / len(truth)
 
 
 def _tops(logits: Any, names: Any, truth: Any) -> Figures:
@@ -343,12 +394,13 @@ def _of_recordings(logits: Any, names: Any, truth: Any, recordings: Any, chosen:
 def _learned(features: Any, materials: Any, names: Any) -> Callable[[Any], Any]:
     """Logistic regression, as the head that ships; returns log-probabilities but for a constant."""
     from folai.evaluate.foley.labels import learn
+    from folai.suggest.head import rooted
 
-    found = learn(features.astype(np.float64), list(materials), penalty=300.0)
+    found = learn(rooted(features).astype(np.float64), list(materials), penalty=PENALTY)
     columns = [found.names.index(name) if name in found.names else None for name in names]
 
     def judge(others: Any) -> Any:
-        scaled = (others - found.mean) / found.deviation
+        scaled = (rooted(others) - found.mean) / found.deviation
         scores = scaled @ found.weights[:-1] + found.weights[-1]
         absent = np.full(len(others), -1e3)
         return np.stack([absent if c is None else scores[:, c] for c in columns], axis=1)
@@ -434,43 +486,62 @@ def walk(places: Places) -> Figures:
 
 
 def pool(places: Places) -> Figures:
-    """The tasks of `evaluate foley`: the other pieces of a recording as a pool, or one of them."""
+    """The tasks of `evaluate foley`: the other pieces of a recording as a pool, or one of them.
+
+    The truth has the noise of its place, and so has what is played of pieces as they were recorded.
+    What is made of cleaned ones, as folai does it, lacks it: like is compared with like.
+    """
     from folai.data.sounds import SAMPLE_RATE, load_sounds
     from folai.evaluate.foley.systems import baselines
     from folai.evaluate.foley.tasks import Task, cut_tasks
     from folai.evaluate.sounds.embeddings import load_embedder
-    from folai.library.pool import pool_from_files
-    from folai.media.audio import fit_length, write_wav
+    from folai.media.audio import fit_length
+    from folai.media.rumble import without_rumble
     from folai.metrics import frechet_distance
-    from folai.preview.lay import lay_kit
+    from folai.preview.events import cut_events
+    from folai.preview.lay import lay, lay_kit
+    from folai.preview.pool import Pool, Source
+    from folai.takes.noise import without_noise
+
+    def cleaned(wav: Any) -> Any:
+        return without_noise(without_rumble(wav[None], SAMPLE_RATE), SAMPLE_RATE)[0]
 
     tasks = cut_tasks(load_sounds(places.clips, places.work / "cache", "val"))
-    pieces = places.work / "pieces"
-    pieces.mkdir(exist_ok=True)
-    for number, task in enumerate(tasks):
-        write_wav(pieces / f"{number}.wav", task.target[None], SAMPLE_RATE)
+    events = {
+        name: [cut_events(treat(task.target), SAMPLE_RATE) for task in tasks]
+        for name, treat in {"as recorded": lambda wav: wav[None], "cleaned": cleaned}.items()
+    }
 
-    def played(task: Task) -> NDArray[np.float32]:
+    def fitted(wav: Any, task: Task) -> NDArray[np.float32]:
+        return np.asarray(fit_length(wav, len(task.target))[0])
+
+    def from_one(task: Task, name: str) -> NDArray[np.float32]:
+        reference = cleaned(task.reference) if name == "cleaned" else task.reference
+        return fitted(lay(task.envelope, reference=reference, seed=task.seed), task)
+
+    def from_all(task: Task, name: str) -> NDArray[np.float32]:
         others = [
-            pieces / f"{number}.wav"
-            for number, other in enumerate(tasks)
+            (event, Source(other.name))
+            for other, cut in zip(tasks, events[name], strict=True)
             if other.recording == task.recording and other is not task
+            for event in cut
         ]
-        kit = pool_from_files(others, SAMPLE_RATE).kit(task.seed)
-        return np.asarray(fit_length(lay_kit(task.envelope, kit), len(task.target))[0])
+        played = Pool(*zip(*others, strict=True), SAMPLE_RATE)  # type: ignore[arg-type]
+        return fitted(lay_kit(task.envelope, played.kit(task.seed)), task)
 
     embedder = load_embedder()
     truth = np.concatenate([embedder.embed(task.target) for task in tasks])
-    systems = {s.name: s for s in baselines()}
-    distance = {
-        name: frechet_distance(np.concatenate([embedder.embed(play(t)) for t in tasks]), truth)
-        for name, play in {
-            "noise": systems["noise"],
-            "one reference": systems["preview"],
-            "pool": played,
-        }.items()
+
+    def distance(play: Callable[[Task], Any]) -> float:
+        made = np.concatenate([embedder.embed(play(task)) for task in tasks])
+        return frechet_distance(made, truth)
+
+    noise = distance(next(system for system in baselines() if system.name == "noise"))
+    shown = {
+        f"{what}, {name}": distance(lambda task, p=play, n=name: p(task, n)) / noise
+        for name in events
+        for what, play in {"one reference": from_one, "pool": from_all}.items()
     }
-    shown = {name: value / distance["noise"] for name, value in distance.items()}
     return {"pieces": len(tasks), "embedding": embedder.name, **shown}
 
 
@@ -478,49 +549,80 @@ def pool(places: Places) -> Figures:
 
 
 def kills(places: Places, count: int = 50) -> Figures:
-    """Kills the command, workers and all or itself alone, in turn; then lets two end."""
-    library, rng = places.work / "killed.db", random.Random(4)
-    for path in places.work.glob("killed.db*"):
-        path.unlink()
-    folder = places.cut / "footstep"
-    command = _add_command(library, folder)
-    stored = []
+    """Kills the command at moments spread evenly over the whole of its work.
+
+    Each time it begins anew, and in turn is killed with its workers or alone; every tenth is begun
+    again and let end, two at once.
+    """
+    folder, whole = _some_sounds(places), places.work / "whole.db"
+    _remove(whole)
+    _, usual, _ = _timed(_add_command(whole, folder))
+    files, rng, library = _stored(whole), random.Random(4), places.work / "killed.db"
+    stored, wrong, left, ended = [], [], 0, 0
     for number in range(count):
+        _remove(library)
+        command = _add_command(library, folder)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-        before, patience = _stored(library), time.monotonic() + 30
-        if number % 5:  # the others are killed before anything is stored
-            while _stored(library) == before and time.monotonic() < patience:
-                time.sleep(0.05)
-        time.sleep(rng.uniform(0, 1))
-        if number % 2:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            process.wait(usual * (number + rng.random()) / count)
+            ended += 1
+        except subprocess.TimeoutExpired:
+            (os.killpg if number % 2 else os.kill)(process.pid, signal.SIGKILL)
+            process.wait()
         stored.append(_stored(library))
-    left = _left_over()
-    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    codes = [process.wait() for process in both]
+        wrong += _faults(library) if stored[-1] else []
+        if number % 10 == 9:
+            left += _left_over()
+            both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+            wrong += [f"exit code {c}" for c in (process.wait() for process in both) if c]
+            wrong += _faults(library)
+            if _stored(library) != files:
+                wrong.append(f"{_stored(library)} of {files} files")
+    return {
+        "kills": count,
+        "files": files,
+        "seconds of the whole": usual,
+        "ended before their kill": ended,
+        "files stored at each kill": stored,
+        "processes left over": left,
+        "wrong": wrong,
+    }
+
+
+def _some_sounds(places: Places, count: int = 160) -> Path:
+    """A folder of links to recordings of steps: work of some seconds."""
+    _cut_recordings(places)
+    folder = places.work / "some"
+    folder.mkdir(exist_ok=True)
+    for path in sorted((places.cut / "footstep").rglob("*.wav"))[:count]:
+        link = folder / f"{path.parent.name} {path.name}"
+        if not link.exists():
+            os.link(path, link)
+    return folder
+
+
+def _remove(library: Path) -> None:
+    for path in library.parent.glob(f"{library.name}*"):
+        path.unlink()
+
+
+def _faults(library: Path) -> list[str]:
+    """What is wrong with an index: damage, events twice, recordings without theirs."""
     with opened_library(library) as connection:
         integrity = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        events = connection.execute(
+        twice = connection.execute(
             "SELECT count(*) - count(DISTINCT file || ' ' || start || ' ' || seconds) FROM events"
         ).fetchone()[0]
         without = connection.execute(
             "SELECT count(*) FROM files WHERE problem IS NULL AND same_as IS NULL "
             "AND id NOT IN (SELECT file FROM events)"
         ).fetchone()[0]
-    return {
-        "kills": count,
-        "files stored at each kill": stored[:: max(1, count // 10)],
-        "processes left over": left,
-        "exit codes of two at once": codes,
-        "integrity": integrity,
-        "events twice": events,
-        "recordings without events": without,
-        "files": _stored(library),
-        "of": sum(1 for _ in folder.rglob("*.wav")),
-    }
+        paths = connection.execute("SELECT count(*) - count(DISTINCT path) FROM files").fetchone()[
+            0
+        ]
+    faults = {"events twice": twice, "without events": without, "files twice": paths}
+    damage = [] if integrity == "ok" else [str(integrity)]
+    return damage + [f"{number} {name}" for name, number in faults.items() if number]
 
 
 def _stored(library: Path) -> int:
@@ -605,7 +707,7 @@ MEASURES: dict[str, Callable[[Places], Figures]] = {
     measure.__name__: measure
     for measure in (
         *(indexing, nothing_new, searches, queries, prompts),
-        *(by_sound, first_guess, walk, pool, kills),
+        *(by_sound, first_guess, learn_guess, walk, pool, kills),
     )
 }
 
@@ -625,7 +727,7 @@ def main() -> None:
     if shutil.which("ps") is None:
         parser.error("needs the command ps")
     places = Places(parsed.sfx, parsed.clips, parsed.work)
-    for name in parsed.measures or MEASURES:
+    for name in parsed.measures or [name for name in MEASURES if name != "learn_guess"]:
         figures = MEASURES[name](places)
         print(json.dumps({name: figures}, indent=1, default=lambda x: round(float(x), 4)))
 

@@ -17,7 +17,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "suggest.safetensors"
 
 @dataclass(frozen=True)
 class Head:
-    """Log-probabilities are `((features - mean) / spread) @ matrix + bias`, up to a constant.
+    """Log-probabilities are `((rooted(features) - mean) / spread) @ matrix + bias` + a constant.
 
     matrix [F, M], bias [M], one column a material; `doubt` divides them, so that they are as sure
     as they are right.
@@ -32,10 +32,19 @@ class Head:
 
     def probabilities(self, features: Floats) -> Floats:
         """[M] of a clip from features [N, F] of its contacts: their mean evidence."""
-        logits = ((features - self.mean) / self.spread) @ self.matrix + self.bias
-        evidence = logits.mean(axis=0) / self.doubt
+        evidence = self.logits(features).mean(axis=0) / self.doubt
         shares = np.exp(evidence - evidence.max())
         return np.asarray(shares / shares.sum(), np.float32)
+
+    def logits(self, features: Floats) -> Floats:
+        """[N, M] of contacts, each by itself."""
+        scaled = (rooted(features) - self.mean) / self.spread
+        return np.asarray(scaled @ self.matrix + self.bias)
+
+
+def rooted(features: Floats) -> Floats:
+    """Mean activations are skewed: their roots tell materials apart better."""
+    return np.asarray(np.sqrt(np.maximum(features, 0)), np.float32)
 
 
 @cache
