@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -46,13 +48,19 @@ def k_weighted(wav: Floats, sample_rate: int) -> Floats:
     wraps around has died away. Whole seconds are lengths that transform fast.
     """
     length = (wav.shape[1] // sample_rate + 2) * sample_rate
+    weighted = np.fft.irfft(np.fft.rfft(wav, length) * _response(length, sample_rate), length)
+    return np.asarray(weighted[:, : wav.shape[1]])
+
+
+@lru_cache(maxsize=4)  # takes are weighted in pieces of one length; nobody changes it
+def _response(length: int, sample_rate: int) -> NDArray[np.complex128]:
+    """Of both filters, [length // 2 + 1]."""
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(length))
     k, q = np.tan(np.pi * SHELF_HERTZ / sample_rate), SHELF_Q
     shelf = _quadratic(SHELF_GAIN, SHELF_MIDDLE * k / q, k, z) / _quadratic(1, k / q, k, z)
     k, q = np.tan(np.pi * CUT_HERTZ / sample_rate), CUT_Q
     cut = (1 - z) ** 2 * (1 + k / q + k**2) / _quadratic(1, k / q, k, z)
-    weighted = np.fft.irfft(np.fft.rfft(wav, length) * shelf * cut, length)
-    return np.asarray(weighted[:, : wav.shape[1]])
+    return np.asarray(shelf * cut)
 
 
 def _quadratic(

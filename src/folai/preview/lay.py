@@ -281,11 +281,12 @@ def _lay_grains(wav: Wav, texture: Wav, score: Score, rng: Generator, progress: 
         progress(max(0, start) / wav.shape[1])
         seconds = rng.uniform(0.04, 0.12)
         length = min(round(seconds * score.sample_rate), texture.shape[1])
-        gain = np.interp(
-            (start + np.arange(length)) * (score.rate / score.sample_rate), frames, level
-        )
         source = int(rng.integers(0, texture.shape[1] - length + 1))
-        if gain.any():
+        first, last = (int(at * score.rate / score.sample_rate) for at in (start, start + length))
+        if level[max(first, 0) : last + 2].any():
+            gain = np.interp(
+                (start + np.arange(length)) * (score.rate / score.sample_rate), frames, level
+            )
             window = np.hanning(length) * gain / np.sqrt(1.5)
             grain = texture[:, source : source + length] * window.astype(np.float32)
             _add(wav, grain, start)
