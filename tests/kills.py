@@ -7,12 +7,15 @@ the next start goes on; and every edit whose saving the studio has confirmed is 
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -131,9 +134,10 @@ def _kill_training(folder: Path, count: int, rng: random.Random) -> list[str]:
 
 
 def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
+    """The server alone or with its processes, in turn, while it saves, makes a take, exports."""
     from folai.studio.project import Project
 
-    root, faults = folder / "projects", []
+    root, faults, moments = folder / "projects", [], Counter[str]()
 
     def make() -> None:
         from folai.envelope import Envelope
@@ -148,19 +152,55 @@ def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
     (place,) = (path.parent for path in root.glob("*/project.json"))
     for number in range(count):
         child = start(lambda: _save_edits(root), folder)
-        while not child.is_over() and "saved" not in " ".join(child.lines()):
-            time.sleep(0.002)
-        wait_a_moment(child, place, rng.choice((1.0, 1.0, 20.0)), rng)
+        while not child.is_over() and not _has_come(child, AIMS[number % len(AIMS)]):
+            time.sleep(0.001)
+        wait_a_moment(child, place, rng.choice((0.1, 0.5, 1.0)), rng)
+        if child.is_over():
+            faults.append(f"studio ended before kill {number}: {child.lines()[-3:]}")
+        elif number % 2:
+            os.kill(child.pid, signal.SIGKILL)
         child.send(signal.SIGKILL)
-        told = [line.split() for line in child.lines()]
-        sent = [int(words[1]) for words in told if words[:1] == ["sends"]]
-        saved = [int(words[1]) for words in told if words[:1] == ["saved"]]
+        told = [line.split(maxsplit=1) for line in child.lines()]
+        sent, saved, takes, exports, runs = (
+            [words[1] for words in told if words[:1] == [kind]]
+            for kind in ("sends", "saved", "take", "export", "runs")
+        )
+        moments["edits" if not runs else runs[-1]] += 1
         project = Project.open(place)
         found = project["edit"]["view"].get("number")
-        if not saved or found not in (saved[-1], sent[-1]):
+        if not saved or str(found) not in (saved[-1], sent[-1]):
             faults.append(f"studio, kill {number}: {found} is there, {saved[-1:]} was saved")
+        here = {take["id"] for take in project["takes"]}
+        files = {path.name for path in (project.media / "exports").glob("[!.]*")}
+        lost = [one for one in takes if one not in here] + [e for e in exports if e not in files]
+        faults += [f"studio, kill {number}: {one} was done and is gone" for one in lost]
         faults += [f"studio, kill {number}: {text}" for text in _contradictions(project, found)]
+    print(f"the studio was killed during {dict(moments)}", flush=True)
+    finished(lambda: _open_again(root), folder)
     return faults
+
+
+AIMS = ("saved", "runs generate", "runs export")  # what has begun before a kill
+
+
+def _has_come(child: Child, what: str) -> bool:
+    return any(line.startswith(what) for line in child.lines())
+
+
+def _open_again(root: Path) -> None:
+    """After the last kill: no job claims to run, each take is heard, nothing half-written stays."""
+    from studio_clients import opened
+
+    with opened(root) as (client, studio):
+        (summary,) = studio.store.summaries()
+        project = client.get(f"/api/projects/{summary['id']}").json()
+        assert [job for job in project["jobs"] if job["state"] == "running"] == []
+        for take in project["takes"]:
+            sound = client.get(f"/api/projects/{project['id']}/takes/{take['id']}/audio")
+            assert sound.status_code == 200, take["id"]
+        media = studio.open(project["id"]).media
+        left = [*media.glob("takes/.*"), *media.glob("exports/.*"), *media.glob(".*.part*")]
+        assert left == [], left
 
 
 def _contradictions(project: Project, found: int | None) -> list[str]:
@@ -169,7 +209,7 @@ def _contradictions(project: Project, found: int | None) -> list[str]:
 
     texts = []
     (layer,) = project["edit"]["layers"]
-    if found is not None and project.envelope(layer["envelope"]).onsets != [found / 1000]:
+    if found is not None and project.envelope(layer["envelope"]).onsets != [found % 1000 / 1000]:
         texts.append(f"the envelope of edit {found} is another")
     if found is not None and layer["gain_db"] != -(found % 20):
         texts.append(f"the mix of edit {found} is another")
@@ -189,7 +229,7 @@ def _contradictions(project: Project, found: int | None) -> list[str]:
 def _save_edits(root: Path) -> None:
     """Edit, mix and save, on and on, as a page does, while takes are made and exported.
 
-    Each edit is told before and after.
+    Each edit is told before and after, each job as it runs, and what has come of it.
     """
     from folai.envelope import Envelope
     from folai.studio.project_envelopes import to_json
@@ -201,9 +241,14 @@ def _save_edits(root: Path) -> None:
         project = client.get(here).json()
         revision, edit = project["revision"], project["edit"]
         duration = project["clip"]["duration"]
-        for number in range(revision + 1, revision + 200):
+        orders = {
+            "generate": {"layer": "layer-1", "sound": {"engine": "preview", "sound": "wood"}},
+            "exports": {"kind": "wav"},
+        }
+        jobs: dict[str, str] = {}
+        for number in range(revision + 1, revision + 5000):
             values = np.full(round(120 * duration), 0.1, np.float32)
-            envelope = to_json(Envelope(values, 120.0, np.array([number / 1000])))
+            envelope = to_json(Envelope(values, 120.0, np.array([number % 1000 / 1000])))
             name = client.post(f"{here}/envelopes", json=envelope).json()["envelope"]
             edit["layers"][0]["envelope"] = name
             edit["layers"][0]["gain_db"] = -(number % 20)
@@ -212,7 +257,21 @@ def _save_edits(root: Path) -> None:
             print("sends", number, flush=True)
             revision = client.put(f"{here}/edit", content=json.dumps(body)).json()["revision"]
             print("saved", number, flush=True)
-            if number % 3 == 0:
-                sound = {"engine": "preview", "sound": "wood"}
-                client.post(f"{here}/generate", json={"layer": "layer-1", "sound": sound})
-                client.post(f"{here}/exports", json={"kind": "wav"})
+            for order, what in orders.items():
+                if order not in jobs and number % 3 == 0:
+                    reply = client.post(f"{here}/{order}", json=what)
+                    if reply.status_code < 400:  # else there is no take yet to export
+                        jobs[order] = reply.json()["id"]
+                elif order in jobs and _tell(client.get(f"/api/jobs/{jobs[order]}").json()):
+                    del jobs[order]
+
+
+def _tell(job: dict[str, Any]) -> bool:
+    """Says that a job runs, or what has come of it; whether it is over."""
+    if job["state"] == "running":
+        print("runs", job["kind"], flush=True)
+    for take in job["takes"] if job["state"] == "done" else []:
+        print("take", take, flush=True)
+    if job["state"] == "done" and job["kind"] == "export":
+        print("export", unquote(Path(job["file"]).name), flush=True)
+    return job["state"] not in ("queued", "running")

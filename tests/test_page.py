@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import folai
+from folai.studio.page_files import version_of
+from studio_clients import opened
 
 STATIC = Path(folai.__file__).parent / "studio" / "static"
 MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
@@ -35,3 +37,24 @@ def test_the_page_loads_nothing_from_elsewhere():
         found = set(re.findall(r"https?://[^\s\"')]+", text)) - {"http://www.w3.org/2000/svg"}
         assert not found, path
     assert not re.search(r"\sstyle=|<script>|\son\w+=", (STATIC / "index.html").read_text())
+
+
+def test_a_version_of_the_page_is_fetched_once(tmp_path):
+    """Modules are kept under a path that changes with them; the page itself is not."""
+    with opened(tmp_path) as (client, _):
+        page = client.get("/")
+        assert page.headers["cache-control"] == "no-cache"
+        paths = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+        assert len(paths) > len(MODULES)
+        for path in (*paths[:3], paths[-1]):
+            kept = client.get(path)
+            assert kept.status_code == 200 and "immutable" in kept.headers["cache-control"], path
+        version = paths[0].split("/")[2]
+        assert {path.split("/")[2] for path in paths} == {version}
+        assert "immutable" not in client.get(f"/static/{version}/none.js").headers["cache-control"]
+        assert "immutable" not in client.get("/static/main.js").headers["cache-control"]
+    (folder := tmp_path / "files").mkdir()
+    (folder / "a.js").write_text("1")
+    before = version_of(folder)
+    (folder / "a.js").write_text("2")
+    assert version_of(folder) != before

@@ -7,19 +7,19 @@ import av
 import numpy as np
 
 
-def write_long_clip(path: Path, duration: float, fps: int = 25) -> Path:
+def write_long_clip(path: Path, duration: float, fps: int | Fraction = 25) -> Path:
     """H.264 of 320x180 for `duration` seconds: ten seconds, encoded once, again and again."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (12, 20, 3), np.uint8).repeat(16, 0).repeat(16, 1)[:180, :320]
     with av.open(str(path), "w") as out:
         stream = out.add_stream(
-            "libx264", rate=fps, options={"preset": "ultrafast", "g": str(10 * fps)}
+            "libx264", rate=fps, options={"preset": "ultrafast", "g": str(round(10 * fps))}
         )
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         stream.codec_context.bit_rate = 200_000
         stream.codec_context.max_b_frames = 0
         packets = []
-        for n in range(10 * fps):
+        for n in range(round(10 * fps)):
             frame = av.VideoFrame.from_ndarray(np.roll(noise, 4 * n, axis=1), format="rgb24")
             frame.pts = n
             packets += [(bytes(p), p.is_keyframe) for p in stream.encode(frame)]
@@ -27,7 +27,7 @@ def write_long_clip(path: Path, duration: float, fps: int = 25) -> Path:
         for n in range(round(duration * fps)):
             data, key = packets[n % len(packets)]
             packet = av.Packet(data)
-            packet.stream, packet.time_base = stream, Fraction(1, fps)
+            packet.stream, packet.time_base = stream, 1 / Fraction(fps)
             packet.pts = packet.dts = n
             packet.is_keyframe = key
             out.mux(packet)

@@ -1,6 +1,9 @@
 """The page never misleads: what it shows is so, and what a person does is what happens."""
 
+from fractions import Fraction
+
 import pytest
+from clips import write_long_clip
 from driving import (
     draw,
     generate,
@@ -48,6 +51,36 @@ def test_a_waveform_stands_where_its_sound_is(studio):
     generate(studio)
     for start, end in ((0, 5.1), (2.9, 5.1), (3.9, 4.9), (4.17, 4.33)):
         apart = studio.evaluate(WAVE_ONSET, [start, end, 4.1])
+        assert abs(apart) <= 1.0, (start, end, apart)
+
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    "pictures, fps, at",
+    [(10, NTSC, 0.2), (219, NTSC, 6.9), (1531, 25, 59.8)],
+    ids=["shorter than a tile", "29.97 pictures a second", "many tiles"],
+)
+def test_a_waveform_stands_there_in_clips_of_any_length(
+    page, empty_server, tmp_path, pictures, fps, at
+):
+    """Within a pixel at every zoom, from the whole clip to the closest."""
+    clip = write_long_clip(tmp_path / "clip.mp4", float(pictures / fps), fps)
+    open_drawn(page, empty_server, clip, [(0.1, 0.3), (at, 0.7)])
+    page.evaluate("folai.studio.hearEdits = false")
+    generate(page)
+    duration = page.evaluate("folai.studio.duration")
+    assert duration == pytest.approx(float(pictures / fps), abs=0.001)
+    after = at - 0.04
+    spans = [span for span in (0.15, 1.3, 7.0, 30.1) if span < duration]
+    views = [(0.0, duration)] + [
+        (max(at - part * span, 0.0), min(at + (1 - part) * span, duration))
+        for span in spans
+        for part in (0.07, 0.83)
+    ]
+    for start, end in views:
+        apart = page.evaluate(WAVE_ONSET, [start, end, after])
         assert abs(apart) <= 1.0, (start, end, apart)
 
 

@@ -27,7 +27,8 @@ def snapshot(page: Page, name: str) -> None:
 def place(page: Page, time: float, level: float) -> tuple[float, float]:
     """Where on the screen a time and a level of the envelope are."""
     script = """async ([time, level]) => {
-      const {levelToY} = await import("/static/timeline/level.js");
+      const main = document.querySelector("script[type=module]").src;
+      const {levelToY} = await import(main.replace("main.js", "timeline/level.js"));
       const {left, top} = document.getElementById("envelope").getBoundingClientRect();
       const y = levelToY(level, folai.timeline.places.envelope.height);
       return [left + folai.axis.toX(time), top + y];

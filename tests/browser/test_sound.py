@@ -10,7 +10,8 @@ from folai.media.audio import write_wav
 
 DROP = script("drop")
 PEN = script("pen")
-TOP = "import('/static/timeline/level.js').then(({scale}) => scale.top)"  # of the lane, RMS
+MAIN = "document.querySelector('script[type=module]').src"
+TOP = f"import({MAIN}.replace('main.js', 'timeline/level.js')).then(({{scale}}) => scale.top)"
 
 
 @pytest.fixture

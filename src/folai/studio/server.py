@@ -7,15 +7,13 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from folai.diffusion.vocabulary import MAX_WORDS, WORDS
@@ -35,11 +33,11 @@ from folai.studio.generation import warm_up
 from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.guide.api_guide import GuideApi
 from folai.studio.mix.api_mix import MixApi
+from folai.studio.page_files import page_routes
 from folai.studio.shapes import ENGINES, FINISH, ID, MODELS, OPTIONS, STATUS
 from folai.studio.studio import Studio
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
-STATIC = Path(__file__).parent / "static"
 APIS = (
     ProjectsApi, EnvelopesApi, PicturesApi, SoundsApi, LibraryApi, JobsApi, SpotsApi,
     GuideApi, MixApi, AdditionsApi, SuggestionsApi,
@@ -62,25 +60,12 @@ def make_app(studio: Studio, session: Session, hosts: Callable[[str], bool]) -> 
         studio.close()
 
     routes = [Route(e.path, e.respond, methods=[e.method]) for e in endpoints]
-    page = [
-        Route("/", _index, methods=["GET"]),
-        Route("/favicon.ico", _icon, methods=["GET"]),
-        Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
-    ]
     app = Starlette(
-        routes=[*routes, *page],
+        routes=[*routes, *page_routes()],
         lifespan=lifespan,
         exception_handlers={HTTPException: _explain},
     )
     return Guard(app, session, hosts)
-
-
-async def _index(request: Request) -> Response:
-    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
-
-
-async def _icon(request: Request) -> Response:
-    return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
 
 async def _explain(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 // A stroke of a pen at one level, from one time to another.
 async ({ from, to, level, pressure, buttons }) => {
-  const { levelToY } = await import("/static/timeline/level.js");
+  const main = document.querySelector("script[type=module]").src;
+  const { levelToY } = await import(main.replace("main.js", "timeline/level.js"));
   const canvas = document.getElementById("envelope");
   const { left, top } = canvas.getBoundingClientRect();
   const y = top + levelToY(level, folai.timeline.places.envelope.height);

@@ -1,12 +1,19 @@
 async ([start, end, after]) => {
-  // Pixels between the first loud sample after a time and the first column drawn as loud.
+  // Pixels between the first loud sample after a time and the first column drawn as loud. A column is
+  // drawn in steps of 1/127 and of pixels: loud is what is drawn so from 0.08 to 0.12, about 0.1.
   const { studio, mixer, axis, timeline } = folai;
   axis.set(start, (end - start) / axis.width);
   const source = mixer.sourceOf(studio.chosenTake(studio.layer));
-  const samples = (await source.piece(0)).getChannelData(0);
+  const n = Math.floor(after / source.pieceLength);
+  const first = Math.round(n * source.pieceLength * 44100);
+  const samples = (await source.piece(n)).getChannelData(0);
   const LOUD = 0.1;
-  let i = Math.round(after * 44100);
-  while (Math.abs(samples[i]) < LOUD) i++;
+  const reaches = (level) => {
+    let i = Math.round(after * 44100);
+    while (Math.abs(samples[i - first]) < level) i++;
+    return Math.floor(axis.toX(i / 44100));
+  };
+  const [low, high] = [reaches(0.08), reaches(0.12)];
   const canvas = timeline.canvases.wave;
   const [scale, middle] = [devicePixelRatio, Math.floor(canvas.height / 2)];
   const rise = Math.round((LOUD ** 0.65) * (canvas.height / 2 - 2));
@@ -16,7 +23,7 @@ async ([start, end, after]) => {
     const loud = (x) => [middle - rise, middle + rise].some((y) => image.data[4 * (y * canvas.width + x) + 3] > 0);
     if (timeline.wave.tiles.waiting) continue;
     for (let x = Math.max(Math.floor(axis.toX(after) * scale), 0); x < canvas.width; x++) {
-      if (loud(x)) return x / scale - Math.floor(axis.toX(i / 44100));
+      if (loud(x)) return Math.min(x / scale - low, 0) || Math.max(x / scale - high, 0);
     }
   }
   return NaN;

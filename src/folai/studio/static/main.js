@@ -87,7 +87,7 @@ const exporting = new Export(studio, saver);
 const projects = new Projects(messages, open, () => transport.play());
 new LayerList(studio, byId("layers"));
 new TakeList(studio, byId("takes"), byId("no-takes"));
-watchStatus(studio, transport, saver);
+watchStatus(studio, transport, saver, timeline.loop);
 watchVideo(studio, screen, jobs, messages);
 keepView(studio, axis, transport, saver);
 takeDrops(studio, references, projects, library);
@@ -144,11 +144,10 @@ async function open(id) {
 
 news.begin();
 const start = async () => {
-  const [status, vocabulary] = await Promise.all([getJson("status"), getJson("vocabulary")]);
-  form.know(vocabulary);
-  const id = location.hash.slice(1) || status.open;
-  if (id) await open(id);
-  else projects.show();
+  const known = getJson("vocabulary").then((vocabulary) => form.know(vocabulary));
+  const id = location.hash.slice(1) || (await getJson("status")).open;
+  if (!id) projects.show();
+  await Promise.all([known, id && open(id)]);
   performance.mark("page-ready");
   document.body.dataset.ready = "true";
 };

@@ -5,6 +5,8 @@ const STEP = 3; // each level halves the one before this many times
 export class Pyramid {
   /** @type {Float32Array[]} */ #levels = [];
   #values;
+  /** Another for each pyramid. */ id = crypto.randomUUID();
+  /** How often its values have changed. */ changes = 0;
 
   /** @param {Float32Array} values watched, not copied: call `update` after changing them */
   constructor(values) {
@@ -17,6 +19,7 @@ export class Pyramid {
 
   /** Frames `first` to `stop` have changed. @param {number} first @param {number} stop */
   update(first, stop) {
+    this.changes++;
     let below = this.#values;
     for (const level of this.#levels) {
       first >>= STEP;

@@ -2,7 +2,7 @@
 
 import { toDb } from "../envelope/arithmetic.js";
 
-const MODULE = "/static/mix/meter_worklet.js";
+const MODULE = new URL("./meter_worklet.js", import.meta.url);
 /** @typedef {{peak: number, truePeak: number, momentary: number, short: number, integrated: number}} Read */
 /** @typedef {{node: AudioWorkletNode, field: HTMLOutputElement, name: HTMLElement, line: HTMLElement, heard: AudioNode | null}} Meter heard: what is connected to it */
 

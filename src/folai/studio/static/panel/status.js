@@ -15,17 +15,18 @@ const SAVING = { saved: "Saved", saving: "Saving…", waiting: "Saving…", fail
 
 /**
  * Keeps them up to date. @param {Studio} studio @param {import("../picture/transport.js").Transport} transport
- * @param {import("../net/saving.js").Saver} saver
+ * @param {import("../net/saving.js").Saver} saver @param {import("../timeline/loop.js").DrawLoop} loop
  */
-export function watchStatus(studio, transport, saver) {
+export function watchStatus(studio, transport, saver, loop) {
   studio.on("playhead project clock", () => {
     byId("clock").textContent = timeText(studio, studio.playhead);
     byId("frame-number").textContent = `frame ${transport.frame}`;
   });
-  studio.on("selection draft curve project", () => {
+  const tellChoice = () => {
     const text = choiceText(studio);
     if (byId("choice-note").textContent !== text) byId("choice-note").textContent = text;
-  });
+  };
+  studio.on("selection draft curve project", () => loop.ask(tellChoice));
   studio.on("tool project", () => {
     byId("snap-mode").textContent = `Snap: ${{ off: "off", frames: "frames", onsets: "onsets" }[studio.snap]}`;
     byId("lanes").dataset.tool = studio.tool;

@@ -1,6 +1,6 @@
 /** The microphone on the clock of the player: samples, and the time of the context at which the first came. */
 
-const MODULE = "/static/perform/capture_worklet.js";
+const MODULE = new URL("./capture_worklet.js", import.meta.url);
 const SILENT = 1e-4; // peak below which a microphone is taken for muted
 
 export class Voice {

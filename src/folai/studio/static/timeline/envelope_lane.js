@@ -1,49 +1,66 @@
 /** The envelope: the active layer's curve, filled; the prediction behind it; the other layers thin. */
 
 import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
+import { Backdrop } from "./backdrop.js";
 import { setFont } from "./canvas.js";
 import { drawDoubt } from "./doubt.js";
 import { LINES, levelToY, scale } from "./level.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
+/** @typedef {import("../state/studio.js").Drawn} Drawn */
 /** @typedef {import("./axis.js").Axis} Axis */
 /** @typedef {import("./canvas.js").Colours} Colours */
 
 const HANDLE = 4; // pixels from the middle of a hit's handle to its corner
 const CROWDED = 7; // pixels between hits below which they have no handles
 
-/**
- * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
- * @param {Studio} studio @param {Colours} colours
- */
-export function drawEnvelope(context, axis, height, studio, colours) {
-  drawLevels(context, axis, height, colours);
-  for (const layer of studio.layers) {
-    const drawn = studio.drawn.get(layer.id);
-    if (drawn && layer.id !== studio.activeId) {
-      traceCurve(context, axis, height, drawn);
-      stroke(context, colours.other, 1);
+export class EnvelopeLane {
+  #behind = new Backdrop();
+  #above = new Backdrop();
+
+  /**
+   * The own curve is drawn anew each time, between two pictures of what a drag leaves as it is.
+   * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
+   * @param {Studio} studio @param {Colours} colours
+   */
+  draw(context, axis, height, studio, colours) {
+    const { activeId, layers, drawn, ghost } = studio;
+    const size = { width: axis.width, height };
+    const view = [studio.project.id, axis.start, axis.perPixel, scale.top, colours.other, colours.lane];
+    const others = layers.filter(({ id }) => id !== activeId && drawn.has(id)).map(({ id }) => /** @type {Drawn} */ (drawn.get(id)));
+    this.#behind.lay(context, size, [...view, ...others.map(stateOf)].join(), (own) => {
+      drawLevels(own, axis, height, colours);
+      for (const other of others) {
+        traceCurve(own, axis, height, other);
+        stroke(own, colours.other, 1);
+      }
+    });
+    const active = drawn.get(activeId);
+    if (active) {
+      traceCurve(context, axis, height, active);
+      context.lineTo(axis.width + 2, height);
+      context.lineTo(-2, height);
+      context.fillStyle = colours.fill;
+      context.fill();
     }
+    drawDoubt(context, axis, height, studio, colours.ghost);
+    if (ghost) {
+      this.#above.lay(context, size, [...view, stateOf(ghost)].join(), (own) => {
+        traceCurve(own, axis, height, ghost);
+        own.setLineDash([3, 3]);
+        stroke(own, colours.ghost, 1);
+      });
+    }
+    if (!active) return;
+    traceCurve(context, axis, height, active);
+    stroke(context, colours.accent, 1.5);
+    drawHits(context, axis, height, studio, colours);
   }
-  const own = studio.drawn.get(studio.activeId);
-  if (own) {
-    traceCurve(context, axis, height, own);
-    context.lineTo(axis.width + 2, height);
-    context.lineTo(-2, height);
-    context.fillStyle = colours.fill;
-    context.fill();
-  }
-  drawDoubt(context, axis, height, studio, colours.ghost);
-  if (studio.ghost) {
-    traceCurve(context, axis, height, studio.ghost);
-    context.setLineDash([3, 3]);
-    stroke(context, colours.ghost, 1);
-    context.setLineDash([]);
-  }
-  if (!own) return;
-  traceCurve(context, axis, height, own);
-  stroke(context, colours.accent, 1.5);
-  drawHits(context, axis, height, studio, colours);
+}
+
+/** Another whenever its values are. @param {Drawn} drawn */
+function stateOf({ pyramid }) {
+  return `${pyramid.id}.${pyramid.changes}`;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} colour @param {number} width */

@@ -17,6 +17,7 @@ export class Pointers {
   /** @type {Map<number, {x: number, y: number}>} */ #down = new Map();
   /** @type {{x: number, y: number}} */ #from = { x: 0, y: 0 };
   #moved = false;
+  /** @type {{left: number, top: number} | null} of the lanes while a pointer is down: to ask at each move would lay the page out anew */ #origin = null;
 
   /** @param {Timeline} timeline @param {(time: number) => void} seek @param {(time: number) => void} scrub goes there while it is dragged */
   constructor(timeline, seek, scrub) {
@@ -44,13 +45,14 @@ export class Pointers {
 
   /** @param {MouseEvent} event @returns {{x: number, y: number}} within the lanes */
   #spot(event) {
-    const { left, top } = this.timeline.root.getBoundingClientRect();
+    const { left, top } = this.#origin ?? this.timeline.root.getBoundingClientRect();
     return { x: event.clientX - left, y: event.clientY - top };
   }
 
   /** @param {PointerEvent} event */
   #press(event) {
     if (!this.timeline.studio.project) return;
+    this.#origin ??= this.timeline.root.getBoundingClientRect();
     const spot = this.#spot(event);
     this.#down.set(event.pointerId, spot);
     try {
@@ -147,6 +149,7 @@ export class Pointers {
   #release(event, cancelled = false) {
     if (!this.#down.delete(event.pointerId)) return;
     if (this.#down.size > 0) return;
+    this.#origin = null;
     const gesture = this.#gesture;
     this.#gesture = null;
     if (cancelled) gesture?.cancel?.();

@@ -2,7 +2,7 @@
 
 import { Axis } from "./axis.js";
 import { cleared, readColours } from "./canvas.js";
-import { drawEnvelope } from "./envelope_lane.js";
+import { EnvelopeLane } from "./envelope_lane.js";
 import { FramesLane } from "./frames_lane.js";
 import { makeRoom } from "./level.js";
 import { DrawLoop } from "./loop.js";
@@ -18,7 +18,7 @@ import { SpectrumLane, WaveLane } from "./sound_lanes.js";
 const DRAWN = {
   ruler: (context, { axis, studio }, height, colours) => drawRuler(context, axis, height, studio, colours),
   frames: (context, { axis, frames }, height) => frames.draw(context, axis, height),
-  envelope: (context, { axis, studio }, height, colours) => drawEnvelope(context, axis, height, studio, colours),
+  envelope: (context, { axis, studio, envelope }, height, colours) => envelope.draw(context, axis, height, studio, colours),
   guide: (context, { axis, guide, guided }, height, colours) => guide.draw(context, axis, height, guided(), colours),
   wave: (context, { axis, wave, sounding }, height, colours) => wave.draw(context, axis, height, sounding(), colours),
   spectrum: (context, { axis, spectrum, sounding }, height, colours) => spectrum.draw(context, axis, height, sounding(), colours),
@@ -50,6 +50,7 @@ export class Timeline {
     this.canvases = each((name) => /** @type {HTMLCanvasElement} */ (root.querySelector(`canvas.${name}`)));
     this.places = each(() => ({ top: 0, width: 1, height: 1 }));
     this.#draws = each((name) => () => this.#draw(name));
+    this.envelope = new EnvelopeLane();
     this.frames = new FramesLane(() => this.ask("frames"));
     this.wave = new WaveLane(() => this.ask("wave"));
     this.guide = new WaveLane(() => this.ask("guide"));
