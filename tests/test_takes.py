@@ -8,6 +8,7 @@ from folai.envelope import Envelope
 from folai.envelope.lone_hits import lone_hits
 from folai.envelope.rms import centred_rms
 from folai.metrics import loudness, partials, tonality
+from folai.metrics.lufs import k_filtered, k_weighted
 from folai.pipeline import play_envelope
 from folai.preview.events import cut_events
 from folai.preview.kit import make_kit
@@ -137,6 +138,12 @@ def test_loudness_is_that_of_the_standard():
     both = np.repeat(wav, 2, axis=0)  # mono is played by both loudspeakers
     assert loudness_of(both, RATE) == pytest.approx(loudness_of(wav, RATE), abs=1e-4)
     assert loudness_of(np.zeros((1, 99), np.float32), RATE) == -np.inf
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_loudness_is_weighted_alike_by_either_way(rate):
+    wav = np.random.default_rng(0).normal(0, 0.1, (2, 2 * rate))
+    assert np.abs(k_filtered(wav, rate) - k_weighted(wav, rate)).max() < 1e-9
 
 
 def test_takes_and_preview_are_alike_in_loudness():

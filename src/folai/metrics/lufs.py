@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +61,34 @@ def _response(length: int, sample_rate: int) -> NDArray[np.complex128]:
     k, q = np.tan(np.pi * CUT_HERTZ / sample_rate), CUT_Q
     cut = (1 - z) ** 2 * (1 + k / q + k**2) / _quadratic(1, k / q, k, z)
     return np.asarray(shelf * cut)
+
+
+def k_filtered(wav: Floats, sample_rate: int) -> Floats:
+    """As `k_weighted`, sample by sample: eight times as fast, where SciPy's filters are loaded.
+
+    To load them takes 0.6 s, so that this is for a process that weights again and again.
+    """
+    from scipy.signal import sosfilt
+
+    heard = wav.copy()
+    heard[:, ::2] += 1e-25  # in silence what rings on would become numbers too small to be fast
+    return np.asarray(sosfilt(_sections(sample_rate), heard))
+
+
+@cache
+def _sections(sample_rate: int) -> Floats:
+    """Both filters as SciPy has them, [2, 6]."""
+    k, q = np.tan(np.pi * SHELF_HERTZ / sample_rate), SHELF_Q
+    shelf = _by_delay(SHELF_GAIN, SHELF_MIDDLE * k / q, k), _by_delay(1, k / q, k)
+    k, q = np.tan(np.pi * CUT_HERTZ / sample_rate), CUT_Q
+    below = _by_delay(1, k / q, k)
+    cut = below[0] * np.array([1.0, -2.0, 1.0]), below
+    return np.array([np.concatenate([b, a]) / a[0] for b, a in (shelf, cut)])
+
+
+def _by_delay(high: float, middle: float, k: float) -> Floats:
+    """The coefficients of `_quadratic` by powers of z, [3]."""
+    return np.array([high + middle + k**2, 2 * (k**2 - high), high - middle + k**2])
 
 
 def _quadratic(

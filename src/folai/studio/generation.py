@@ -17,6 +17,7 @@ from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.hits import cut_hits, of_onsets
 from folai.media.audio import fit_length, read_audio
 from folai.media.rumble import without_rumble
+from folai.metrics.lufs import k_filtered
 from folai.preview.choosing import alike
 from folai.preview.kit import Kit, make_kit
 from folai.preview.lay import lay_kit
@@ -59,7 +60,7 @@ class Previewer:
         finish = finish_of(sound)
         wav = lay_kit(envelope, kit, tails=finish.tails)
         seed, heard = sound.get("seed", 0), envelope.leveled()
-        wav = finished(wav, SAMPLE_RATE, heard, finish, noise=noise, seed=seed)
+        wav = finished(wav, SAMPLE_RATE, heard, finish, noise=noise, seed=seed, weighted=k_filtered)
         if end - start < envelope.duration - 1e-6:  # the whole was laid, a part was asked for
             wav = wav[:, round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         return wav_bytes(fit_length(wav, round((end - start) * SAMPLE_RATE)), SAMPLE_RATE)
@@ -133,7 +134,7 @@ def warm_up() -> None:
     """Load what the first preview would have to wait for."""
     envelope = Envelope.from_hits([0.1, 0.3], 0.5)
     wav = lay_kit(envelope, make_kit(sound=DEFAULT_SOUND))
-    wav_bytes(finished(wav, SAMPLE_RATE, envelope), SAMPLE_RATE)
+    wav_bytes(finished(wav, SAMPLE_RATE, envelope, weighted=k_filtered), SAMPLE_RATE)
 
 
 def preview_material(sound: dict[str, Any]) -> str:

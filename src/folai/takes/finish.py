@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from folai.envelope import Envelope
 from folai.envelope.rms import centred_rms
-from folai.takes.loudness import gain_to, step_powers, wanted_loudness
+from folai.metrics.lufs import k_weighted
+from folai.takes.loudness import Weighted, gain_to, step_powers, wanted_loudness
 from folai.takes.noise import Noise, bed
 from folai.takes.options import FinishOptions
 from folai.takes.placing import placed
@@ -27,10 +28,12 @@ def finished(
     *,
     noise: Noise | None = None,
     seed: int = 0,
+    weighted: Weighted = k_weighted,
 ) -> Wav:
     """A take [C, T] as an engine made it -> as it is handed over, [C, T] or [2, T].
 
-    noise: of the reference, for `options.room`. seed: of the take.
+    noise: of the reference, for `options.room`. seed: of the take. weighted: how its loudness is
+    measured.
     """
     if not wav.any():
         return wav
@@ -42,7 +45,8 @@ def finished(
         wav = placed(wav, sample_rate, envelope)
     wanted = wanted_loudness(envelope)
     for _ in range(PASSES):
-        missing = gain_to(wanted, step_powers(wav, sample_rate)) if np.isfinite(wanted) else 0.0
+        steps = step_powers(wav, sample_rate, weighted)
+        missing = gain_to(wanted, steps) if np.isfinite(wanted) else 0.0
         if abs(missing) < CLOSE:
             break
         louder = wav * np.float32(10 ** (missing / 20))

@@ -10,6 +10,8 @@ A mono take counts as the same sound from both loudspeakers, which is how it is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ from folai.metrics.lufs import BLOCK, OFFSET, RELATIVE, SILENCE, STEP, k_weighte
 
 Wav = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Weighted = Callable[[Floats, int], Floats]  # one of `folai.metrics.lufs`
 
 LOUDEST = 10 ** (-15 / 20)  # RMS over 32 ms; a hit's peak is 10 to 15 dB above it
 PIECE = 8.0  # seconds that are weighted at once, to bound the memory
@@ -65,14 +68,14 @@ def gain_to(wanted: float, steps: Floats) -> float:
     return gain if np.isfinite(gain) else 0.0
 
 
-def step_powers(wav: Wav, sample_rate: int) -> Floats:
+def step_powers(wav: Wav, sample_rate: int, weighted: Weighted = k_weighted) -> Floats:
     """K-weighted power of [C, T] in each 0.1 s, the mean of its channels, [N]."""
     step, parts = round(STEP * sample_rate), []
     piece, run_in = step * round(PIECE / STEP), step * round(RUN_IN / STEP)
     for first in range(0, wav.shape[1], piece):
         before = min(first, run_in)
         part = wav[:, first - before : first + piece].astype(np.float64)
-        power = np.mean(k_weighted(part, sample_rate)[:, before:] ** 2, axis=0)
+        power = np.mean(weighted(part, sample_rate)[:, before:] ** 2, axis=0)
         power = np.pad(power, (0, -len(power) % step))
         parts.append(power.reshape(-1, step).mean(axis=1))
     return np.concatenate(parts) if parts else np.zeros(0)
