@@ -172,7 +172,8 @@ def _kill_studio(folder: Path, count: int, rng: random.Random) -> list[str]:
             faults.append(f"studio, kill {number}: {found} is there, {saved[-1:]} was saved")
         here = {take["id"] for take in project["takes"]}
         files = {path.name for path in (project.media / "exports").glob("[!.]*")}
-        lost = [one for one in takes if one not in here] + [e for e in exports if e not in files]
+        latest = exports[-50:]  # a project keeps the last hundred
+        lost = [one for one in takes if one not in here] + [e for e in latest if e not in files]
         faults += [f"studio, kill {number}: {one} was done and is gone" for one in lost]
         faults += [f"studio, kill {number}: {text}" for text in _contradictions(project, found)]
     print(f"the studio was killed during {dict(moments)}", flush=True)
