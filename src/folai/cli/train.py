@@ -29,6 +29,7 @@ def add_to(commands: Commands) -> None:
     _add_autoencoder(trainers)
     _add_foley(trainers)
     _add_control(trainers)
+    _add_loudness(trainers)
 
 
 def _add_run(command: Any, model: str, *, steps: int | None, cached: str) -> None:
@@ -471,3 +472,59 @@ def _train_full_size(parsed: Namespace) -> int:
         fields["clap"] = None
     options = StableOptions(**fields)
     return report_outcome(parsed, _outcome(train_stable_control(options, _log(parsed)), options))
+
+
+# Guidance by loudness
+
+
+def _add_loudness(trainers: Commands) -> None:
+    command = add_command(
+        trainers,
+        "loudness",
+        "Train the reader of loudness by which an envelope guides Stable Audio 3.",
+        "folai train loudness --model stable-audio-3-small-sfx --data recordings",
+        _loudness,
+    )
+    command.add_argument(
+        "--data", type=Path, nargs="+", metavar="DIR", required=True, help="folders of recordings"
+    )
+    command.add_argument(
+        "--model",
+        metavar="NAME",
+        default="stable-audio-3-small-sfx",
+        help="a name of `folai models`, or a folder of its weights (default: %(default)s)",
+    )
+    command.add_argument(
+        "--windows",
+        type=int,
+        metavar="N",
+        default=600,
+        help="pieces of recordings to learn from (default: %(default)s)",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        default=Path("runs/loudness"),
+        help="folder of the run (default: %(default)s)",
+    )
+    command.add_argument(
+        "--steps", type=int, metavar="N", default=1500, help="in all (default: %(default)s)"
+    )
+    add_seed(command, "vary the training")
+    command.add_argument("--offline", action="store_true", help="never ask the network")
+
+
+def _loudness(parsed: Namespace) -> None:
+    from folai.train.full_size_loudness import LoudnessOptions, train_stable3_loudness
+
+    options = LoudnessOptions(
+        data=tuple(parsed.data),
+        model=parsed.model,
+        out=parsed.out,
+        steps=parsed.steps,
+        windows=parsed.windows,
+        seed=parsed.seed,
+        offline=parsed.offline,
+    )
+    report_outcome(parsed, _outcome(train_stable3_loudness(options, _log(parsed)), options))

@@ -1,7 +1,7 @@
 """The engine stable_audio_3: Stable Audio 3 at full size, which a laptop can run.
 
 Nobody has trained it to follow an envelope. The preview lays a sound along the envelope, and the
-model re-imagines that.
+model re-imagines that; it keeps the silence between hits, and a reader of loudness guides it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from folai.envelope import Envelope
 from folai.media.audio import fit_length, resample
 from folai.preview.lay import Sketch
 from folai.progress import Progress, part_of
+from folai.stable3.gaps import sounding
 from folai.stable3.options import StableAudio3Options
 from folai.takes.gate import gated
 
@@ -32,7 +33,7 @@ def check(options: StableAudio3Options, description: Description) -> None:
 
 
 def needs(options: StableAudio3Options, request: Request) -> Hashable:
-    files = str(options.model), str(options.lora)
+    files = str(options.model), str(options.lora), str(options.loudness)
     return (*files, options.dtype, options.offline, _has_text(request))
 
 
@@ -42,6 +43,7 @@ def load(options: StableAudio3Options, request: Request) -> Stable3:
     return load_stable3(
         options.model,
         lora=None if options.lora is None else Path(options.lora),
+        loudness=None if options.loudness is None else Path(options.loudness),
         text=_has_text(request),
         dtype=options.dtype,
         offline=options.offline,
@@ -68,15 +70,20 @@ def play(
     sampling = options.sampling(distilled=models.config.distilled, described=prompt is not None)
     sketch = Sketch(envelope, reference, request.sound or sound_of_prompt(prompt), rate)
     num_samples = round(request.duration * request.sample_rate)
+    keeps = models.config.dit.fills_gaps and not options.sounds_between
+    is_laid = keeps or sampling["init_strength"] < 1
     for take in range(request.variations):
         seed = request.seed + take
+        laid = sketch(seed) if is_laid else None
         takes = models.generate(
             envelope,
             duration=request.duration,
             prompt=prompt,
             negative_prompt=request.negative_prompt,
             **sampling,
-            init_wav=sketch(seed) if sampling["init_strength"] < 1 else None,
+            init_wav=laid if sampling["init_strength"] < 1 else None,
+            kept_wav=laid if keeps else None,
+            gaps=sounding(envelope) if keeps else (),
             seed=seed,
             progress=part_of(progress, take, request.variations),
             together=request.together,

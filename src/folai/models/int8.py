@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+AT_ONCE = 256  # rows
 LEAST = 1e-12  # a row of zeros is divided by this
 
 
@@ -25,7 +26,7 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inward] -> [..., outward], in fp32."""
-        rows, scale = to_int8(x.reshape(-1, x.shape[-1]).float())
+        rows, scale = to_int8(x.reshape(-1, x.shape[-1]))
         y = torch._int_mm(rows, self.weight.T).float()
         y = y.mul_(scale.unsqueeze(1)).mul_(self.scale)
         if self.bias is not None:
@@ -34,9 +35,17 @@ class Int8Linear(nn.Module):
 
 
 def to_int8(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows [N, D] as whole numbers and the scale [N] that gives them back."""
-    scale = rows.abs().amax(dim=1).clamp(min=LEAST) / 127
-    return (rows / scale.unsqueeze(1)).round_().to(torch.int8), scale
+    """Rows [N, D] as whole numbers and the scale [N] that gives them back.
+
+    Some rows at a time: copies of a whole weight would be more memory than the weights are.
+    """
+    whole, scales = torch.empty(rows.shape, dtype=torch.int8), []
+    for first in range(0, len(rows), AT_ONCE):
+        part = rows[first : first + AT_ONCE].float()
+        scale = part.abs().amax(dim=1).clamp(min=LEAST) / 127
+        whole[first : first + AT_ONCE] = (part / scale.unsqueeze(1)).round_()
+        scales.append(scale)
+    return whole, torch.cat(scales)
 
 
 def use_int8(module: nn.Module) -> list[str]:

@@ -46,7 +46,7 @@ def fill(
         parts = [_look_up(contents, name) for name in entry.names(layout)]
         tensor = joined(parts, own_shapes[entry.own])
         if dtype_of(entry.own) == torch.int8:
-            tensor, scale = to_int8(tensor.float())
+            tensor, scale = to_int8(tensor)
             tensors[f"{entry.own.removesuffix('weight')}scale"] = scale.to(device)
         tensors[entry.own] = tensor.to(device, dtype_of(entry.own)).contiguous()
     model.load_state_dict(tensors, assign=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,9 +40,12 @@ from folai.stable.precision import check_dtype
 from folai.stable3.base_files import load_base
 from folai.stable3.conditioning import condition
 from folai.stable3.denoising import Question, denoise, guide_apart
+from folai.stable3.gaps import gap_frames, kept_latents
 from folai.stable3.lora_files import merge_lora
+from folai.stable3.loudness_files import load_loudness
 from folai.stable3.model_config import Stable3Config
 from folai.stable3.options import DTYPES
+from folai.stable3.steering import Loudness, Steering, wanted_levels
 from folai.stable3.text import T5Gemma, find_text_model, prompt_cache
 
 # Seconds sampled beyond the end. The published code takes 6; it trains with silence behind the end
@@ -61,6 +64,7 @@ class Stable3:
     autoencoder: Same
     conditioner: Stable3Conditioner
     text: T5Gemma | None = None
+    loudness: Loudness | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -89,6 +93,8 @@ class Stable3:
         envelope_lock: float = DiffusionOptions.envelope_lock,
         init_wav: NDArray[np.floating[Any]] | None = None,
         init_strength: float = 1.0,
+        kept_wav: NDArray[np.floating[Any]] | None = None,
+        gaps: Sequence[tuple[float, float]] = (),
         seed: int = 0,
         variations: int = 1,
         progress: Callable[[float], None] | None = None,
@@ -97,10 +103,13 @@ class Stable3:
         """Sound [variations, C, T] of `duration` seconds; take i is that of seed + i alone.
 
         init_wav: sound [C, T] at the envelope's level to start from instead of noise;
-        init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). progress: is told the
-        share of the denoiser's evaluations that is done; what it raises stops the work. together:
-        other clips that are denoised in the same batch. Raises ValueError for a prompt without its
-        text model, and where a stage gives NaN.
+        init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). kept_wav: sound [C, T]
+        at the envelope's level of which all but the `gaps`, (start, stop) in seconds, is kept.
+        control_scale: how strictly the envelope is followed by loudness, if this model has learned
+        to read it; 0: not at all. progress: is told the share of the denoiser's evaluations that is
+        done; what it raises stops the work. together: other clips that are denoised in the same
+        batch. Raises ValueError for a prompt without its text model, for a kept sound with a model
+        that fills no gaps, and where a stage gives NaN.
         """
         num_samples = round(duration * self.sample_rate)
         peak = float(envelope.values.max())
@@ -122,6 +131,8 @@ class Stable3:
             duration,
             start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
             strength=init_strength,
+            kept=None if kept_wav is None else self._kept(kept_wav, gaps, num_frames, gain),
+            steering=self._steering(envelope, num_frames, gain, control_scale),
             together=together,
         )
         evaluated = Steps(progress, variations * run.count(num_frames)).step
@@ -157,6 +168,30 @@ class Stable3:
         samples = fit_length(scaled, num_frames * self.autoencoder.hop_length)
         return encode(self.autoencoder, samples)
 
+    def _kept(
+        self,
+        wav: NDArray[np.floating[Any]],
+        gaps: Sequence[tuple[float, float]],
+        num_frames: int,
+        gain: float,
+    ) -> Tensor:
+        """What the denoiser hears of a sound with gaps, [1, 1 + C, num_frames]."""
+        if not self.config.dit.fills_gaps:
+            raise ValueError("this model was not trained to fill gaps; leave the kept sound out")
+        latents = self._start(wav, num_frames, gain)
+        assert latents is not None
+        is_gap = gap_frames(gaps, num_frames, self.frame_rate)
+        is_gap[math.ceil(wav.shape[-1] / self.autoencoder.hop_length) :] = True
+        return kept_latents(latents, is_gap)
+
+    def _steering(
+        self, envelope: Envelope, num_frames: int, gain: float, strength: float
+    ) -> Steering | None:
+        if self.loudness is None or strength == 0:
+            return None
+        wanted = wanted_levels(self.loudness.config, envelope, num_frames, gain)
+        return Steering(self.loudness, wanted.to(self.device), strength)
+
     def _warn_of_windows(self, num_frames: int, duration: float) -> None:
         if num_frames > self.window:
             warnings.warn(
@@ -185,8 +220,11 @@ class Run:
         *,
         start: Tensor | None = None,
         strength: float = 1.0,
+        kept: Tensor | None = None,
+        steering: Steering | None = None,
         together: Together | None = None,
     ) -> None:
+        self.kept, self.steering = kept, steering
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
         self.words, self.unwanted, self.together = words, unwanted, together
         self.start = start
@@ -241,6 +279,7 @@ class Run:
             self.words,
             self.unwanted,
             guided=guided,
+            kept=None if self.kept is None else self.kept[..., start:stop].to(stable.device),
         )
         alike, answer = (id(stable), conditions.alike()), partial(denoise, stable.dit)
         dtype = stable.dit.embed.weight.dtype
@@ -250,19 +289,20 @@ class Run:
             evaluated()
             return guide_apart(noisy, out[:1], out[1:], t, self.cfg_scale) if guided else out
 
-        return model
+        return model if self.steering is None else self.steering.of(model, start, stop)
 
 
 def load_stable3(
     model: str | Path,
     *,
     lora: Path | None = None,
+    loudness: Path | None = None,
     text: bool = False,
     dtype: str | None = None,
     offline: bool = False,
     compile: bool = False,
 ) -> Stable3:
-    """A model by its name or path, with the LoRA in this file.
+    """A model by its name or path, with the LoRA and the reader of loudness in these files.
 
     text: whether prompts will be given. dtype: of the weights, by its name in DTYPES; None:
     bfloat16 on a GPU, float32 on a CPU. compile: blocks by torch.compile, which takes a minute at
@@ -280,7 +320,10 @@ def load_stable3(
         for block in base.dit.blocks:
             block.compile()
     t5 = _find_text(folder, base.config) if text else None
-    return Stable3(base.config, base.dit, base.autoencoder, base.conditioner, t5)
+    reader = None
+    if loudness is not None:
+        reader = load_loudness(loudness, base.config.autoencoder).to(device)
+    return Stable3(base.config, base.dit, base.autoencoder, base.conditioner, t5, reader)
 
 
 def _find_text(folder: Path, config: Stable3Config) -> T5Gemma:

@@ -58,6 +58,16 @@ class StableAudio3Options:
     )
     control_scale: float = control_scale_option()
     envelope_lock: float = envelope_lock_option()
+    loudness: str | Path | None = option(
+        None,
+        Path,
+        "reader of loudness (folai train loudness) by which the envelope guides each step",
+        metavar="FILE",
+        default_text="none",
+    )
+    sounds_between: bool = option(
+        False, bool, "let it sound between what the envelope asks for, too"
+    )
     init_strength: float | None = option(
         None,
         float,
