@@ -245,8 +245,9 @@ class Project:
             ("additions", 0),
         ):
             for path in (self.media / folder).glob("*"):
-                unused = path.stem not in text or path.name.startswith(".")
-                if unused and time.time() - path.stat().st_mtime >= 86400 * days:
+                hidden = path.name.startswith(".")  # left by a killed server
+                old = time.time() - path.stat().st_mtime >= 86400 * days
+                if hidden or (path.stem not in text and old):
                     path.unlink(missing_ok=True)
         for pattern in (".*.part*", "media/.*", "media/exports/.*"):  # left by a killed server
             for path in self.folder.glob(pattern):

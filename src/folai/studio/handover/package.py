@@ -63,7 +63,8 @@ def prepare(project: Project, request: dict[str, Any]) -> Handover:
         raise ValueError("an AAF links mono files: choose mono, or leave the AAF out")
     if "aaf" in formats and find_spec("aaf2") is None:
         raise ValueError("an AAF needs pyaaf2: pip install 'folai[studio]', or leave the AAF out")
-    tracks, sounds = [], []
+    tracks: list[Track] = []
+    sounds: list[Placed] = []
     for layer, name in zip(layers, _file_names(document, layers, request), strict=True):
         sound = layer_alone(project, document, layer["id"])
         tracks += _tracks(document, layer, name, sound.channels, mono)
