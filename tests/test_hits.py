@@ -226,6 +226,19 @@ def test_generate_obeys_them_and_the_cue_sheet_names_them(tmp_path):
     assert [cue.path for cue in result.cues][1::2] == [files[5], files[0], result.cues[5].path]
 
 
+def test_the_command_sets_them(tmp_path, capsys):
+    from folai.cli import main
+
+    source, out = tmp_path / "a.json", tmp_path / "b.json"
+    walk().set_hit(2.7, sound=3, foot="left").save(source)
+    command = ["edit", str(source), "-o", str(out), "--set-hit", "1.12", "pitch=-2", "sound=0"]
+    assert main([*command, "--set-hit", "2.7", "foot=none", "level_db=6"]) == 0
+    assert Envelope.load(out).hits == (HitSettings(1.1, 0, -2), HitSettings(2.7, 3, level_db=6))
+    for wrong, message in (("loud=3", "cannot have 'loud=3'; write"), ("pitch=99", "-24 to 24")):
+        assert main([*command, "--set-hit", "2.7", wrong]) != 0
+        assert message in capsys.readouterr().err
+
+
 def test_models_say_what_they_cannot_hear():
     class Stopped(Exception):
         pass

@@ -57,6 +57,15 @@ def add_to(commands: Commands) -> None:
         dest="edits",
         help="replace START to END seconds by that part of another envelope",
     )
+    command.add_argument(
+        "--set-hit",
+        action=_AddSettings,
+        nargs="+",
+        metavar=("S", "NAME=VALUE"),
+        dest="edits",
+        help="the hit nearest to S seconds has sound=N (of a pool or reference, from 0), "
+        "pitch=SEMITONES, level_db=DB, foot=left or right",
+    )
 
 
 class _AddEdit(argparse.Action):
@@ -81,13 +90,30 @@ class _AddPaste(argparse.Action):
         parsed.edits = [*parsed.edits, ("paste", (Path(values[0]), start, end))]
 
 
+class _AddSettings(argparse.Action):
+    """The same for --set-hit, of which only the first value is a number."""
+
+    def __call__(
+        self, parser: object, parsed: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        try:
+            time = float(values[0])
+        except ValueError:
+            raise argparse.ArgumentError(self, "S is seconds") from None
+        parsed.edits = [*parsed.edits, ("set_hit", (time, values[1:]))]
+
+
 def run(parsed: argparse.Namespace) -> None:
     from folai.envelope import Envelope
     from folai.envelope.files import check_envelope_name
+    from folai.envelope.hits import settings_of
 
     check_envelope_name(parsed.out)
     envelope = Envelope.load(parsed.envelope)
     for method, values in parsed.edits:
+        if method == "set_hit":
+            envelope = envelope.set_hit(values[0], **settings_of(values[1]))
+            continue
         if method == "paste":  # names a file
             values = (Envelope.load(values[0]), *values[1:])
         envelope = getattr(envelope, method)(*values)

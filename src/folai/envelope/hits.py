@@ -81,10 +81,26 @@ class HitSettings:
     @classmethod
     def of_text(cls, text: str) -> HitSettings:
         """The other way. Raises ValueError for another text."""
-        time, *parts = text.split(":")
-        kinds: dict[str, Any] = {"sound": int, "foot": str}
-        pairs = (part.partition("=")[::2] for part in parts)
-        return cls.of({"time": float(time), **{n: kinds.get(n, float)(v) for n, v in pairs}})
+        time, *words = text.split(":")
+        return cls.of({"time": float(time), **settings_of(words)})
+
+
+def settings_of(words: Iterable[str]) -> dict[str, Any]:
+    """Settings as they are typed; `none` takes a sound or foot back. Raises ValueError.
+
+    >>> settings_of(["pitch=-2", "foot=left"])
+    {'pitch': -2.0, 'foot': 'left'}
+    """
+    kinds: dict[str, Any] = {"sound": int, "pitch": float, "level_db": float, "foot": str}
+    settings = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            settings[name] = None if value == "none" else kinds[name](value)
+        except (KeyError, ValueError):
+            fix = "write sound=3, pitch=-2, level_db=6 or foot=left"
+            raise ValueError(f"a hit cannot have {word!r}; {fix}") from None
+    return settings
 
 
 Hits = tuple[HitSettings, ...]
