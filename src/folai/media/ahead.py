@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 AHEAD = 3  # items that are ready before they are asked for
+PATIENCE = 2.0  # seconds in which the thread should be done with the item it is at
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None
     """The items of a feed, made in a thread while the caller works on the ones before.
 
     What the feed raises is raised here, in the caller, after the items that were made before it.
-    Closing this iterator ends the thread.
+    Closing this iterator ends the thread, and waits for it: a process that ended while it computes
+    would be aborted.
     """
     ready: queue.Queue[Item | _End[Item]] = queue.Queue(ahead)
     closed = threading.Event()
@@ -47,7 +49,8 @@ def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None
         except BaseException as error:  # an unreported one would leave the caller waiting
             put(_End(error))
 
-    threading.Thread(target=fill, name="folai-feed", daemon=True).start()
+    thread = threading.Thread(target=fill, name="folai-feed", daemon=True)
+    thread.start()
     try:
         while True:
             item = ready.get()
@@ -58,3 +61,4 @@ def prefetched(feed: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None
             yield item
     finally:
         closed.set()
+        thread.join(PATIENCE)
