@@ -15,6 +15,7 @@ from folai.data.sound_windows import make_bursts
 from folai.data.sounds import Sound
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig, mel_filters
+from folai.train import sound_decoder
 from folai.train.sound_decoder import AutoencoderOptions, check, train_autoencoder
 from folai.train.spectra import mel_power, spectral_loss
 
@@ -220,6 +221,30 @@ def test_it_learns(recordings: Path, tmp_path: Path):
     train_autoencoder(options, said.append)
     differences = [row[5] for row in table(said)]  # of the averaged weights, in dB
     assert differences[-1] < differences[0]
+
+
+def test_a_trained_decoder_is_trained_on_and_its_latents_stay(
+    recordings: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr(sound_decoder, "JUDGES_ALONE", 2)
+    weights = tmp_path / "trained.safetensors"
+    torch.manual_seed(1)
+    save_autoencoder(Autoencoder(TINY), weights, {})
+    options = AutoencoderOptions(
+        data=(recordings,), init=weights, batch_size=1, frames=12, log_every=1, learning_rate=5.0
+    )
+    before = load_autoencoder(weights).state_dict()
+
+    def after(steps: int) -> dict[str, torch.Tensor]:
+        out = tmp_path / str(steps)
+        trained = train_autoencoder(replace(options, out=out, steps=steps), lambda text: None)
+        return load_autoencoder(trained).state_dict()
+
+    alone = after(2)
+    assert all(torch.equal(alone[name], tensor) for name, tensor in before.items())
+    learned = after(4)
+    changed = {name for name, tensor in before.items() if not torch.equal(learned[name], tensor)}
+    assert changed and not changed & {"band_mean", "band_std"}
 
 
 def test_options_that_cannot_be_meant():

@@ -4,7 +4,9 @@
 
 The analysis is fixed: only how far each band usually varies is measured first. For the first part
 of the run the loss is spectral distances at six resolutions; then discriminators join, which judge
-what such distances miss. An interrupted run is resumed by the same command.
+what such distances miss. Weights that are trained on (`--init`) keep their analysis; there the
+discriminators first learn alone, since new ones would teach the decoder noise. An interrupted run
+is resumed by the same command.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from folai.checkpoints import save_autoencoder
+from folai.checkpoints import load_autoencoder, save_autoencoder
 from folai.data.shards import local_folder
 from folai.data.sound_windows import make_batch, split_sounds
 from folai.data.sounds import Sound, load_sounds, pick_weights, pick_window
@@ -34,6 +36,7 @@ WARM_UP = 50  # steps over which the learning rate rises
 AVERAGED = 0.998  # share of the averaged weights that stays in a step
 STEEPEST = 10.0  # norm to which gradients are clipped
 EDGE = 4  # frames at either end of a window without a loss: the convolutions' padding
+JUDGES_ALONE = 150  # steps in which new discriminators learn what a trained decoder gives
 EXAMPLES = 8  # sounds written, original and decoded, each time the state is
 
 
@@ -41,7 +44,8 @@ EXAMPLES = 8  # sounds written, original and decoded, each time the state is
 class AutoencoderOptions:
     data: tuple[Path, ...] = ()  # folders of recordings or clips; their `train` split is used
     out: Path = Path("runs/autoencoder")
-    config: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    init: Path | None = None  # weights to train on
+    config: AutoencoderConfig = field(default_factory=AutoencoderConfig)  # without `init`
     steps: int = 3000
     batch_size: int = 8
     frames: int = 64  # latent frames in a window, 0.74 s
@@ -80,7 +84,7 @@ def _train(options: AutoencoderOptions, log: Callable[[str], None], group: Proce
 
     run = _Run(options, device, group)
     first = loop.resume_run(options.out / "last.pt", run.parts)["step"]
-    if not first:
+    if not first and options.init is None:
         measure_bands(run.model, learned, options.seed)
         run.average.load_state_dict(run.model.state_dict())
     for module in (run.model, run.average, run.judges):
@@ -92,9 +96,9 @@ def _train(options: AutoencoderOptions, log: Callable[[str], None], group: Proce
     meter: loop.Meter[list[float]] = loop.Meter()
     weights = pick_weights(learned)
     total = options.batch_size * group.count
-    shape = (total, (options.frames + 2 * EDGE) * options.config.hop_length)
+    shape = (total, (options.frames + 2 * EDGE) * run.model.hop_length)
     for step in range(first + 1, options.steps + 1):
-        adversarial = step > options.adversarial_from * options.steps
+        adversarial = options.init is not None or step > options.adversarial_from * options.steps
         rng = np.random.default_rng([options.seed, step])  # the same however often interrupted
         torch.manual_seed(int(rng.integers(2**31)))
         truth = make_batch(learned, weights, shape, rng)[group.rows(total)].to(device)
@@ -107,7 +111,9 @@ def _train(options: AutoencoderOptions, log: Callable[[str], None], group: Proce
             log(loop.line(step, figures, seconds))
             meter.restart()
     path = options.out / "autoencoder.safetensors"
-    notes = loop.notes_of(options, "data", "out", "cache", "config")  # the machine's own paths
+    notes = loop.notes_of(
+        options, "data", "out", "init", "cache", "config"
+    )  # the machine's own paths
     if group.is_first:
         save_autoencoder(run.average, path, {**notes, "trained_steps": options.steps})
     return path
@@ -120,7 +126,7 @@ class _Run:
         torch.manual_seed(options.seed)
         self.options, self.group = options, group
         self.device = device
-        self.model = Autoencoder(options.config).to(device)
+        self.model = begun(options).to(device)
         self.average = copy.deepcopy(self.model).eval()  # over the last several hundred steps
         self.judges = Discriminators().to(device)
         self.optimiser = torch.optim.AdamW(
@@ -141,6 +147,8 @@ class _Run:
         rate = options.learning_rate * loop.cosine(step, options.steps, WARM_UP)
         loop.set_rate(self.optimiser, rate)
         loop.set_rate(self.judges_optimiser, 0.5 * rate)
+        if options.init is not None and step <= JUDGES_ALONE:
+            return self.step_of_judges(truth)
         decoded, truth = self.decoded(truth)
         difference, shape = spectral_loss(decoded, truth)
         loss = options.spectral_weight * (difference / 10 + shape)
@@ -157,8 +165,18 @@ class _Run:
             loss = loss + deceive_loss(verdicts) + options.feature_weight * feature_term
             feature = feature_term.item()
         loop.descend(loss, self.optimiser, self.model, STEEPEST, self.group)
-        loop.average_in(self.average.parameters(), self.model.parameters(), step, AVERAGED)
+        seen = step if options.init is None else loop.TRAINED
+        loop.average_in(self.average.parameters(), self.model.parameters(), seen, AVERAGED)
         return [difference.item(), shape.item(), feature, verdict]
+
+    @torch.no_grad()
+    def step_of_judges(self, truth: Tensor) -> list[float]:
+        """One update of the discriminators alone, as `step`."""
+        decoded, truth = self.decoded(truth)
+        difference, shape = spectral_loss(decoded, truth)
+        with torch.enable_grad():
+            verdict = self.train_judges(*halves(decoded, truth))
+        return [difference.item(), shape.item(), 0.0, verdict]
 
     def decoded(self, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Sounds [B, T] decoded from their latents, and the sounds, both without their ends."""
@@ -178,6 +196,13 @@ class _Run:
             loss = judge_loss(self.judges(truth), self.judges(decoded))
         loop.descend(loss, self.judges_optimiser, self.judges, STEEPEST, self.group)
         return loss.item()
+
+
+def begun(options: AutoencoderOptions) -> Autoencoder:
+    """The model to begin with, untrained or as its file has it."""
+    if options.init is None:
+        return Autoencoder(options.config)
+    return load_autoencoder(options.init).train().requires_grad_(True)
 
 
 def halves(decoded: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
