@@ -373,7 +373,7 @@ def test_an_interrupt_is_130(at_work, monkeypatch):
     assert not (at_work / "out.mp4").exists()
 
 
-@pytest.mark.parametrize("model", ["mapper", "autoencoder", "foley", "control"])
+@pytest.mark.parametrize("model", ["mapper", "autoencoder", "foley", "control", "leaps"])
 def test_training_does_by_default_what_its_options_say(model, monkeypatch):
     files = {"autoencoder": "sound_decoder", "foley": "denoiser", "control": "small_control"}
     trainer = f"folai.train.{files.get(model, model)}.train_{model}"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from folai.diffusion.conditioning import LEVEL, reference_latents
+from folai.diffusion.denoising import denoise
 from folai.diffusion.finishing import finished
 from folai.diffusion.foley import Foley, FoleyConfig
 from folai.diffusion.foley_files import load_foley, save_base, save_control
@@ -17,9 +18,11 @@ from folai.diffusion.sampling import (
     SAMPLERS,
     alpha_sigma,
     draw_noise,
+    leap_target,
+    leapt,
     make_times,
     to_clean,
-    training_error,
+    to_predict,
 )
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
@@ -136,10 +139,7 @@ def test_a_perfect_model_is_sampled_exactly(objective, sampler):
     def model(noisy, t):
         alpha, sigma = alpha_sigma(torch.tensor(t), objective)
         noise = (noisy - alpha * clean) / sigma
-        said = torch.zeros_like(noisy, requires_grad=True)
-        loss = training_error(said, clean, noise, torch.tensor(t).view(1, 1, 1), objective)
-        slope = torch.autograd.grad(loss.sum(), said)[0]  # the error is linear in what is said
-        return (-loss / slope).detach()
+        return to_predict(clean, noise, torch.tensor(t).view(1, 1, 1), objective)
 
     out = SAMPLERS[sampler](model, draw_noise([0], 3, 4), make_times(6), objective)
     assert torch.allclose(out, clean, atol=1e-4)
@@ -151,6 +151,15 @@ def test_a_perfect_model_is_sampled_exactly(objective, sampler):
         to_clean(noisy, model(noisy, t), t, objective), (clean, noise), strict=True
     ):
         assert torch.allclose(got, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_what_is_said_of_a_large_step_leads_where_it_should(objective):
+    noisy, after = torch.randn(3, 4, 5), torch.randn(3, 4, 5)
+    t = torch.tensor([0.95, 0.6, 0.2]).view(3, 1, 1)
+    following = torch.tensor([0.6, 0.3, 0.0]).view(3, 1, 1)
+    said = leap_target(noisy, after, t, following, objective)
+    assert torch.allclose(leapt(noisy, said, t, following, objective), after, atol=1e-4)
 
 
 def test_noise_does_not_depend_on_the_batch():
@@ -223,6 +232,61 @@ def test_everything_has_a_say(foley, envelope, blow, changed):
     usual = {"reference": blow, "num_steps": 2, "duration": 1.2, "envelope_lock": 0.0}
     first = foley.generate(envelope, **usual)
     assert not np.allclose(first, foley.generate(envelope, **{**usual, **changed}))
+
+
+@pytest.fixture(scope="module")
+def leaping(foley) -> Foley:
+    """As if trained for takes of two steps of one evaluation each."""
+    torch.manual_seed(1)
+    dit = DiT(replace(foley.config.dit, leaps=True))
+    dit.load_state_dict(foley.dit.state_dict(), strict=False)
+    for told in (dit.size, dit.guidance):
+        torch.nn.init.normal_(told.layers[-1].weight, std=0.1)
+    config = replace(foley.config, dit=dit.config, leap_steps=(2,))
+    return replace(foley, config=config, dit=dit.eval())
+
+
+def rows_asked(monkeypatch) -> list[tuple[int, float, float]]:
+    """(branches, size of the step, guidance) of each evaluation from here on."""
+    seen: list[tuple[int, float, float]] = []
+
+    def noting(dit, controlnet, questions):
+        seen.extend((q.branches, q.size, q.guidance) for q in questions)
+        return denoise(dit, controlnet, questions)
+
+    monkeypatch.setattr("folai.diffusion.foley.denoise", noting)
+    return seen
+
+
+def test_a_take_of_large_steps_is_one_evaluation_a_step(leaping, envelope, blow, monkeypatch):
+    seen = rows_asked(monkeypatch)
+    given = {"duration": 1.2, "reference": blow, "envelope_lock": 0.0}
+    first = leaping.generate(envelope, num_steps=2, cfg_scale=3.0, **given)
+    assert seen == [(1, pytest.approx(0.5), 3.0), (1, pytest.approx(0.5), 3.0)]
+    second = leaping.generate(envelope, num_steps=2, cfg_scale=5.0, **given)
+    assert not np.allclose(first, second), "the guidance has a say"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"num_steps": 3},
+        {"sampler": "dpmpp_2m"},
+        {"negative_prompt": "water"},
+        {"cfg_scale": 12.0},
+        {"init_strength": 0.9},
+    ],
+)
+def test_what_large_steps_have_not_learned_is_done_in_small_ones(
+    leaping, envelope, blow, changed, monkeypatch
+):
+    seen = rows_asked(monkeypatch)
+    leaping.generate(
+        envelope,
+        **{"duration": 1.2, "reference": blow, "num_steps": 2, "init_wav": blow, **changed},
+    )
+    assert {(size, guidance) for _, size, guidance in seen} == {(0.0, 1.0)}
+    assert any(branches == 2 for branches, _, _ in seen)
 
 
 def test_without_control_the_envelope_has_none(foley, envelope, blow):

@@ -12,18 +12,20 @@ import torch
 
 from folai.checkpoints import save_autoencoder
 from folai.data.material import MODELLED, SAMPLES, Material, load_material
-from folai.data.rough_envelopes import roughened
+from folai.data.rough_envelopes import hushed, roughened
 from folai.data.sequences import Sequences
 from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import LEVEL
 from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import load_base, load_control
+from folai.diffusion.sampling import guide, leapt, to_predict
 from folai.diffusion.vocabulary import ALL
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.conditioner import ConditionerConfig
 from folai.models.dit import DiTConfig
 from folai.train import denoiser as foley
+from folai.train import leaps, small_model
 from folai.train import small_control as control
 
 RATE = 44100  # Hz
@@ -156,7 +158,110 @@ def test_the_loss_falls(folder, tmp_path):
     assert losses[-1] < 0.75 * losses[0]
 
 
-@pytest.mark.parametrize("module", [foley, control])
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory) -> dict:
+    """Options that name a base and its ControlNet, trained for a step each."""
+    out = tmp_path_factory.mktemp("trained")
+    given = {"data": (folder,), "cache": out / "cache", "autoencoder": folder / "codec.safetensors"}
+    given |= {"batch_seconds": 4.0, "objects": 1, "examples": 0, "log_every": 1}
+    options = foley.TrainOptions(out=out, config=CONFIG, steps=1, **given)
+    base = foley.train_foley(options, lambda text: None)
+    options = control.TrainOptions(out=out / "control", base=base, steps=1, **given)
+    made = control.train_control(options, lambda text: None)
+    return {"base": base, "control": made, **given}
+
+
+def questions(material, config, leaping: bool) -> tuple:
+    batch = Sequences(material, Autoencoder(CODEC)).draw(32.0, np.random.default_rng(3))
+    torch.manual_seed(0)
+    t, noise = small_model.draw(batch, 0.5)
+    asked = leaps.draw_questions(batch, t, config, leaping, np.random.default_rng(4))
+    return batch, noise, asked
+
+
+def test_leaps_are_trained_and_resumed(trained, tmp_path):
+    said: list[str] = []
+    options = leaps.TrainOptions(out=tmp_path, steps=3, small_steps=2, **trained)
+    leaps.train_leaps(options, said.append)
+    weights = leaps.train_leaps(replace(options, steps=5), said.append)
+    assert [row[0] for row in table(said)] == [1, 2, 3, 4, 5]
+    config, dit, _ = load_base(weights)
+    assert config.dit.leaps and config.leap_steps == leaps.LEAP_STEPS
+    load_control(tmp_path / "control.safetensors", dit)
+    again, models = leaps.load_models(weights, None)  # and from there on
+    assert again == config and models.dit.config.leaps
+
+
+def test_a_model_that_is_told_of_leaps_begins_as_it_was(trained, material):
+    """What tells it the size of a step, and the guidance, adds nothing at first."""
+    _, dit, conditioner = load_base(trained["base"])
+    config, models = leaps.load_models(trained["base"], trained["control"])
+    batch, noise, asked = questions(material, config, leaping=True)
+    assert (asked.leap.size > 0).any() and (asked.leap.guidance > 1).any()
+    noisy = small_model.mixed(batch, asked.t, noise, config.objective)
+    unsteered = asked._replace(steered=torch.zeros_like(asked.steered))
+    with torch.no_grad():
+        cond = conditioner(batch.reference, batch.is_given, batch.words)
+        duration = torch.full_like(asked.t, batch.duration)
+        memory = dit.remember(cond.tokens)
+        before = dit(noisy, asked.t, duration, cond.pooled, memory, cond.mask)
+        assert torch.allclose(models(batch, noisy, unsteered), before, atol=1e-6)
+
+
+def test_what_a_model_of_leaps_should_say(trained, material):
+    """True sound where a step is small and unguided; moved away from what has no hints where it is
+    guided; after two steps of the guided teacher where it is large."""
+    config, teacher = leaps.load_models(trained["base"], trained["control"])
+    batch, noise, asked = questions(material, config, leaping=True)
+    target = leaps.target_of(teacher, batch, noise, asked, config)
+    t = asked.t[:, None, None]
+    noisy = small_model.mixed(batch, asked.t, noise, config.objective)
+    true = to_predict(batch.latents, noise, t, config.objective)
+    large, held = asked.leap.size > 0, leaps.holds_guidance(batch, asked, config)
+    assert large.any() and (held & ~large).any() and (~held & ~large).any()
+    plain = ~large & ~held
+    assert torch.equal(target[plain], true[plain])
+    with torch.no_grad():
+        wanted = teacher(batch, noisy, asked.small())
+        unwanted = teacher(batch, noisy, asked.small(), hinted=False)
+    scale = asked.leap.guidance[:, None, None]
+    moved = true + (scale - 1) * (wanted - unwanted)
+    only = held & ~large
+    assert torch.allclose(target[only], moved[only], atol=1e-5)
+
+    row = int(large.nonzero()[0])
+    here = torch.tensor([row])
+    part, question, x = batch.part(here), asked.part(here), noisy[here]
+    now, half = float(asked.t[row]), float(asked.leap.size[row]) / 2
+    with torch.no_grad():
+        for at in (now, now - half):
+            told = question._replace(t=torch.full((1,), at))
+            answer = teacher(part, x, told.small())
+            if leaps.holds_guidance(part, told, config):
+                without = teacher(part, x, told.small(), hinted=False)
+                answer = guide(answer, without, float(asked.leap.guidance[row]))
+            x = leapt(x, answer, at, at - half, config.objective)
+    led = leapt(noisy[here], target[here], now, now - 2 * half, config.objective)
+    assert torch.allclose(led, x, atol=1e-4)
+
+
+def test_hushed_envelopes_keep_their_peaks_and_lose_their_floors():
+    envelopes = torch.full((200, 50), 0.01)
+    envelopes[:, 7] = 1.0
+    made = hushed(envelopes, np.random.default_rng(0))
+    assert torch.allclose(made[:, 7], envelopes[:, 7], atol=0.01)
+    between = made[:, 8]
+    assert 0.3 < (between == 0.01).float().mean() < 0.7  # not all
+    assert (between == 0).float().mean() > 0.1 and (between <= 0.01).all()
+
+
+@pytest.mark.parametrize("small_steps", [-1, 5, 9])
+def test_leaps_need_steps_of_their_own(small_steps):
+    with pytest.raises(ValueError, match=f"small_steps is {small_steps}; give 0 to 4"):
+        leaps.TrainOptions(steps=5, small_steps=small_steps)
+
+
+@pytest.mark.parametrize("module", [foley, control, leaps])
 def test_options_that_cannot_be_meant(module, tmp_path):
     with pytest.raises(ValueError, match="steps is 0; give 1 or more"):
         module.TrainOptions(steps=0)

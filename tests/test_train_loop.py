@@ -21,7 +21,7 @@ from folai.checkpoints import save_autoencoder
 from folai.data.examples import Example
 from folai.data.sounds import Sound
 from folai.diffusion.foley import FoleyConfig
-from folai.diffusion.foley_files import save_base
+from folai.diffusion.foley_files import save_base, save_control
 from folai.diffusion.vocabulary import ALL
 from folai.mapper.features import Pictures
 from folai.media.ahead import prefetched
@@ -29,6 +29,7 @@ from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder, AutoencoderConfig
 from folai.models.cells import CHANNELS, GRID
 from folai.models.conditioner import ConditionerConfig
+from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiTConfig
 from folai.models.mapper_config import MapperConfig
 from folai.models.rms_mapper import RMSMapper
@@ -37,6 +38,7 @@ from folai.train import (
     adapt,
     denoiser,
     full_size_control,
+    leaps,
     loop,
     mapper,
     small_control,
@@ -128,6 +130,7 @@ def folder(tmp_path_factory) -> Path:
         save_autoencoder(Autoencoder(CODEC), path / "codec.safetensors", {})
         base = denoiser.Base(CONFIG)
         save_base(path / "base.safetensors", base.dit, base.conditioner, CONFIG, {})
+        save_control(path / "control.safetensors", ControlNet(ControlConfig(), base.dit), {})
     return path
 
 
@@ -175,6 +178,12 @@ def train_control(folder: Path, out: Path, threads: int, log: Log, steps: int = 
     small_control.train_control(options, log)
 
 
+def train_leaps(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
+    models = {"base": folder / "base.safetensors", "control": folder / "control.safetensors"}
+    run = small_run(folder, out, threads, steps)
+    leaps.train_leaps(leaps.TrainOptions(**models, **run), log)
+
+
 def train_lora(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     options = small_lora.LoraOptions(
         library="metal", out=out, cache=folder / "cache", rank=1, steps=steps, batch_seconds=6.0,
@@ -211,8 +220,8 @@ def taught(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> N
 TRAININGS = {
     run.__name__: run
     for run in (
-        train_mapper, train_autoencoder, train_foley, train_control, train_lora,
-        train_stable_control, taught,
+        train_mapper, train_autoencoder, train_foley, train_control, train_leaps,
+        train_lora, train_stable_control, taught,
     )
 }  # fmt: skip
 
@@ -276,8 +285,10 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(name, folder, tmp
     assert not list((tmp_path / "stopped").glob("*.safetensors"))
     torch.manual_seed(7)
     run(folder, tmp_path / "stopped", 1, lambda text: None, steps)
-    (whole,) = (tmp_path / "whole").glob("*.safetensors")
-    assert (tmp_path / "stopped" / whole.name).read_bytes() == whole.read_bytes()
+    made = sorted((tmp_path / "whole").glob("*.safetensors"))
+    assert made
+    for weights in made:
+        assert (tmp_path / "stopped" / weights.name).read_bytes() == weights.read_bytes()
 
 
 # Schedule, average, runs

@@ -30,6 +30,7 @@ def add_to(commands: Commands) -> None:
     _add_foley(trainers)
     _add_control(trainers)
     _add_loudness(trainers)
+    _add_leaps(trainers)
 
 
 def _add_run(command: Any, model: str, *, steps: int | None, cached: str) -> None:
@@ -329,6 +330,9 @@ def _add_autoencoder(trainers: Commands) -> None:
         default=8,
         help="windows of 0.74 s in a step (default: %(default)s)",
     )
+    command.add_argument(
+        "--init", type=Path, metavar="FILE", help="weights to train on; their latents stay the same"
+    )
     _add_run(command, "autoencoder", steps=3000, cached="decoded recordings")
 
 
@@ -436,6 +440,36 @@ def _add_control(trainers: Commands) -> None:
         "--no-clap", action="store_true", default=None, help="train without references"
     )
     add_dtype_and_offline(group)
+
+
+def _add_leaps(trainers: Commands) -> None:
+    command = _add_sound_model(
+        trainers,
+        "leaps",
+        "Train the sound model and its ControlNet on, together, and then to take few large steps, "
+        "each in one evaluation.",
+        "folai train leaps --data recordings clips --base runs/foley/foley.safetensors "
+        "--control runs/control/control.safetensors",
+        4000,
+        train_leaps,
+    )
+    command.add_argument("--base", type=Path, metavar="FILE", help="sound model to begin with")
+    command.add_argument(
+        "--control", type=Path, metavar="FILE", help="its ControlNet (default: beside the base)"
+    )
+    command.add_argument(
+        "--small-steps",
+        type=int,
+        metavar="N",
+        help="steps before large ones are learned (default: half of them)",
+    )
+
+
+def train_leaps(parsed: Namespace) -> int:
+    from folai.train.leaps import TrainOptions, train_leaps
+
+    options = TrainOptions(**fields_from(parsed, TrainOptions))
+    return report_outcome(parsed, _outcome(train_leaps(options, _log(parsed)), options))
 
 
 FULL_SIZE_ONLY = (

@@ -13,6 +13,7 @@ from folai.envelope.rms import gaussian_smooth
 Curve = NDArray[np.float64]
 
 EXACT = 0.4  # share of the envelopes that are not roughened
+HUSHED = 0.5  # share of those without a noise floor
 
 
 def roughened(envelopes: Tensor, rate: float, rng: Generator) -> Tensor:
@@ -44,6 +45,19 @@ def rough(curve: Curve, rate: float, rng: Generator) -> Curve:
     if rng.random() < 0.3:
         result = result + peak * rng.uniform(0, 0.04)
     return np.asarray(result * (peak / max(float(result.max()), 1e-9)))
+
+
+def hushed(envelopes: Tensor, rng: Generator) -> Tensor:
+    """Envelopes [B, S] of which half no longer tell how loud it is between the events.
+
+    A recording's noise is in its envelope, but the sound that is asked for has a noise of its own:
+    a model that learned it from the envelope would give any reference the noise of another.
+    """
+    peaks = envelopes.amax(1, keepdim=True)
+    below = 10 ** (-rng.uniform(20, 60, (len(envelopes), 1)) / 20)
+    below = np.where(rng.random((len(envelopes), 1)) < HUSHED, below, 0.0)
+    floors = peaks * torch.from_numpy(below.astype(np.float32))
+    return (envelopes.square() - floors.square()).clamp(min=0).sqrt()
 
 
 def wander(length: int, every: float, rng: Generator) -> Curve:

@@ -50,8 +50,8 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         return self._each(lambda tensor: tensor.to(device))
 
-    def part(self, rows: slice) -> Batch:
-        """Some of its examples."""
+    def part(self, rows: slice | Tensor) -> Batch:
+        """Some of its examples: a slice, or their numbers."""
         return self._each(lambda tensor: tensor[rows])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:

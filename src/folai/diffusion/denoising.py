@@ -14,7 +14,7 @@ from torch import Tensor
 
 from folai.models.conditioner import Conditioning
 from folai.models.controlnet import ControlNet
-from folai.models.dit import DiT, Memory
+from folai.models.dit import DiT, Leap, Memory
 
 # Branches of guidance that the ControlNet steers, at most; a third leads away from what ignores
 # the envelope.
@@ -41,6 +41,8 @@ class Question:
     t: float
     seconds: float  # that the window lasts
     envelope: Tensor | None  # [1, N, D] from `ControlNet.look`
+    size: float = 0.0  # of the step, and the guidance in the answer: see `Leap`
+    guidance: float = 1.0
 
 
 @torch.inference_mode()  # whoever was the last to ask computes it for all
@@ -53,13 +55,16 @@ def denoise(dit: DiT, controlnet: ControlNet | None, questions: Sequence[Questio
     every = [slice(count) for count in counts]
     pooled = _joined([q.conditions.cond.pooled[: q.branches] for q in questions])
     mask = _padded([q.conditions.cond.mask[: q.branches] for q in questions], -1)
+    sizes = _by_row([question.size for question in questions], counts, noisy.device)
+    guidance = _by_row([question.guidance for question in questions], counts, noisy.device)
+    leap = Leap(sizes, guidance)
     present = _present(questions, counts, dit.config.patch)
     control = None
     if controlnet is not None:
         rows = noisy, time, duration, pooled, mask
-        control = _steer(dit, controlnet, questions, rows, present)
+        control = _steer(dit, controlnet, questions, rows, leap, present)
     memory = _memory([q.conditions.memory for q in questions], every)
-    output = dit(noisy, time, duration, pooled, memory, mask, control, present)
+    output = dit(noisy, time, duration, pooled, memory, mask, control, present, leap)
     parts = output.split(counts)
     return [part[..., : q.noisy.shape[-1]] for part, q in zip(parts, questions, strict=True)]
 
@@ -69,6 +74,7 @@ def _steer(
     controlnet: ControlNet,
     questions: Sequence[Question],
     rows: tuple[Tensor, ...],
+    leap: Leap,
     present: Tensor | None,
 ) -> list[Tensor]:
     """What the ControlNet adds after the first blocks; nothing in branches it does not steer."""
@@ -80,7 +86,8 @@ def _steer(
     here = torch.tensor(chosen, device=rows[0].device)
     noisy, time, duration, pooled, mask = (part[here] for part in rows)
     present = None if present is None else present[here]
-    x, modulation = dit.begin(noisy, time, duration, pooled)
+    leap = Leap(leap.size[here], leap.guidance[here])
+    x, modulation = dit.begin(noisy, time, duration, pooled, leap)
     looks = [q.envelope for q in questions if q.envelope is not None]
     looked = [look.expand(count, -1, -1) for look, count in zip(looks, counts, strict=True)]
     memory = _memory([q.conditions.control_memory for q in questions], [slice(n) for n in counts])

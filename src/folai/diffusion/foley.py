@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from folai.models.dit import DiT, DiTConfig
 from folai.progress import Progress, Steps, part_of
 
 WINDOW, OVERLAP = 6.0, 1.0  # seconds sampled at once, and shared by neighbours
+STRONGEST = 7.0  # guidance that the answer of one evaluation can hold
 SHORTEST_SAMPLED = 2.0  # seconds; a shorter clip is sampled at this length and cut
 DECODED_AT_ONCE = 1024  # latent frames: bounds the decoder's memory
 
@@ -55,6 +57,7 @@ class FoleyConfig:
     guided: tuple[float, float] = (0.3, 0.7)  # times of guidance where there is a reference,
     guided_by_words: tuple[float, float] = (0.3, 1.0)  # and where there are words alone
     last_time: float = 0.2  # of the last step, see there
+    leap_steps: tuple[int, ...] = ()  # numbers of steps in which one evaluation each is enough
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FoleyConfig:
@@ -62,7 +65,7 @@ class FoleyConfig:
         words = tuple(values["conditioner"]["words"])
         conditioner = ConditionerConfig(**{**values["conditioner"], "words": words})
         values = {**values, "dit": DiTConfig(**values["dit"]), "conditioner": conditioner}
-        for name in ("guided", "guided_by_words"):
+        for name in ("guided", "guided_by_words", "leap_steps"):
             values[name] = tuple(values.get(name, getattr(cls, name)))
         return cls(**values)
 
@@ -220,7 +223,9 @@ class Run:
         self.start: Tensor | None = None  # latents [1, C, F] to set out from, instead of noise
         wanted, unwanted = hints
         self.reference = wanted.reference  # latents [1, C, N]
-        branches = [wanted] if options.cfg_scale == 1 else [wanted, unwanted]
+        self.leaps = _can_leap(config, options, unwanted)
+        alone = options.cfg_scale == 1 or self.leaps
+        branches = [wanted] if alone else [wanted, unwanted]
         if len(branches) == 2 and self.controlnet is not None and config.steer_scale != 1:
             branches.append(unwanted)  # the one that ignores the envelope, too
         with torch.inference_mode():
@@ -286,8 +291,8 @@ class Run:
         """Guidance is given in the middle of the sampling alone (arXiv 2404.07724).
 
         At first everything is noise, and what guidance exaggerates there spoils the envelope (words
-        alone need it all the same); at the end there is little left to choose. Where there is none
-        one branch is enough.
+        alone need it all the same); at the end there is little left to choose. Where there is none,
+        or the answer holds it already, one branch is enough.
         """
         foley, config = self.foley, self.foley.config
         count = len(self.conditions.cond.pooled)
@@ -295,10 +300,15 @@ class Run:
         first, last = config.guided if self.reference is not None else config.guided_by_words
         seconds = noise.shape[-1] / foley.autoencoder.config.frame_rate
         alike = id(foley), self.controlnet is None
+        sizes = {t: t - following for t, following in pairwise(self.times)} if self.leaps else {}
+        guidance = self.options.cfg_scale if self.leaps else 1.0
 
         def model(noisy: Tensor, t: float) -> Tensor:
             branches = count if first <= t <= last else 1
-            question = Question(self.conditions, branches, noisy, t, seconds, encoded)
+            size = sizes.get(t, 0.0)
+            question = Question(
+                self.conditions, branches, noisy, t, seconds, encoded, size, guidance
+            )
             output = ask(self.together, alike, question, self._denoise)
             steps.step()
             if branches == 1:
@@ -308,6 +318,13 @@ class Run:
 
         sampler = SAMPLERS[self.options.sampler or config.sampler]
         return sampler(model, noise, self.times, config.objective)
+
+
+def _can_leap(config: FoleyConfig, options: DiffusionOptions, unwanted: Hints) -> bool:
+    """Whether each step of a take is one evaluation, with the guidance in its answer."""
+    known = options.num_steps in config.leap_steps and 1 <= options.cfg_scale <= STRONGEST
+    as_learned = options.sampler in (None, "ddim") and options.init_strength == 1
+    return known and as_learned and not bool((unwanted.words > 0).any())
 
 
 def _fitted(latents: Tensor, num_frames: int) -> Tensor:

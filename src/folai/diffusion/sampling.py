@@ -93,32 +93,33 @@ def clean_shares(t: Tensor) -> tuple[Tensor, Tensor]:
     return (1 - t) * FINE**2 / power, t.clamp(min=1e-3) / power.sqrt()
 
 
-def training_error(
-    prediction: Tensor, clean: Tensor, noise: Tensor, t: Tensor, objective: str
-) -> Tensor:
-    """What to square for the loss, [B, C, T]; t is [B, 1, 1]."""
+def to_predict(clean: Tensor, noise: Tensor, t: Tensor, objective: str) -> Tensor:
+    """What a model should say of these two, mixed: the inverse of `to_clean`; t is [B, 1, 1]."""
     alpha, sigma = alpha_sigma(t, objective)
     if objective == "clean":
         skip, share = clean_shares(t)
-        return prediction - (clean - skip * (alpha * clean + sigma * noise)) / share
+        return (clean - skip * (alpha * clean + sigma * noise)) / share
     if objective == "rectified_flow":
-        return prediction - (noise - clean)
-    return prediction - (alpha * noise - sigma * clean)
+        return noise - clean
+    return alpha * noise - sigma * clean
 
 
-def to_clean(noisy: Tensor, prediction: Tensor, t: float, objective: str) -> tuple[Tensor, Tensor]:
-    """(clean, noise) that a model's output means."""
-    alpha, sigma = (float(part) for part in alpha_sigma(torch.tensor(t), objective))
+def to_clean(
+    noisy: Tensor, prediction: Tensor, t: float | Tensor, objective: str
+) -> tuple[Tensor, Tensor]:
+    """(clean, noise) that a model's output means; t is a number, or [B, 1, 1]."""
+    t = torch.as_tensor(t)
+    alpha, sigma = alpha_sigma(t, objective)
     if objective == "clean":
-        skip, share = (float(part) for part in clean_shares(torch.tensor(t)))
+        skip, share = clean_shares(t)
         clean = skip * noisy + share * prediction
-        return clean, (noisy - alpha * clean) / max(sigma, 1e-6)
+        return clean, (noisy - alpha * clean) / sigma.clamp(min=1e-6)
     if objective == "rectified_flow":
         return noisy - sigma * prediction, noisy + alpha * prediction
     return alpha * noisy - sigma * prediction, sigma * noisy + alpha * prediction
 
 
-def guide(wanted: Tensor, unwanted: Tensor, cfg_scale: float) -> Tensor:
+def guide(wanted: Tensor, unwanted: Tensor, cfg_scale: float | Tensor) -> Tensor:
     """Classifier-free guidance (arXiv 2207.12598): away from what is not wanted."""
     return unwanted + cfg_scale * (wanted - unwanted)
 
@@ -127,10 +128,31 @@ def sample_ddim(model: Model, noise: Tensor, times: Sequence[float], objective: 
     """DDIM (arXiv 2010.02502); on rectified flow the same as Euler's method. One call a step."""
     x = noise
     for t, following in pairwise(times):
-        clean, eps = to_clean(x, model(x, t), t, objective)
-        alpha, sigma = alpha_sigma(torch.tensor(following), objective)
-        x = alpha * clean + sigma * eps
+        x = leapt(x, model(x, t), t, following, objective)
     return x
+
+
+def leapt(
+    noisy: Tensor, prediction: Tensor, t: float | Tensor, following: float | Tensor, objective: str
+) -> Tensor:
+    """Noisy latents at `following` after a DDIM step from t; both are numbers, or [B, 1, 1]."""
+    clean, noise = to_clean(noisy, prediction, t, objective)
+    alpha, sigma = alpha_sigma(torch.as_tensor(following), objective)
+    return alpha * clean + sigma * noise
+
+
+def leap_target(
+    noisy: Tensor, after: Tensor, t: Tensor, following: Tensor, objective: str
+) -> Tensor:
+    """What a model should say of `noisy` at t so that `leapt` gives `after`; times are [B, 1, 1].
+
+    Progressive distillation (arXiv 2202.00512, appendix G), for every objective.
+    """
+    alpha, sigma = alpha_sigma(t, objective)
+    alpha_after, sigma_after = alpha_sigma(following, objective)
+    ratio = sigma_after / sigma
+    clean = (after - ratio * noisy) / (alpha_after - ratio * alpha)
+    return to_predict(clean, (noisy - alpha * clean) / sigma, t, objective)
 
 
 def sample_dpmpp_2m(model: Model, noise: Tensor, times: Sequence[float], objective: str) -> Tensor:

@@ -26,6 +26,7 @@ class DiTConfig:
     num_cross_heads: int = 4  # of keys and values in cross-attention, shared by the queries'
     cond_dim: int = 256  # of conditioning tokens and of pooled conditioning
     hidden: int = 704  # of the SwiGLU
+    leaps: bool = False  # is told the size of a step and the guidance, see `Leap`
 
     def __post_init__(self) -> None:
         if self.dim % (2 * self.num_heads):
@@ -37,6 +38,18 @@ class DiTConfig:
             raise ValueError(f"patch {self.patch} and depth {self.depth} must be 1 or more")
 
 
+@dataclass(frozen=True)
+class Leap:
+    """What is asked of a model that takes large steps.
+
+    size: [B] of the step in t that its answer is for; 0: the direction at this very t. guidance:
+    [B], the scale of guidance toward the hints that the answer holds already; 1: none.
+    """
+
+    size: Tensor
+    guidance: Tensor
+
+
 class DiT(nn.Module):
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
@@ -46,6 +59,8 @@ class DiT(nn.Module):
         self.time = Moment(config.dim)
         self.duration = Moment(config.dim)
         self.pooled = nn.Linear(config.cond_dim, config.dim)
+        if config.leaps:  # what they add begins as nothing
+            self.size, self.guidance = Moment(config.dim, zero=True), Moment(config.dim, zero=True)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim, elementwise_affine=False)
         self.modulation = zeroed(nn.Linear(config.dim, 2 * config.dim))
@@ -56,16 +71,25 @@ class DiT(nn.Module):
         return remember(self.blocks, tokens)
 
     def begin(
-        self, latents: Tensor, time: Tensor, duration: Tensor, pooled: Tensor
+        self,
+        latents: Tensor,
+        time: Tensor,
+        duration: Tensor,
+        pooled: Tensor,
+        leap: Leap | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Tokens [B, N, D] and modulation [B, D], which a ControlNet shares.
 
-        time: [B] in [0, 1], 1 is noise. duration: [B] seconds.
+        time: [B] in [0, 1], 1 is noise. duration: [B] seconds. leap: None asks for no size and no
+        guidance.
         """
         patch = self.config.patch
         padded = F.pad(latents, (0, -latents.shape[-1] % patch))
         x = padded.view(*latents.shape[:2], -1, patch).permute(0, 2, 1, 3).flatten(2)
         modulation = self.time(time) + self.duration(duration / 10) + self.pooled(pooled)
+        if self.config.leaps:
+            leap = leap or Leap(torch.zeros_like(time), torch.ones_like(time))
+            modulation = modulation + self.size(leap.size) + self.guidance(leap.guidance / 10)
         return self.embed(x), F.silu(modulation)
 
     def forward(
@@ -78,6 +102,7 @@ class DiT(nn.Module):
         mask: Tensor,
         control: list[Tensor] | None = None,
         present: Tensor | None = None,
+        leap: Leap | None = None,
     ) -> Tensor:
         """Noisy latents [B, C, T] -> the objective's output, of the same shape.
 
@@ -85,7 +110,7 @@ class DiT(nn.Module):
         [B, N, D] each, added to what they give. present: [B, N], true for tokens that are there,
         where the clips of a batch differ in length.
         """
-        x, modulation = self.begin(latents, time, duration, pooled)
+        x, modulation = self.begin(latents, time, duration, pooled, leap)
         rotary = rotary_table(x.shape[1], self.config.dim // self.config.num_heads, x.device)
         for index, block in enumerate(self.blocks):
             x = block(x, modulation, rotary, memory[index], mask, present)
@@ -171,9 +196,10 @@ class CrossAttention(nn.Module):
 class Moment(nn.Module):
     """A number in [0, 1] as a vector: sines of 1 to 1000 radians, then two layers."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, zero: bool = False) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), nn.Linear(dim, dim))
+        last = nn.Linear(dim, dim)
+        self.layers = nn.Sequential(nn.Linear(128, dim), nn.SiLU(), zeroed(last) if zero else last)
 
     def forward(self, number: Tensor) -> Tensor:
         """[B] -> [B, D]."""

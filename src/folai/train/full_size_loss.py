@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from folai.diffusion.sampling import alpha_sigma, training_error
+from folai.diffusion.sampling import alpha_sigma, to_predict
 from folai.models.lora import add_lora
 from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.model import StableAudio
@@ -65,10 +65,9 @@ class Trained(nn.Module):
             control = self.net(noisy, batch.t, seconds, seen_envelope, control_memory, rotary)
         memory = trunk.remember(tokens)
         prediction = self.dit(noisy, batch.t, seconds, memory, rotary, control)
-        error = training_error(
-            prediction.float(), batch.latents, batch.noise, times, self.objective
-        )
-        return error.square().mean((1, 2))
+        target = to_predict(batch.latents, batch.noise, times, self.objective)
+        losses: Tensor = (prediction.float() - target).square().mean((1, 2))
+        return losses
 
     def conditioning(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.no_grad():

@@ -27,6 +27,7 @@ from folai.writing import written_whole
 Row = TypeVar("Row")
 Item = TypeVar("Item")
 ALONE = Processes()
+TRAINED = 10**6  # steps, for the average of weights that were trained before: it starts from them
 
 
 class Stateful(Protocol):

@@ -18,7 +18,7 @@ from folai.data.sounds import load_sounds
 from folai.diffusion.conditioning import Hints
 from folai.diffusion.foley import Foley, Run
 from folai.diffusion.options import DiffusionOptions
-from folai.diffusion.sampling import alpha_sigma, training_error
+from folai.diffusion.sampling import alpha_sigma, to_predict
 from folai.media.audio import write_wav
 from folai.models.autoencoder import Autoencoder
 from folai.train import loop
@@ -92,8 +92,8 @@ def mixed(batch: Batch, t: Tensor, noise: Tensor, objective: str) -> Tensor:
 
 def losses_of(prediction: Tensor, batch: Batch, noise: Tensor, t: Tensor, objective: str) -> Tensor:
     """Mean squared error [B] of the model's prediction [B, C, T] at times t [B]."""
-    error = training_error(prediction.float(), batch.latents, noise, t[:, None, None], objective)
-    return error.square().mean((1, 2))
+    target = to_predict(batch.latents, noise, t[:, None, None], objective)
+    return (prediction.float() - target).square().mean((1, 2))
 
 
 # The run
