@@ -165,7 +165,7 @@ def test_trained_and_used_by_the_commands(clip, tmp_path, monkeypatch, capsys):
     command = f"generate {clip} -o {out} --envelope {env} --model {folder} --sound wood"
     steer = f"--loudness {path} --control-scale 1 --num-steps 2"
     made = []
-    for more in ("--control-scale 0 --num-steps 2", steer, f"{steer} --sounds-between"):
+    for more in ("--control-scale 0 --num-steps 2", steer, f"{steer} --keep-silence"):
         assert main(shlex.split(f"{command} {more}")) == 0, capsys.readouterr().err
         made.append(read_audio(out)[0])
     assert all(np.isfinite(wav).all() and wav.any() for wav in made)

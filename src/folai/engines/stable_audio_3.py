@@ -1,7 +1,7 @@
 """The engine stable_audio_3: Stable Audio 3 at full size, which a laptop can run.
 
 Nobody has trained it to follow an envelope. The preview lays a sound along the envelope, and the
-model re-imagines that; it keeps the silence between hits, and a reader of loudness guides it.
+model re-imagines that; it may keep the silence between hits, and be guided by loudness.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def play(
     sampling = options.sampling(distilled=models.config.distilled, described=prompt is not None)
     sketch = Sketch(envelope, reference, request.sound or sound_of_prompt(prompt), rate)
     num_samples = round(request.duration * request.sample_rate)
-    keeps = models.config.dit.fills_gaps and not options.sounds_between
+    keeps = options.keep_silence
     is_laid = keeps or sampling["init_strength"] < 1
     for take in range(request.variations):
         seed = request.seed + take

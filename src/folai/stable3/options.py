@@ -65,8 +65,8 @@ class StableAudio3Options:
         metavar="FILE",
         default_text="none",
     )
-    sounds_between: bool = option(
-        False, bool, "let it sound between what the envelope asks for, too"
+    keep_silence: bool = option(
+        False, bool, "keep the preview's silence between what the envelope asks for"
     )
     init_strength: float | None = option(
         None,
