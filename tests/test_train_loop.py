@@ -38,6 +38,7 @@ from folai.train import (
     adapt,
     denoiser,
     full_size_control,
+    full_size_loudness,
     leaps,
     loop,
     mapper,
@@ -46,6 +47,7 @@ from folai.train import (
     sound_decoder,
 )
 from folai.train.full_size_options import StableOptions
+from stable3_models import random_base as random_stable3
 from stable_models import random_base
 
 RATE = 44100  # Hz
@@ -217,11 +219,21 @@ def taught(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> N
     adapt.taught([model.eval()], [example()], options, lambda share: log(str(share)))
 
 
+def train_stable3_loudness(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
+    base = random_stable3()
+    options = full_size_loudness.LoudnessOptions(
+        data=(folder,), out=out, steps=steps, windows=10, seconds=0.5
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(full_size_loudness, "load_stable3", lambda *_, **__: base)
+        full_size_loudness.train_stable3_loudness(options, log)
+
+
 TRAININGS = {
     run.__name__: run
     for run in (
         train_mapper, train_autoencoder, train_foley, train_control, train_leaps,
-        train_lora, train_stable_control, taught,
+        train_lora, train_stable_control, train_stable3_loudness, taught,
     )
 }  # fmt: skip
 
@@ -231,7 +243,7 @@ def test_every_training_is_tried_here():
     for info in pkgutil.iter_modules(train.__path__):
         module = importlib.import_module(f"folai.train.{info.name}")
         found |= {name for name in vars(module) if name.startswith("train_")}
-    assert found == TRAININGS.keys() - {"taught"}
+    assert found - {"train_loudness"} == TRAININGS.keys() - {"taught"}
 
 
 def stop(text: str) -> None:
@@ -249,6 +261,8 @@ def test_a_training_leaves_the_process_as_it_was(name, fails, folder, tmp_path, 
         RMSMapper(MapperConfig(channels=(8,), dim=16, hidden=8, num_layers=1, num_bins=16))
     if name == "train_stable_control":
         random_base()
+    if name == "train_stable3_loudness":
+        random_stable3()
     expected = torch.rand(3)
     torch.manual_seed(7)
     run = TRAININGS[name]
@@ -266,7 +280,10 @@ def late_and_later(examples: list[Example], *given: object) -> None:
     examples[:] = [replace(e, offset=e.offset + 0.1, exact=False) for e in examples]
 
 
-@pytest.mark.parametrize("name", sorted(TRAININGS.keys() - {"taught"}))
+SHORT = {"taught", "train_stable3_loudness"}  # begun anew after an interruption
+
+
+@pytest.mark.parametrize("name", sorted(TRAININGS.keys() - SHORT))
 def test_a_run_that_was_interrupted_ends_with_the_same_weights(name, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(mapper, "load_examples", lambda options, log: [moving()])
     monkeypatch.setattr(mapper, "realign", late_and_later)
