@@ -117,6 +117,7 @@ def test_a_hit_of_its_own_is_heard_kept_moved_and_undone(walked, server):
     assert np.abs(wav[:count] - heard[:count]).max() < 2 / 32768
 
     # loaded again, all is there, and undone in order
+    saved(page)
     open_project(page, server, project)
     assert page.evaluate(OWN)[0] == [
         moved,
