@@ -86,8 +86,7 @@ def _steer(
     here = torch.tensor(chosen, device=rows[0].device)
     noisy, time, duration, pooled, mask = (part[here] for part in rows)
     present = None if present is None else present[here]
-    leap = Leap(leap.size[here], leap.guidance[here])
-    x, modulation = dit.begin(noisy, time, duration, pooled, leap)
+    x, modulation = dit.begin(noisy, time, duration, pooled, leap.part(here))
     looks = [q.envelope for q in questions if q.envelope is not None]
     looked = [look.expand(count, -1, -1) for look, count in zip(looks, counts, strict=True)]
     memory = _memory([q.conditions.control_memory for q in questions], [slice(n) for n in counts])

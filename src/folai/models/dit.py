@@ -49,6 +49,10 @@ class Leap:
     size: Tensor
     guidance: Tensor
 
+    def part(self, rows: Tensor | slice) -> Leap:
+        """Of some of the rows."""
+        return Leap(self.size[rows], self.guidance[rows])
+
 
 class DiT(nn.Module):
     def __init__(self, config: DiTConfig) -> None:

@@ -6,12 +6,15 @@ channels, and encoded. It is centred on its times, as all envelopes here are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from folai.envelope import Envelope
+from folai.media.audio import fit_length
 from folai.models.autoencoder import Autoencoder
 from folai.models.oobleck import Oobleck
 from folai.models.same import Same
@@ -53,3 +56,24 @@ def encode(autoencoder: Codec, wav: Tensor | NDArray[np.float32]) -> Tensor:
     device = next(autoencoder.parameters()).device
     with torch.inference_mode():
         return autoencoder.encode(wav.to(device), chunk=ENCODED_AT_ONCE).cpu()
+
+
+def encode_fitted(
+    autoencoder: Codec, wav: NDArray[np.floating[Any]], num_frames: int, gain: float
+) -> Tensor:
+    """Latents [1, C, num_frames] of a sound [C, T] times `gain`; silence follows it."""
+    scaled = np.atleast_2d(wav) * np.float32(gain)
+    return encode(autoencoder, fit_length(scaled, num_frames * autoencoder.hop_length))
+
+
+def encode_start(
+    autoencoder: Codec,
+    wav: NDArray[np.floating[Any]] | None,
+    num_frames: int,
+    gain: float,
+    strength: float,
+) -> Tensor | None:
+    """Latents [1, C, num_frames] to set out from; None where noise alone is (a strength of 1)."""
+    if wav is None or strength >= 1:
+        return None
+    return encode_fitted(autoencoder, wav, num_frames, gain)

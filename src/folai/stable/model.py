@@ -38,7 +38,6 @@ from folai.diffusion.sampling import (
 )
 from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
-from folai.media.audio import fit_length
 from folai.models.dit import Memory
 from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
@@ -46,7 +45,7 @@ from folai.models.stable_dit import StableDiT
 from folai.progress import Steps
 from folai.stable.base_files import load_base
 from folai.stable.control_files import inspect_control, load_control
-from folai.stable.control_latents import Codec, encode, encode_control
+from folai.stable.control_latents import Codec, encode_control, encode_start
 from folai.stable.denoising import Conditions, Question, denoise
 from folai.stable.hub import find_model
 from folai.stable.lora_files import merge_lora
@@ -130,7 +129,7 @@ class StableAudio:
             self, positive, negative, num_steps, cfg_scale, duration,
             control=self._control(envelope, num_frames, gain) if control_scale > 0 else None,
             control_scale=control_scale,
-            start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
+            start=encode_start(self.autoencoder, init_wav, num_frames, gain, init_strength),
             strength=init_strength,
             together=together,
         )  # fmt: skip
@@ -207,16 +206,6 @@ class StableAudio:
         if self.controlnet is None:
             return None
         return encode_control(self.autoencoder, envelope, num_frames, gain)
-
-    def _start(
-        self, wav: NDArray[np.floating[Any]] | None, num_frames: int, gain: float
-    ) -> Tensor | None:
-        """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
-        if wav is None:
-            return None
-        scaled = np.atleast_2d(wav) * np.float32(gain)
-        num_samples = num_frames * self.autoencoder.hop_length
-        return encode(self.autoencoder, fit_length(scaled, num_samples))
 
 
 class Run:

@@ -87,16 +87,16 @@ def _from_tools(document: Mapping[str, Any]) -> StableConfig:
     model = document["model"]
     diffusion, codec = model["diffusion"], model["pretransform"]["config"]
     conditioners = {one["id"]: one for one in model["conditioning"]["configs"]}
-    _only("model.diffusion.type", diffusion["type"], "dit", "dit_controlnet")
-    _only("model.pretransform.type", model["pretransform"]["type"], "autoencoder")
+    only_known("model.diffusion.type", diffusion["type"], "dit", "dit_controlnet")
+    only_known("model.pretransform.type", model["pretransform"]["type"], "autoencoder")
     objective = diffusion.get("diffusion_objective", "v")
-    _only("diffusion_objective", objective, "v", "rectified_flow", "rf_denoiser")
+    only_known("diffusion_objective", objective, "v", "rectified_flow", "rf_denoiser")
     names = tuple(diffusion["global_cond_ids"])
     for name in names:
-        _only("the type of " + name, conditioners[name]["type"], "number")
-        _only("min_val", conditioners[name]["config"]["min_val"], 0)
+        only_known("the type of " + name, conditioners[name]["type"], "number")
+        only_known("min_val", conditioners[name]["config"]["min_val"], 0)
     prompt = conditioners["prompt"]["config"]
-    _only("the type of prompt", conditioners["prompt"]["type"], "t5")
+    only_known("the type of prompt", conditioners["prompt"]["type"], "t5")
     text_model = prompt.get("t5_model_name", "t5-base")
     text_dim = {"t5-small": 512, "t5-large": 1024}.get(text_model, 768)
     cond_dim = model["conditioning"]["cond_dim"]
@@ -127,13 +127,13 @@ def _dit_from_tools(dit: Mapping[str, Any]) -> StableDiTConfig:
     unknown = sorted(set(dit) - known)
     if unknown:
         raise ValueError(f"model.diffusion.config has unknown {', '.join(unknown)}")
-    _only("transformer_type", dit["transformer_type"], "continuous_transformer")
-    _only("global_cond_type", dit.get("global_cond_type", "prepend"), "prepend")
-    _only("timestep_cond_type", dit.get("timestep_cond_type", "global"), "global")
-    _only("patch_size", dit.get("patch_size", 1), 1)
-    _only("project_global_cond", dit.get("project_global_cond", True), True)
+    only_known("transformer_type", dit["transformer_type"], "continuous_transformer")
+    only_known("global_cond_type", dit.get("global_cond_type", "prepend"), "prepend")
+    only_known("timestep_cond_type", dit.get("timestep_cond_type", "global"), "global")
+    only_known("patch_size", dit.get("patch_size", 1), 1)
+    only_known("project_global_cond", dit.get("project_global_cond", True), True)
     attention = dit.get("attn_kwargs", {})
-    _only("attn_kwargs", attention, {}, {"qk_norm": "ln"}, {"qk_norm": "none"})
+    only_known("attn_kwargs", attention, {}, {"qk_norm": "ln"}, {"qk_norm": "none"})
     own = dit["cond_token_dim"]
     return StableDiTConfig(
         latent_channels=dit["io_channels"],
@@ -150,12 +150,12 @@ def _dit_from_tools(dit: Mapping[str, Any]) -> StableDiTConfig:
 def _codec_from_tools(codec: Mapping[str, Any], sample_rate: int) -> OobleckConfig:
     encoder, decoder = codec["encoder"]["config"], codec["decoder"]["config"]
     for part in ("encoder", "decoder"):
-        _only(f"the {part}'s type", codec[part]["type"], "oobleck")
-        _only(f"the {part}'s use_snake", codec[part]["config"].get("use_snake", False), True)
-    _only("the decoder's final_tanh", decoder.get("final_tanh", True), False)
-    _only("the bottleneck's type", codec["bottleneck"]["type"], "vae")
-    _only("the decoder's strides", decoder["strides"], encoder["strides"])
-    _only("the decoder's c_mults", decoder["c_mults"], encoder["c_mults"])
+        only_known(f"the {part}'s type", codec[part]["type"], "oobleck")
+        only_known(f"the {part}'s use_snake", codec[part]["config"].get("use_snake", False), True)
+    only_known("the decoder's final_tanh", decoder.get("final_tanh", True), False)
+    only_known("the bottleneck's type", codec["bottleneck"]["type"], "vae")
+    only_known("the decoder's strides", decoder["strides"], encoder["strides"])
+    only_known("the decoder's c_mults", decoder["c_mults"], encoder["c_mults"])
     return OobleckConfig(
         sample_rate=sample_rate,
         channels=codec["io_channels"],
@@ -266,12 +266,12 @@ def _from_diffusers(
     parts: Mapping[str, Mapping[str, Any]], sigmas: Mapping[str, Any], tokenizer: Mapping[str, Any]
 ) -> StableConfig:
     dit, codec, seconds = parts["transformer"], parts["vae"], parts["projection_model"]
-    _only("time_proj_dim", dit.get("time_proj_dim", 256), 256)
-    _only("out_channels", dit["out_channels"], dit["in_channels"])
-    _only("min_value", seconds["min_value"], 0)
-    _only("prediction_type", sigmas.get("prediction_type", "v_prediction"), "v_prediction")
+    only_known("time_proj_dim", dit.get("time_proj_dim", 256), 256)
+    only_known("out_channels", dit["out_channels"], dit["in_channels"])
+    only_known("min_value", seconds["min_value"], 0)
+    only_known("prediction_type", sigmas.get("prediction_type", "v_prediction"), "v_prediction")
     cross_dim = dit["num_key_value_attention_heads"] * dit["attention_head_dim"]
-    _only("cross_attention_dim", dit["cross_attention_dim"], cross_dim)
+    only_known("cross_attention_dim", dit["cross_attention_dim"], cross_dim)
     text_dim, cond_dim = seconds["text_encoder_dim"], seconds["conditioning_dim"]
     longest = tokenizer.get("model_max_length", 128)
     return StableConfig(
@@ -357,7 +357,7 @@ def to_diffusers(config: StableConfig) -> dict[str, dict[str, Any]]:
     }
 
 
-def _only(name: str, value: object, *allowed: object) -> None:
+def only_known(name: str, value: object, *allowed: object) -> None:
     """Raises ValueError for a value that would change the computation and is not built here."""
     if value not in allowed:
         known = " or ".join(map(repr, allowed))

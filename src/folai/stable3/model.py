@@ -29,12 +29,11 @@ from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import draw_noise, sample_ddim, sample_pingpong
 from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
-from folai.media.audio import fit_length
 from folai.models.same import Same
 from folai.models.stable3_conditioner import Stable3Conditioner
 from folai.models.stable3_dit import Stable3DiT
 from folai.progress import Steps
-from folai.stable.control_latents import encode
+from folai.stable.control_latents import encode_fitted, encode_start
 from folai.stable.hub import find_model
 from folai.stable.precision import check_dtype
 from folai.stable3.base_files import load_base
@@ -119,8 +118,7 @@ class Stable3:
             return np.zeros((variations, self.autoencoder.channels, num_samples), np.float32)
         gain = LEVEL / peak
         needed = -(-num_samples // self.autoencoder.hop_length)
-        num_frames = needed + math.floor(HEADROOM * self.frame_rate)
-        self._warn_of_windows(num_frames, duration)
+        num_frames = self._num_frames(needed, duration)
         guided = cfg_scale != 1
         run = Run(
             self,
@@ -129,7 +127,7 @@ class Stable3:
             num_steps,
             cfg_scale,
             duration,
-            start=self._start(init_wav, num_frames, gain) if init_strength < 1 else None,
+            start=encode_start(self.autoencoder, init_wav, num_frames, gain, init_strength),
             strength=init_strength,
             kept=None if kept_wav is None else self._kept(kept_wav, gaps, num_frames, gain),
             steering=self._steering(envelope, num_frames, gain, control_scale),
@@ -158,16 +156,6 @@ class Stable3:
             raise ValueError("this model was loaded without its text model; load it with text=True")
         return self.text.encode(prompt)
 
-    def _start(
-        self, wav: NDArray[np.floating[Any]] | None, num_frames: int, gain: float
-    ) -> Tensor | None:
-        """Latents [1, C, num_frames] of a sound [C, T]; silence follows it."""
-        if wav is None:
-            return None
-        scaled = np.atleast_2d(wav) * np.float32(gain)
-        samples = fit_length(scaled, num_frames * self.autoencoder.hop_length)
-        return encode(self.autoencoder, samples)
-
     def _kept(
         self,
         wav: NDArray[np.floating[Any]],
@@ -178,8 +166,7 @@ class Stable3:
         """What the denoiser hears of a sound with gaps, [1, 1 + C, num_frames]."""
         if not self.config.dit.fills_gaps:
             raise ValueError("this model was not trained to fill gaps; leave the kept sound out")
-        latents = self._start(wav, num_frames, gain)
-        assert latents is not None
+        latents = encode_fitted(self.autoencoder, wav, num_frames, gain)
         is_gap = gap_frames(gaps, num_frames, self.frame_rate)
         is_gap[math.ceil(wav.shape[-1] / self.autoencoder.hop_length) :] = True
         return kept_latents(latents, is_gap)
@@ -192,13 +179,16 @@ class Stable3:
         wanted = wanted_levels(self.loudness.config, envelope, num_frames, gain)
         return Steering(self.loudness, wanted.to(self.device), strength)
 
-    def _warn_of_windows(self, num_frames: int, duration: float) -> None:
+    def _num_frames(self, needed: int, duration: float) -> int:
+        """Latents to sample where so many are needed; warns where that takes several windows."""
+        num_frames = needed + math.floor(HEADROOM * self.frame_rate)
         if num_frames > self.window:
             warnings.warn(
                 f"{duration:.0f} s are more than the {self.window / self.frame_rate - HEADROOM:.0f}"
                 " s that the model was trained for: sampled in windows that overlap",
                 stacklevel=3,
             )
+        return num_frames
 
     @property
     def window(self) -> int:

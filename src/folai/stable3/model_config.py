@@ -13,7 +13,7 @@ from typing import Any
 from folai.models.same import SameConfig
 from folai.models.stable3_conditioner import Stable3ConditionerConfig
 from folai.models.stable3_dit import TIME_FEATURES, Stable3DiTConfig
-from folai.stable.model_config import read_json
+from folai.stable.model_config import only_known, read_json
 from folai.stable3.schedule import Shift
 
 TEXT_MODELS = {"google/t5gemma-b-b-ul2": 768}  # and the width of what they say
@@ -71,13 +71,13 @@ def _from_published(document: Mapping[str, Any]) -> Stable3Config:
     model = document["model"]
     diffusion, conditioning = model["diffusion"], model["conditioning"]
     objective = diffusion["diffusion_objective"]
-    _only("diffusion_objective", objective, "rf_denoiser", "rectified_flow")
-    _only("cross_attention_cond_ids", diffusion["cross_attention_cond_ids"], TOKEN_IDS)
-    _only("global_cond_ids", diffusion["global_cond_ids"], TOKEN_IDS[1:])
+    only_known("diffusion_objective", objective, "rf_denoiser", "rectified_flow")
+    only_known("cross_attention_cond_ids", diffusion["cross_attention_cond_ids"], TOKEN_IDS)
+    only_known("global_cond_ids", diffusion["global_cond_ids"], TOKEN_IDS[1:])
     gaps = diffusion.get("local_add_cond_ids", [])
-    _only("local_add_cond_ids", gaps, GAP_IDS, [])
+    only_known("local_add_cond_ids", gaps, GAP_IDS, [])
     for name in ("input_concat_ids", "prepend_cond_ids", "modular_local_cond_configs"):
-        _only(name, diffusion.get(name, []), [])
+        only_known(name, diffusion.get(name, []), [])
     dit = _dit(diffusion["config"])
     if dit.fills_gaps != bool(gaps):
         raise ValueError(f"local_add_cond_ids is {gaps!r} and contradicts local_add_cond_dim")
@@ -98,7 +98,7 @@ TOKEN_IDS = ["prompt", "seconds_total"]
 
 def _by_id(conditioning: Mapping[str, Any], name: str, kind: str) -> Mapping[str, Any]:
     one = next(one for one in conditioning["configs"] if one["id"] == name)
-    _only(f"the type of {name}", one["type"], kind)
+    only_known(f"the type of {name}", one["type"], kind)
     config: Mapping[str, Any] = one["config"]
     return config
 
@@ -107,9 +107,9 @@ def _conditioner(
     conditioning: Mapping[str, Any], prompt: Mapping[str, Any]
 ) -> Stable3ConditionerConfig:
     seconds = _by_id(conditioning, "seconds_total", "number")
-    _only("fourier_features_type", seconds.get("fourier_features_type", "learned"), "expo")
+    only_known("fourier_features_type", seconds.get("fourier_features_type", "learned"), "expo")
     name, dim = prompt.get("model_name", next(iter(TEXT_MODELS))), conditioning["cond_dim"]
-    _only("model_name", name, *TEXT_MODELS)
+    only_known("model_name", name, *TEXT_MODELS)
     text_dim = TEXT_MODELS[name]
     return Stable3ConditionerConfig(
         text_dim,
@@ -146,21 +146,21 @@ DIT_KNOWN = {
 def _dit(dit: Mapping[str, Any]) -> Stable3DiTConfig:
     _no_others("model.diffusion.config", dit, {*DIT_KNOWN, *DIT_ONLY})
     for name, allowed in DIT_ONLY.items():
-        _only(name, dit.get(name, DIT_DEFAULTS.get(name, allowed[0])), *allowed)
+        only_known(name, dit.get(name, DIT_DEFAULTS.get(name, allowed[0])), *allowed)
     attention, wide = dit.get("attn_kwargs", {}), dit.get("ff_kwargs", {})
     _no_others("attn_kwargs", attention, {"qk_norm", "qk_norm_eps", "differential", "feat_scale"})
-    _only("qk_norm", attention.get("qk_norm", "none"), "rms")
-    _only("qk_norm_eps", attention.get("qk_norm_eps", 1e-6), 1e-6)
-    _only("feat_scale", attention.get("feat_scale", False), False)
+    only_known("qk_norm", attention.get("qk_norm", "none"), "rms")
+    only_known("qk_norm_eps", attention.get("qk_norm_eps", 1e-6), 1e-6)
+    only_known("feat_scale", attention.get("feat_scale", False), False)
     _no_others("ff_kwargs", wide, {"mult", "no_bias", "glu", "use_conv"})
-    _only("no_bias", wide.get("no_bias", False), False)
-    _only("glu", wide.get("glu", True), True)
-    _only("use_conv", wide.get("use_conv", False), False)
+    only_known("no_bias", wide.get("no_bias", False), False)
+    only_known("glu", wide.get("glu", True), True)
+    only_known("use_conv", wide.get("use_conv", False), False)
     norms = dit.get("norm_kwargs", {})
     _no_others("norm_kwargs", norms, {"eps", "force_fp32", "fix_scale"})  # all are summed in fp32
-    _only("eps", norms.get("eps", 1e-5), 1e-5)
+    only_known("eps", norms.get("eps", 1e-5), 1e-5)
     channels, gaps = dit["io_channels"], dit.get("local_add_cond_dim")
-    _only("local_add_cond_dim", gaps, None, channels + 1)
+    only_known("local_add_cond_dim", gaps, None, channels + 1)
     return Stable3DiTConfig(
         latent_channels=channels,
         dim=dit["embed_dim"],
@@ -192,15 +192,15 @@ CODEC_KNOWN = {
 def _codec(codec: Mapping[str, Any], sample_rate: int) -> SameConfig:
     encoder, decoder = codec["encoder"]["config"], codec["decoder"]["config"]
     patches, bottleneck = codec["pretransform"]["config"], codec["bottleneck"]["config"]
-    _only("the autoencoder's channels", codec["io_channels"], 2)
-    _only("oversampling", patches.get("oversampling", 1), 1)
-    _only("postfilter_channels", patches.get("postfilter_channels", 0), 0)
-    _only("noise_augment_dim", bottleneck.get("noise_augment_dim", 0), 0)
+    only_known("the autoencoder's channels", codec["io_channels"], 2)
+    only_known("oversampling", patches.get("oversampling", 1), 1)
+    only_known("postfilter_channels", patches.get("postfilter_channels", 0), 0)
+    only_known("noise_augment_dim", bottleneck.get("noise_augment_dim", 0), 0)
     for part, config in (("encoder", encoder), ("decoder", decoder)):
         _no_others(f"the {part}'s config", config, {*CODEC_KNOWN, *CODEC_ONLY})
-        _only("mapping_bias", config.get("mapping_bias", True), True)
+        only_known("mapping_bias", config.get("mapping_bias", True), True)
         for name, allowed in CODEC_ONLY.items():
-            _only(f"the {part}'s {name}", config.get(name, allowed[0]), *allowed)
+            only_known(f"the {part}'s {name}", config.get(name, allowed[0]), *allowed)
     own, other = (_codec_part(part, config) for part, config in
                   (("encoder", encoder), ("decoder", decoder)))  # fmt: skip
     if own != other:
@@ -219,7 +219,7 @@ def _codec(codec: Mapping[str, Any], sample_rate: int) -> SameConfig:
         clipped=codec["decoder"].get("soft_clip", False),
         **own,
     )
-    _only("downsampling_ratio", codec["downsampling_ratio"], config.hop_length)
+    only_known("downsampling_ratio", codec["downsampling_ratio"], config.hop_length)
     return config
 
 
@@ -229,7 +229,7 @@ def _codec_part(part: str, config: Mapping[str, Any]) -> dict[str, Any]:
     stride = _single("strides", config["strides"])
     window = config.get("sliding_window")
     if window is not None:
-        _only(f"the {part}'s sliding_window", window[1], window[0])
+        only_known(f"the {part}'s sliding_window", window[1], window[0])
     chunk = config.get("chunk_size", 128)
     if chunk % stride:
         raise ValueError(f"the {part}'s chunk_size is {chunk}; this version reads multiples of "
@@ -263,7 +263,7 @@ def _shift(options: Mapping[str, Any] | None) -> Shift:
     if options is None:
         return Shift()
     kind = options.get("type", "full")
-    _only("the type of sampling_distribution_shift_options", kind, *SHIFT_NAMES)
+    only_known("the type of sampling_distribution_shift_options", kind, *SHIFT_NAMES)
     names = SHIFT_NAMES[kind]
     values = {names.get(key, key): value for key, value in options.items() if key != "type"}
     return Shift(kind, **{**SHIFT_DEFAULTS[kind], **values})
@@ -396,10 +396,3 @@ def _no_others(name: str, config: Mapping[str, Any], known: set[str]) -> None:
     unknown = sorted(set(config) - known)
     if unknown:
         raise ValueError(f"{name} has unknown {', '.join(unknown)}")
-
-
-def _only(name: str, value: object, *allowed: object) -> None:
-    """Raises ValueError for a value that would change the computation and is not built here."""
-    if value not in allowed:
-        known = " or ".join(map(repr, allowed))
-        raise ValueError(f"{name} is {value!r}; this version reads {known}")

@@ -8,11 +8,10 @@ from starlette.concurrency import run_in_threadpool
 
 from folai.studio.additions import add_addition
 from folai.studio.endpoints import FILE_NAME, Call, Endpoint, Reply
-from folai.studio.project import new_id
 from folai.studio.shapes import ADDITION
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
-from folai.studio.uploads import receive_file
+from folai.studio.uploads import received
 
 MOST_BYTES = 256 << 20  # of an addition
 
@@ -39,12 +38,8 @@ class AdditionsApi:
     async def add(self, call: Call) -> Reply:
         project = await run_in_threadpool(self.studio.open, call.project)
         name = safe_name(call.query["name"], "addition")
-        upload = project.media / f".upload-{new_id()}"
-        try:
-            await receive_file(call.request, upload, MOST_BYTES)
+        async with received(call.request, project, MOST_BYTES) as upload:
             entry: dict[str, Any] = await run_in_threadpool(
                 add_addition, self.studio, project, upload, name
             )
-        finally:
-            upload.unlink(missing_ok=True)
         return entry

@@ -10,12 +10,11 @@ from starlette.responses import JSONResponse
 from folai.studio import project_envelopes
 from folai.studio.endpoints import FILE_NAME, FOREVER, Call, Endpoint, Reply
 from folai.studio.envelope_edits import edited
-from folai.studio.project import new_id
 from folai.studio.schema import a_list, an_object
 from folai.studio.shapes import ENVELOPE, ENVELOPE_EDIT, ID, PATCH
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
-from folai.studio.uploads import receive_file
+from folai.studio.uploads import received
 
 UPLOAD_BYTES = 200 << 20  # of a file to import
 
@@ -74,13 +73,9 @@ class EnvelopesApi:
     async def import_file(self, call: Call) -> Reply:
         project = await run_in_threadpool(self.studio.open, call.project)
         name = safe_name(call.query["name"], "envelope")
-        upload = project.media / f".upload-{new_id()}"
-        try:
-            await receive_file(call.request, upload, UPLOAD_BYTES)
+        async with received(call.request, project, UPLOAD_BYTES) as upload:
             read = self.studio.read_envelope
             envelope = await self.studio.one_of_few(read, project, upload, name)
-        finally:
-            upload.unlink(missing_ok=True)
         if envelope.values.max() > project_envelopes.LOUDEST:
             raise ValueError(f"{name}: reaches {envelope.values.max():g}: scale it to RMS below 1")
         return {"envelope": await run_in_threadpool(project.add_envelope, envelope)}

@@ -16,14 +16,14 @@ from folai.studio.endpoints import FILE_NAME, FOREVER, BadRequest, Call, Endpoin
 from folai.studio.failures import Missing
 from folai.studio.guide.clip_sound import guide_path
 from folai.studio.mixing import mix_of
-from folai.studio.project import Project, new_id
+from folai.studio.project import Project
 from folai.studio.project_sounds import Sound, SoundFile, wav_bytes
 from folai.studio.schema import Schema, an_object, integer, number, text
 from folai.studio.shapes import REFERENCE
 from folai.studio.sound_pictures import peaks, spectrogram
 from folai.studio.store import safe_name
 from folai.studio.studio import Studio
-from folai.studio.uploads import receive_file
+from folai.studio.uploads import received
 
 LONGEST_PART = 120.0  # seconds of sound that are sent at once
 IMAGES = 256  # pictures of sound that are kept in memory
@@ -73,14 +73,10 @@ class SoundsApi:
     async def add_reference(self, call: Call) -> Reply:
         project = await run_in_threadpool(self.studio.open, call.project)
         name = safe_name(call.query["name"], "sound")
-        upload = project.media / f".upload-{new_id()}"
-        try:
-            await receive_file(call.request, upload, self.studio.reference_bytes)
+        async with received(call.request, project, self.studio.reference_bytes) as upload:
             entry: dict[str, Any] = await self.studio.one_of_few(
                 self.studio.add_reference, project, upload, name
             )
-        finally:
-            upload.unlink(missing_ok=True)
         return entry
 
     def rename_reference(self, call: Call) -> Reply:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from folai.studio.endpoints import BadRequest, DiskFull, TooLarge
+from folai.studio.project import Project, new_id
 
 SPARE = 64 << 20  # bytes of the disk that an upload must leave
+
+
+@asynccontextmanager
+async def received(request: Request, project: Project, most: int) -> AsyncIterator[Path]:
+    """The body of a request as a file in the project, which is gone afterwards unless it was moved.
+
+    Raises what `receive_file` does.
+    """
+    path = project.media / f".upload-{new_id()}"
+    try:
+        await receive_file(request, path, most)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 async def receive_file(request: Request, path: Path, most: int) -> None:

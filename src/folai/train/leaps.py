@@ -90,8 +90,7 @@ class Asked(NamedTuple):
 
     def part(self, rows: Tensor | slice) -> Asked:
         """About some of the examples."""
-        leap = Leap(self.leap.size[rows], self.leap.guidance[rows])
-        return Asked(self.t[rows], leap, self.steered[rows])
+        return Asked(self.t[rows], self.leap.part(rows), self.steered[rows])
 
     def small(self) -> Asked:
         """The same, of a small step without guidance."""
@@ -137,6 +136,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     seconds = options.batch_seconds * group.count
     feed = loop.feed(partial(sequences.draw, seconds), options.seed + 2, first)
     meter = small_model.Losses()
+    foley = Foley(config, autoencoder, average.dit, average.conditioner, average.controlnet)
     for step in range(first + 1, options.steps + 1):
         loop.set_rate(optimiser, options.learning_rate * rate_share(step, options))
         batch, rng = next(feed), np.random.default_rng([options.seed, step, 2])
@@ -161,11 +161,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
             teacher.load_state_dict(average.state_dict())
         meter.add(small_model.loss_row(asked.t, each))
         small_model.keep(step, options, parts, meter, log, group)
-        if step % max(1, options.steps // 5) == 0 and options.examples and group.is_first:
-            foley = Foley(config, autoencoder, average.dit, average.conditioner, average.controlnet)
-            folder = options.out / f"step{step:06d}"
-            small_model.write_examples(foley, sequences, options.examples, folder)
-            meter.restart_clock()
+        small_model.show(step, options, foley, sequences, meter, group)
     notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
     notes["trained_steps"] = options.steps
     if group.is_first:

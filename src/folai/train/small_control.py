@@ -93,6 +93,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     seconds = options.batch_seconds * group.count
     feed = loop.feed(partial(sequences.draw, seconds), options.seed + 1, first)
     meter = small_model.Losses()
+    foley = Foley(config, autoencoder, dit, conditioner, average)
     for step in range(first + 1, options.steps + 1):
         share = loop.cosine(step, options.steps, small_model.WARM_UP)
         loop.set_rate(optimiser, options.learning_rate * share)
@@ -111,11 +112,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         loop.average_in(average.parameters(), controlnet.parameters(), step, small_model.AVERAGED)
         meter.add(small_model.loss_row(t, each))
         small_model.keep(step, options, parts, meter, log, group)
-        if step % max(1, options.steps // 5) == 0 and options.examples and group.is_first:
-            foley = Foley(config, autoencoder, dit, conditioner, average)
-            folder = options.out / f"step{step:06d}"
-            small_model.write_examples(foley, sequences, options.examples, folder)
-            meter.restart_clock()
+        small_model.show(step, options, foley, sequences, meter, group)
     weights = options.out / "control.safetensors"
     notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
     if group.is_first:

@@ -146,6 +146,21 @@ def loss_line(step: int, meter: Losses) -> str:
     return loop.line(step, [loss.mean(), *means], meter.seconds)
 
 
+def show(
+    step: int,
+    options: Any,
+    foley: Foley,
+    sequences: Sequences,
+    meter: Losses,
+    group: Processes,
+) -> None:
+    """Writes `options.examples` sounds at each fifth of the run, by the averaged weights."""
+    if step % max(1, options.steps // 5) or not options.examples or not group.is_first:
+        return
+    write_examples(foley, sequences, options.examples, options.out / f"step{step:06d}")
+    meter.restart_clock()
+
+
 def write_examples(foley: Foley, sequences: Sequences, count: int, folder: Path) -> None:
     """Writes sounds to listen to: the reference, the target, and the model's take."""
     folder.mkdir(exist_ok=True)
