@@ -41,8 +41,9 @@ export class Screen {
   /** @param {number} index of the picture */
   show(index) {
     if (!this.ready) return this.#askStill(index);
-    if (this.video.seeking) this.#pending = index;
-    else this.video.currentTime = middleOf(this.studio.frames, index) + this.offset;
+    // Between the end of a seek and the news of it another may begin: what waited then is out of date.
+    this.#pending = this.video.seeking ? index : null;
+    if (!this.video.seeking) this.video.currentTime = middleOf(this.studio.frames, index) + this.offset;
   }
 
   #next() {
