@@ -1,11 +1,14 @@
 /**
- * Undo after a reload: the steps, kept in this browser beside the revision of the project that they
- * lead to. Where the project has another revision now, they would not fit and are left.
+ * Undo after a reload: the steps, kept in this browser beside the state of the project that they lead
+ * to. A page that goes away may have saved a later view without a word here: the state is what counts.
+ * Where the project has another, they would not fit and are left.
  */
 
 /** @typedef {import("../envelope/history.js").Step} Step */
 
 const MOST = 400; // steps that are kept
+
+/** @typedef {{revision: number, state?: string, done: number[], undone: number[]}} Mark older ones have no state */
 
 /** @type {WeakMap<object, number>} the key of each step that is stored */
 const keys = new WeakMap();
@@ -26,6 +29,25 @@ function database() {
   return opened;
 }
 
+/**
+ * What steps lead to, as text: all that undo changes but the mixer's strips and the takes that are heard,
+ * since those come by themselves, too. @param {any} edit as in API.md
+ */
+export function stateText(edit) {
+  const { layers, presets, markers = [], timecode = null, guide = null, view } = edit;
+  const lasting = layers.map(({ take, ...layer }) => layer);
+  return normal({ lasting, presets, markers, timecode, guide, removed: view?.removed ?? {} });
+}
+
+/** The same text for the same state, in whatever order its keys are. @param {any} value @returns {string} */
+export function normal(value) {
+  return JSON.stringify(value, (_, part) =>
+    part && typeof part === "object" && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
 function reply(request) {
   return new Promise((resolve, reject) => {
@@ -36,9 +58,9 @@ function reply(request) {
 
 /**
  * Keeps what led to a revision; that of the revision before stays, in case this one is never saved.
- * @param {string} project @param {number} revision @param {{done: Step[], undone: Step[]}} steps
+ * @param {string} project @param {number} revision @param {string} state as `stateText` @param {{done: Step[], undone: Step[]}} steps
  */
-export async function keepSteps(project, revision, { done, undone }) {
+export async function keepSteps(project, revision, state, { done, undone }) {
   const kept = [done.slice(-MOST), undone.slice(-MOST)];
   const base = await database();
   if (!base) return;
@@ -47,9 +69,9 @@ export async function keepSteps(project, revision, { done, undone }) {
   const [before, after] = await Promise.all(
     kept.map((list) => Promise.all(list.map(async (step) => keys.get(step) ?? stored(steps, step)))),
   );
-  const old = /** @type {{revision: number, done: number[], undone: number[]}[]} */ ((await reply(marks.get(project))) ?? []);
+  const old = /** @type {Mark[]} */ ((await reply(marks.get(project))) ?? []);
   const stay = old.filter((mark) => mark.revision < revision).slice(-1);
-  marks.put([...stay, { revision, done: before, undone: after }], project);
+  marks.put([...stay, { revision, state, done: before, undone: after }], project);
   const used = new Set([...before, ...after, ...stay.flatMap((mark) => [...mark.done, ...mark.undone])]);
   for (const key of old.flatMap((mark) => [...mark.done, ...mark.undone])) if (!used.has(key)) steps.delete(key);
 }
@@ -61,14 +83,14 @@ async function stored(steps, step) {
   return key;
 }
 
-/** @param {string} project @param {number} revision @returns {Promise<{done: Step[], undone: Step[]}>} none where none fit */
-export async function findSteps(project, revision) {
+/** @param {string} project @param {number} revision @param {string} state @returns {Promise<{done: Step[], undone: Step[]}>} none where none fit */
+export async function findSteps(project, revision, state) {
   const none = { done: [], undone: [] };
   const base = await database();
   if (!base) return none;
   const deal = base.transaction(["steps", "marks"]);
-  const marks = /** @type {{revision: number, done: number[], undone: number[]}[]} */ ((await reply(deal.objectStore("marks").get(project))) ?? []);
-  const mark = marks.find((one) => one.revision === revision);
+  const marks = /** @type {Mark[]} */ ((await reply(deal.objectStore("marks").get(project))) ?? []);
+  const mark = marks.findLast((one) => (one.state === undefined ? one.revision === revision : one.state === state));
   if (!mark) return none;
   const read = async (/** @type {number} */ key) => {
     const step = await reply(deal.objectStore("steps").get(key));

@@ -4,7 +4,7 @@ import { History } from "../envelope/history.js";
 import { Pyramid } from "../envelope/pyramid.js";
 import { getBytes, getJson } from "./api.js";
 import { curveOf } from "./binary.js";
-import { findSteps } from "./history_store.js";
+import { findSteps, stateText } from "./history_store.js";
 import { catchUpPieces, fill } from "./pieces.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -17,7 +17,7 @@ export async function openProject(studio, id) {
     getJson(`projects/${id}`),
     getBytes(`projects/${id}/frame-times`),
   ]);
-  const steps = await findSteps(id, project.revision).catch(() => ({ done: [], undone: [] }));
+  const steps = await findSteps(id, project.revision, stateText(project.edit)).catch(() => ({ done: [], undone: [] }));
   studio.project = project;
   studio.frames = new Float64Array(times);
   studio.history = new History();

@@ -6,7 +6,7 @@
 import { ApiError, sendJson } from "./api.js";
 import { hitList } from "../envelope/hit_settings.js";
 import { envelopeOf, toBase64 } from "./binary.js";
-import { keepSteps } from "./history_store.js";
+import { keepSteps, normal, stateText } from "./history_store.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {"saved" | "saving" | "waiting" | "failed" | "reading"} SaveState */
@@ -112,7 +112,7 @@ export class Saver {
     const { project } = this.studio;
     const put = async () => {
       // Kept before it counts: a page that ends in between finds the one or the other again.
-      await keepSteps(project.id, project.revision + 1, steps).catch(() => {});
+      await keepSteps(project.id, project.revision + 1, stateText(edit), steps).catch(() => {});
       const sent = { revision: project.revision, tab: this.tab, edit };
       project.revision = (await sendJson("PUT", `projects/${project.id}/edit`, sent)).revision;
     };
@@ -150,13 +150,4 @@ export class Saver {
     this.message = message;
     this.studio.emit("saved");
   }
-}
-
-/** The same text for the same state, in whatever order its keys are. @param {any} value @returns {string} */
-function normal(value) {
-  return JSON.stringify(value, (_, part) =>
-    part && typeof part === "object" && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }
