@@ -54,13 +54,21 @@ def leave(page: Page) -> None:
         page.wait_for_timeout(300)  # what it sends at last is on its way
 
 
+# A job is done before the page has fetched what it made, and its last pieces give way to that.
+PREDICTED = """(({jobs, project, drawn}) => {
+  const states = [...jobs.values()].filter(({kind}) => kind === "predict").map(({state}) => state);
+  if (states.some((state) => ["queued", "running"].includes(state))) return false;
+  if (project.prediction === null) return !states.includes("done");
+  return [...drawn.values()].every(({saved, dirty}) => saved !== null || dirty !== null);
+})(folai.studio)"""
+
+
 def open_studio(page: Page, server: Server, *, editing: bool = True) -> None:
     """Opens the link, waits until the whole prediction is there and the page may edit it."""
     page.goto(server.link)
     page.wait_for_selector("body[data-ready=true]")
     wait_until(page, "folai.studio.curve && folai.studio.ghost", 90)
-    predicting = "({kind, state}) => kind === 'predict' && ['queued', 'running'].includes(state)"
-    wait_until(page, f"![...folai.studio.jobs.values()].some({predicting})", 90)
+    wait_until(page, PREDICTED, 90)
     if editing:
         wait_until(page, "!folai.studio.readOnly", 45)  # longer than another's right can last
 

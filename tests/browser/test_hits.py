@@ -262,3 +262,53 @@ def check_speed(page, keys: str, speed: int) -> None:
     starts = peaks[gaps[: len(peaks)] > 0.1 * 44100] / 44100
     wanted = np.array([0.5, 0.45] if speed > 0 else [0.45, 0.5]) / abs(speed)
     assert np.diff(starts) == pytest.approx(wanted, abs=0.06)
+
+
+def test_settings_of_all_hits_in_a_region(walked):
+    """One edit, one step of undo; what they do not share is said."""
+    page, *_ = walked
+    choose(page, 0)
+    slide(page, "pitch", 3)
+    page.evaluate("folai.studio.select({start: 0.1, end: 0.9})")
+    assert page.text_content("#hit-of").startswith("2 hits")
+    assert page.text_content("#hit-pitch-text") == "various"
+    slide(page, "level_db", -6)
+    page.select_option("#hit-foot", "right")
+    times = page.evaluate("[...folai.studio.curve.onsets]")
+    own = {"level_db": -6, "foot": "right"}
+    assert page.evaluate(OWN) == [[times[0], {"pitch": 3, **own}], [times[1], own]]
+    assert page.evaluate("folai.studio.history.undoLabel") == "foot of 2 hits"
+    page.keyboard.press("Alt+Shift+x")
+    assert page.evaluate(OWN) == []
+    for _ in range(2):
+        page.keyboard.press("Control+z")
+    level = {"level_db": -6}
+    assert page.evaluate(OWN) == [[times[0], {"pitch": 3, **level}], [times[1], level]]
+
+
+def test_the_lane_shows_how_loud_a_hit_is_by_its_own_setting(walked):
+    """A cap above the curve where it is louder, below where it is softer."""
+    page, *_ = walked
+    places = """(async (time) => {
+      const main = document.querySelector("script[type=module]").src;
+      const {levelToY} = await import(main.replace("main.js", "timeline/level.js"));
+      const {hitLevel} = await import(main.replace("main.js", "envelope/curve.js"));
+      const level = hitLevel(folai.studio.curve, time);
+      const canvas = document.getElementById("envelope"), ratio = devicePixelRatio;
+      const context = canvas.getContext("2d"), x = Math.round((folai.axis.toX(time) + 4) * ratio);
+      const height = folai.timeline.places.envelope.height;
+      return [-6, 6].map((db) => {
+        const y = Math.round(levelToY(level * 10 ** (db / 20), height) * ratio);
+        return [...context.getImageData(x, y - 2, 1, 5).data].join();
+      });
+    })"""
+    time = choose(page, 1)
+    page.evaluate("folai.studio.select(null)")
+    page.wait_for_timeout(100)
+    softer, louder = page.evaluate(places, time)
+    choose(page, 1)
+    slide(page, "level_db", 6)
+    page.evaluate("folai.studio.select(null)")
+    page.wait_for_timeout(100)
+    now = page.evaluate(places, time)
+    assert now[1] != louder and now[0] == softer

@@ -10,6 +10,7 @@ from driving import (
     leave,
     open_drawn,
     open_project,
+    open_project,
     saved,
     script,
     start_server,
@@ -112,6 +113,29 @@ def test_keys_do_what_they_say_wherever_a_click_was(studio):
     assert studio.evaluate("folai.studio.playhead") == pytest.approx(2, abs=0.02)
 
 
+def test_the_last_picture_asked_for_is_shown_whenever_seeks_end(studio):
+    """Also where one ends, and the next begins before the page has heard of it."""
+    shown = studio.evaluate(
+        """async () => {
+          const main = document.querySelector("script[type=module]").src;
+          const {Screen} = await import(main.replace("main.js", "picture/screen.js"));
+          const video = Object.assign(new EventTarget(), {seeking: false, at: 0});
+          Object.defineProperty(video, "currentTime", {
+            get: () => video.at, set: (time) => { video.at = time; video.seeking = true; }});
+          const screen = new Screen({frames: [0, 1, 2, 3]}, video, {});
+          screen.ready = true;
+          screen.show(0), screen.show(1);
+          video.seeking = false;
+          screen.show(2);
+          video.dispatchEvent(new Event("seeked"));
+          video.seeking = false;
+          video.dispatchEvent(new Event("seeked"));
+          return video.at;
+        }"""
+    )
+    assert 2 <= shown < 3
+
+
 STATE = """(() => {
   const {layers, mix, presets, curve, takes} = folai.studio;
   const strips = Object.values(mix).map((s) => [s.gain_db, s.mute, !!s.deleted]);
@@ -150,6 +174,28 @@ def test_all_that_a_person_changes_is_undone_in_order_also_after_a_reload(studio
     for state in states:
         studio.keyboard.press("Control+Shift+z")
         assert studio.evaluate(STATE) == state
+
+
+def test_undo_outlives_a_view_that_was_saved_without_a_word(studio, empty_server):
+    """As by a page that went away; a state that another has saved is not undone."""
+    studio.keyboard.press("h")
+    saved(studio)
+    project = studio.evaluate("folai.studio.project.id")
+    own = {"Origin": empty_server.address}
+    link = f"{empty_server.address}/api/projects/{project}"
+    for gain, steps in ((None, 1), (-3, 0)):
+        leave(studio)
+        state = studio.request.get(link).json()
+        edit = state["edit"]
+        edit["view"]["heard"] = "preview"
+        if gain is not None:
+            edit["layers"][0]["gain_db"] = gain
+        sent = {"revision": state["revision"], "tab": "another", "edit": edit}
+        reply = studio.request.put(f"{link}/edit", data=sent, headers=own)
+        assert reply.ok, reply.text()
+        studio.request.post(f"{link}/lease?release=another", headers=own)
+        open_project(studio, empty_server, project)
+        assert studio.evaluate("folai.studio.history.depth") == steps
 
 
 def test_a_new_layer_takes_whatever_is_filled_in(studio):

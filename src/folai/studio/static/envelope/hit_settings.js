@@ -10,17 +10,31 @@ import { changeTo } from "./curve.js";
 const FEET = ["left", "right"];
 
 /**
- * Changes some of a hit's settings; undefined takes one back. @param {Curve} curve @param {number} index
- * @param {Hit} settings @returns {import("./curve.js").Change}
+ * Changes some of the settings of hits; undefined takes one back. @param {Curve} curve @param {number[]} indices
+ * sorted @param {Hit} settings @returns {import("./curve.js").Change}
  */
-export function setHit(curve, index, settings) {
-  const time = curve.onsets[index];
-  const own = Object.entries({ ...curve.hits?.get(time), ...settings });
-  const said = own.filter(([name, value]) => value !== undefined && value !== null && (value !== 0 || name === "sound"));
+export function setHits(curve, indices, settings) {
   const hits = new Map(curve.hits);
-  if (said.length) hits.set(time, Object.fromEntries(said));
-  else hits.delete(time);
-  return changeTo(curve, Math.min(Math.floor(time * curve.rate), curve.values.length), new Float32Array(0), undefined, hits);
+  for (const time of indices.map((index) => curve.onsets[index])) {
+    const own = Object.entries({ ...hits.get(time), ...settings });
+    const said = own.filter(([name, value]) => value !== undefined && value !== null && (value !== 0 || name === "sound"));
+    if (said.length) hits.set(time, Object.fromEntries(said));
+    else hits.delete(time);
+  }
+  const first = Math.min(Math.floor(curve.onsets[indices[0]] * curve.rate), curve.values.length);
+  return changeTo(curve, first, new Float32Array(0), undefined, hits);
+}
+
+/** What all these hits say alike; what they say differently is left out. @param {(Hit | undefined)[]} hits @returns {{alike: Hit, differ: Set<string>}} */
+export function alikeIn(hits) {
+  /** @type {any} */ const alike = {};
+  const differ = new Set();
+  for (const name of ["sound", "pitch", "level_db", "foot"]) {
+    const values = new Set(hits.map((hit) => /** @type {any} */ (hit)?.[name]));
+    if (values.size > 1) differ.add(name);
+    else if (!values.has(undefined)) [alike[name]] = values;
+  }
+  return { alike, differ };
 }
 
 /** As they are when hits move; where one lands on another, what moved there says how it sounds. @param {Hits | undefined} hits @param {Map<number, number>} times from: to @returns {Hits | undefined} */

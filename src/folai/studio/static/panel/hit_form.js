@@ -1,6 +1,7 @@
-/** The settings of the chosen hit: its sound, pitch, level and foot; another sound like it. */
+/** The settings of the chosen hit, or of all in the region: sound, pitch, level and foot; another sound like it. */
 
-import { hitText, setHit } from "../envelope/hit_settings.js";
+import { alikeIn, hitText, setHits } from "../envelope/hit_settings.js";
+import { firstOnsetFrom } from "../envelope/curve.js";
 import { timeText } from "../state/clock.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -28,8 +29,8 @@ export class HitForm {
     this.audition = audition;
     this.messages = messages;
     for (const [name, unit] of Object.entries(SLIDERS)) this.#slide(name, unit);
-    byId("hit-sound").addEventListener("change", () => this.#set({ sound: numberIn("hit-sound") }, "sound of a hit"));
-    byId("hit-foot").addEventListener("change", () => this.#set({ foot: byId("hit-foot").value || undefined }, "foot of a hit"));
+    byId("hit-sound").addEventListener("change", () => this.#set({ sound: numberIn("hit-sound") }, "sound"));
+    byId("hit-foot").addEventListener("change", () => this.#set({ foot: byId("hit-foot").value || undefined }, "foot"));
     byId("hit").addEventListener("toggle", () => (this.show(), this.#ask()));
     studio.on("layers project sound", () => (this.#played = null));
     studio.on("selection curve layers project sound mode", () => this.show());
@@ -46,33 +47,50 @@ export class HitForm {
       { id: "like-hit", title: "Another sound like that of the hit", keys: ["Shift+I"], group, run: () => this.like(), enabled: can },
       { id: "sound-before", title: "The hit has the sound before", keys: ["Shift+Z"], group, hold: true, run: () => this.swap(-1), enabled: can },
       { id: "sound-after", title: "The hit has the sound after", keys: ["Shift+X"], group, hold: true, run: () => this.swap(1), enabled: can },
-      { id: "plain-hit", title: "The hit is as the others", keys: ["Alt+Shift+X"], group, run: () => this.#set({ sound: undefined, pitch: 0, level_db: 0, foot: undefined }, "plain hit"), enabled: () => can() && this.#own !== undefined },
+      { id: "plain-hit", title: "The hit is as the others, or all in the region", keys: ["Alt+Shift+X"], group, run: () => this.#set({ sound: undefined, pitch: 0, level_db: 0, foot: undefined }, "plain"), enabled: () => !studio.readOnly && this.#chosen.some((index) => this.#settings(index)) },
     ];
   }
 
-  get #own() {
-    const { curve, hitIndex } = this.studio;
-    return hitIndex < 0 ? undefined : curve?.hits?.get(curve.onsets[hitIndex]);
+  /** Indices of the hits that are meant: the chosen one, or those of the region. @returns {number[]} */
+  get #chosen() {
+    const { curve, hitIndex, region } = this.studio;
+    if (hitIndex >= 0) return [hitIndex];
+    if (!curve || !region) return [];
+    const [first, stop] = [firstOnsetFrom(curve.onsets, region.start), firstOnsetFrom(curve.onsets, region.end)];
+    return Array.from({ length: stop - first }, (_, n) => first + n);
+  }
+
+  /** @param {number} index of a hit */
+  #settings(index) {
+    const { curve } = this.studio;
+    return curve?.hits?.get(curve.onsets[index]);
   }
 
   /** Moved, it is a draft; let go, an edit that is heard. @param {string} name @param {string} unit */
   #slide(name, unit) {
     const slider = byId(`hit-${name}`);
     slider.addEventListener("input", () => {
-      const { hitIndex } = this.studio;
+      const chosen = this.#chosen;
       byId(`hit-${name}-text`).textContent = `${slider.value} ${unit}`;
-      if (hitIndex >= 0) this.studio.draft((curve) => setHit(curve, hitIndex, { [name]: Number(slider.value) }));
+      if (chosen.length) this.studio.draft((curve) => setHits(curve, chosen, { [name]: Number(slider.value) }));
     });
-    slider.addEventListener("change", () => this.studio.commitDraft(`${name.split("_")[0]} of a hit`));
+    slider.addEventListener("change", () => this.studio.commitDraft(this.#label(name.split("_")[0])));
   }
 
-  /** @param {import("../envelope/curve.js").Hit} settings @param {string} label */
-  #set(settings, label) {
+  /** What an edit is called. @param {string} what */
+  #label(what) {
+    const count = this.#chosen.length;
+    return count === 1 ? `${what} of a hit` : `${what} of ${count} hits`;
+  }
+
+  /** @param {import("../envelope/curve.js").Hit} settings @param {string} what */
+  #set(settings, what) {
     const { studio } = this;
-    const { hitIndex } = studio;
-    if (hitIndex < 0) return;
-    studio.edit((curve) => setHit(curve, hitIndex, settings), label);
-    studio.announce(hitText(this.#own) || "as the others");
+    const chosen = this.#chosen;
+    if (!chosen.length) return;
+    studio.edit((curve) => setHits(curve, chosen, settings), this.#label(what));
+    const said = hitText(alikeIn(chosen.map((index) => this.#settings(index))).alike) || "as the others";
+    studio.announce(chosen.length === 1 ? said : `${chosen.length} hits: ${said}`);
   }
 
   /** The next of the layer's sounds, or the one before. @param {1 | -1} way */
@@ -81,7 +99,7 @@ export class HitForm {
     const now = known && this.#heard(known);
     if (!known || now === null) return;
     const count = known.sounds.length;
-    this.#set({ sound: (/** @type {number} */ (now) + way + count) % count }, "sound of a hit");
+    this.#set({ sound: (/** @type {number} */ (now) + way + count) % count }, "sound");
   }
 
   /** The sound most like the first that the hit had, of those that it has not had; then it begins anew. */
@@ -100,7 +118,7 @@ export class HitForm {
       this.#tried.used.clear();
     }
     this.#tried.used.add(next);
-    this.#set({ sound: next }, "another sound like it");
+    this.#set({ sound: next }, "another sound");
   }
 
   /** The sound that the chosen hit has, as its number; null: it is silent. @param {Played} known */
@@ -113,11 +131,12 @@ export class HitForm {
   /** What is played around the chosen hit. @returns {Promise<Played | null>} */
   async #fetch() {
     const { studio, mixer, messages } = this;
-    const { layer, curve, hitIndex } = studio;
-    if (!layer || !curve || hitIndex < 0) return null;
+    const { layer, curve } = studio;
+    const [index] = this.#chosen;
+    if (!layer || !curve || index === undefined) return null;
     const turn = ++this.#turn;
     try {
-      const played = await mixer.preview.played(layer, curve.onsets[hitIndex]);
+      const played = await mixer.preview.played(layer, curve.onsets[index]);
       if (turn !== this.#turn) return null;
       this.#played = played;
       this.show();
@@ -131,37 +150,46 @@ export class HitForm {
   /** A moment after the last change, while it is shown. */
   #ask() {
     clearTimeout(this.#timer);
-    if (byId("hit").open && this.studio.hitIndex >= 0) this.#timer = window.setTimeout(() => this.#fetch(), WAIT);
+    if (byId("hit").open && this.#chosen.length) this.#timer = window.setTimeout(() => this.#fetch(), WAIT);
   }
 
   show() {
     if (!byId("hit").open) return;
     const { studio } = this;
-    const { curve, hitIndex } = studio;
-    const time = curve?.onsets[hitIndex];
-    byId("hit-of").textContent = curve && time !== undefined
-      ? `${hitIndex + 1} of ${curve.onsets.length} at ${timeText(studio, time)}`
-      : "Choose a hit: click it, or [ and ]";
-    const own = this.#own ?? {};
-    for (const name of ["sound", "pitch", "level_db", "foot"]) byId(`hit-${name}`).disabled = time === undefined || studio.readOnly;
+    const chosen = this.#chosen;
+    byId("hit-of").textContent = this.#where(chosen);
+    const { alike, differ } = alikeIn(chosen.map((index) => this.#settings(index)));
+    for (const name of ["sound", "pitch", "level_db", "foot"]) byId(`hit-${name}`).disabled = !chosen.length || studio.readOnly;
     for (const [name, unit] of Object.entries(SLIDERS)) {
-      const value = /** @type {any} */ (own)[name] ?? 0;
+      const value = /** @type {any} */ (alike)[name] ?? 0;
       byId(`hit-${name}`).value = String(value);
-      byId(`hit-${name}-text`).textContent = `${value} ${unit}`;
+      byId(`hit-${name}-text`).textContent = differ.has(name) ? "various" : `${value} ${unit}`;
     }
-    byId("hit-foot").value = own.foot ?? "";
-    this.#showSounds(own.sound);
+    byId("hit-foot").value = differ.has("foot") ? "various" : (alike.foot ?? "");
+    this.#showSounds(alike.sound, differ.has("sound"));
     byId("hit-note").hidden = isPreview(studio.layer?.sound ?? {});
   }
 
-  /** @param {number | undefined} own */
-  #showSounds(own) {
+  /** In words. @param {number[]} chosen */
+  #where(chosen) {
+    const { studio } = this;
+    const { curve } = studio;
+    if (!curve || !chosen.length) return "Choose a hit: click it, or [ and ]. A region chooses all its hits.";
+    const [from, to] = [chosen[0], chosen[chosen.length - 1]].map((index) => timeText(studio, curve.onsets[index]));
+    if (chosen.length === 1) return `${chosen[0] + 1} of ${curve.onsets.length} at ${from}`;
+    return `${chosen.length} hits, ${from} to ${to}`;
+  }
+
+  /** @param {number | undefined} own @param {boolean} various whether the chosen hits have several */
+  #showSounds(own, various) {
     const field = byId("hit-sound");
-    const heard = this.#played && own === undefined ? this.#heard(this.#played) : null;
+    const one = this.#chosen.length === 1 && own === undefined;
+    const heard = this.#played && one ? this.#heard(this.#played) : null;
     const count = Math.max(this.#played?.sounds.length ?? 0, (own ?? -1) + 1);
     const free = new Option(heard === null ? "as it comes" : `as it comes (${heard + 1})`, "");
     field.replaceChildren(free, ...Array.from({ length: count }, (_, n) => new Option(String(n + 1), String(n))));
-    field.value = own === undefined ? "" : String(own);
+    if (various) field.prepend(new Option("various", "various"));
+    field.value = various ? "various" : own === undefined ? "" : String(own);
   }
 }
 

@@ -13,6 +13,7 @@ import { LINES, levelToY, scale } from "./level.js";
 
 const HANDLE = 4; // pixels from the middle of a hit's handle to its corner
 const CROWDED = 7; // pixels between hits below which they have no handles
+const CAP = 5; // pixels to either side of a hit, of the line at its own level
 
 export class EnvelopeLane {
   #behind = new Backdrop();
@@ -126,10 +127,24 @@ function drawHits(context, axis, height, studio, colours) {
   }
   context.globalAlpha = 1;
   for (let i = first; i < stop && !crowded; i++) {
-    const y = levelToY(hitLevel(curve, onsets[i]), height);
+    const level = hitLevel(curve, onsets[i]);
+    const y = levelToY(level, height);
+    const { level_db = 0 } = curve.hits?.get(onsets[i]) ?? {};
+    if (level_db) drawOwnLevel(context, axis.toX(onsets[i]), y, levelToY(level * 10 ** (level_db / 20), height), colours);
     const inside = onsets[i] === studio.hit ? colours.text : curve.hits?.has(onsets[i]) ? colours.accent : colours.lane;
     drawHandle(context, axis.toX(onsets[i]), Math.max(y, HANDLE + 1), onsets[i] === studio.hit, inside, colours);
   }
+}
+
+/** How loud a hit is by its own setting: a line from the curve to there, and a cap. @param {CanvasRenderingContext2D} context @param {number} x @param {number} from @param {number} to y @param {Colours} colours */
+function drawOwnLevel(context, x, from, to, colours) {
+  const end = Math.max(to, 2); // a level above the lane ends at its top
+  context.beginPath();
+  context.moveTo(x, from);
+  context.lineTo(x, end);
+  context.moveTo(x - CAP, end);
+  context.lineTo(x + CAP, end);
+  stroke(context, colours.accent, 2);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {boolean} chosen @param {string} inside its colour: that of the line where a hit has settings @param {Colours} colours */
