@@ -115,3 +115,31 @@ def test_an_addition_is_opened_kept_undone_and_reaches_the_takes(page, furnished
     generate(page)
     assert page.evaluate("folai.studio.takes.at(-1).sound.lora") == name
     saved(page)
+
+
+def test_the_library_is_used_by_keys_alone(page, furnished):
+    open_studio(page, furnished)
+    page.evaluate(COUNT_PLAYED)
+    page.fill("#library-words", "hit wood")
+    rows = "#library-hits .recording"
+    wait_until(page, f"document.querySelectorAll('{rows}').length >= 2")
+    names = page.locator(f"{rows} .name").all_text_contents()
+    assert page.locator(f"{rows} .name").first.get_attribute("aria-keyshortcuts")
+    page.keyboard.press("Alt+Shift+ArrowDown")
+    wait_until(page, "heard === 1")
+    assert page.locator(f'{rows}[aria-current="true"] .name').text_content() == names[1]
+    page.keyboard.press("Alt+Shift+t")
+    wait_until(page, "document.querySelectorAll('.recording [aria-pressed=true]').length === 1")
+    page.keyboard.press("Alt+Shift+t")
+    wait_until(page, "document.querySelectorAll('.recording [aria-pressed=true]').length === 0")
+    page.keyboard.press("Alt+Shift+r")
+    wait_until(page, f"{SOUND}.reference")
+    used = "folai.studio.references.find((one) => one.id === folai.studio.layer.sound.reference)"
+    assert page.evaluate(f"{used}.name") in names[1]
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+z")
+    wait_until(page, f"!{SOUND}.reference")
+    keyless = """[...document.querySelectorAll('.recording[aria-current=true] button')]
+      .filter((one) => !one.getAttribute('aria-keyshortcuts'))"""
+    assert page.evaluate(f"{keyless}.length") == 0
+    saved(page)

@@ -10,7 +10,6 @@ from driving import (
     leave,
     open_drawn,
     open_project,
-    open_project,
     saved,
     script,
     start_server,

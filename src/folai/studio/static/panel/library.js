@@ -1,7 +1,7 @@
 /** The user's library: search, hear at once, use as a reference or drag onto a layer, favourites, more like this. */
 
 import { call, getBytes, getJson, sendJson } from "../net/api.js";
-import { rowButton } from "./row.js";
+import { nameButton, rowButton } from "./row.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
@@ -12,12 +12,15 @@ const TYPING_WAIT = 200; // ms
 const POOL = 20; // recordings that "Use all" takes
 const HEARD = 3; // recordings of a pool that are played
 const LONGEST = 3; // seconds of each
+/** On the chosen recording. */
+const KEYS = { play: "Alt+Shift+I", keep: "Alt+Shift+T", like: "Alt+Shift+Z", use: "Alt+Shift+R" };
 
 export class Library {
   #timer = 0;
   #asked = 0;
   /** @type {(() => void) | null} */ #stop = null;
   /** @type {Hit[]} */ #hits = [];
+  #chosen = 0; // which of them keys act on
 
   /**
    * @param {Studio} studio @param {import("../sound/player.js").Player} player
@@ -43,9 +46,18 @@ export class Library {
 
   /** @returns {Command[]} */
   commands() {
-    const can = () => this.studio.project !== null && !this.studio.readOnly && this.#hits.length > 0;
+    const some = () => this.#hits.length > 0;
+    const can = () => this.studio.project !== null && !this.studio.readOnly && some();
+    const group = "Sound";
+    const one = () => this.#hits[this.#chosen];
     return [
-      { id: "use-all", title: `Use the first ${POOL} recordings found as a pool`, keys: ["Alt+Shift+B"], group: "Sound", run: () => this.use(this.#hits.map(({ file }) => file)), enabled: can },
+      { id: "recording-before", title: "Hear the recording before, in the library", keys: ["Alt+Shift+↑"], group, hold: true, run: () => this.#go(-1), enabled: some },
+      { id: "recording-after", title: "Hear the next recording of the library", keys: ["Alt+Shift+↓"], group, hold: true, run: () => this.#go(1), enabled: some },
+      { id: "recording", title: "Hear the chosen recording again", keys: [KEYS.play], group, run: () => this.#play(one()), enabled: some },
+      { id: "recording-kept", title: "The chosen recording is a favourite, or not", keys: [KEYS.keep], group, run: () => this.#keep(one()), enabled: some },
+      { id: "recordings-like", title: "More like the chosen recording", keys: [KEYS.like], group, run: () => this.#like(one()), enabled: some },
+      { id: "use-recording", title: "Use the chosen recording as the reference", keys: [KEYS.use], group, run: () => this.use([one().file]), enabled: can },
+      { id: "use-all", title: `Use the first ${POOL} recordings found as a pool`, keys: ["Alt+Shift+B"], group, run: () => this.use(this.#hits.map(({ file }) => file)), enabled: can },
     ];
   }
 
@@ -62,6 +74,7 @@ export class Library {
       const { hits, message } = await getJson(path);
       if (asked !== this.#asked) return;
       this.#hits = hits;
+      this.#chosen = 0;
       this.#draw(message);
     } catch (error) {
       this.messages.fail(error, "library");
@@ -71,33 +84,47 @@ export class Library {
   /** @param {string} message */
   #draw(message) {
     const list = /** @type {HTMLElement} */ (document.getElementById("library-hits"));
-    list.replaceChildren(...this.#hits.map((hit) => this.#row(hit)));
+    list.replaceChildren(...this.#hits.map((hit, n) => this.#row(hit, n)));
     const note = /** @type {HTMLElement} */ (document.getElementById("library-note"));
     note.textContent = message;
     note.hidden = !message;
     this.studio.emit("library");
   }
 
-  /** @param {Hit} hit */
-  #row(hit) {
+  /** @param {Hit} hit @param {number} n */
+  #row(hit, n) {
+    const own = (/** @type {string} */ key) => (n === this.#chosen ? [key] : []);
     const row = document.createElement("li");
     row.className = "row recording";
+    row.setAttribute("aria-current", String(n === this.#chosen));
     row.draggable = true;
     row.addEventListener("dragstart", (event) => event.dataTransfer?.setData(DRAGGED, JSON.stringify([hit.file])));
-    const name = document.createElement("button");
-    const text = document.createElement("span");
-    Object.assign(name, { type: "button", className: "name" });
-    name.title = [`Play: ${hit.reason}`, `${hit.seconds.toFixed(1)} s, ${hit.kind}`, hit.licence, hit.credit].filter(Boolean).join("\n");
-    text.textContent = `${hit.folder} / ${hit.name}`;
-    name.append(text);
-    name.addEventListener("click", () => this.#play(hit));
+    const facts = [`Play: ${hit.reason}`, `${hit.seconds.toFixed(1)} s, ${hit.kind}`, hit.licence, hit.credit].filter(Boolean).join("\n");
+    const name = nameButton(`${hit.folder} / ${hit.name}`, facts, own(KEYS.play), () => this.#go(n - this.#chosen));
     row.append(
       name,
-      rowButton(hit.favourite ? "★" : "☆", `${hit.name}: a favourite`, [], () => this.#keep(hit), { pressed: hit.favourite }),
-      rowButton("≈", `More like ${hit.name}`, [], () => this.#show(`library/${hit.file}/like`)),
-      rowButton("→", `Use ${hit.name} as the reference`, [], () => this.use([hit.file])),
+      rowButton(hit.favourite ? "★" : "☆", `${hit.name}: a favourite`, own(KEYS.keep), () => this.#keep(hit), { pressed: hit.favourite }),
+      rowButton("≈", `More like ${hit.name}`, own(KEYS.like), () => this.#like(hit)),
+      rowButton("→", `Use ${hit.name} as the reference`, own(KEYS.use), () => this.use([hit.file])),
     );
     return row;
+  }
+
+  /** Chooses a recording and plays it. @param {number} steps from the chosen one */
+  #go(steps) {
+    const list = /** @type {HTMLElement} */ (document.getElementById("library-hits"));
+    const rows = () => list.querySelectorAll(".recording");
+    const focused = list.contains(document.activeElement);
+    this.#chosen = Math.min(Math.max(this.#chosen + steps, 0), this.#hits.length - 1);
+    if (steps) this.#draw("");
+    rows()[this.#chosen].scrollIntoView({ block: "nearest" });
+    if (focused) rows()[this.#chosen].querySelector("button")?.focus();
+    return this.#play(this.#hits[this.#chosen]);
+  }
+
+  /** @param {Hit} hit */
+  #like(hit) {
+    return this.#show(`library/${hit.file}/like`);
   }
 
   /** @param {Hit} hit */

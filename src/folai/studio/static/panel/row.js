@@ -20,7 +20,7 @@ export function rowButton(text, title, keys, run, { className = "", pressed } = 
   return button;
 }
 
-/** @param {string} text @param {string} title @param {string[]} keys @param {() => void} run @param {() => void} rename */
+/** @param {string} text @param {string} title @param {string[]} keys @param {() => void} run @param {() => void} [rename] */
 export function nameButton(text, title, keys, run, rename) {
   const button = document.createElement("button");
   button.type = "button";
@@ -30,7 +30,7 @@ export function nameButton(text, title, keys, run, rename) {
   button.append(words);
   name(button, title, keys);
   button.addEventListener("click", run);
-  button.addEventListener("dblclick", rename);
+  if (rename) button.addEventListener("dblclick", rename);
   return button;
 }
 
