@@ -25,6 +25,7 @@ from folai.options import check_ranges, option
 
 TITLE = "of the engine tone"
 WORK = 0.1
+FILLS = False
 
 
 @dataclass(frozen=True)

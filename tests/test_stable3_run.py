@@ -12,6 +12,7 @@ from folai.cli import main
 from folai.diffusion.together import Together
 from folai.jobs.job import Job
 from folai.media.audio import read_audio
+from folai.pipeline import play_envelope
 from folai.stable3.base_files import save_base
 from folai.stable3.model import Stable3, load_stable3
 from folai.stable3.options import StableAudio3Options, is_stable3
@@ -182,3 +183,36 @@ def test_a_model_without_its_text_model(clip, tmp_path, capsys):
     command = f"generate {clip} --envelope {env} --prompt rain --model {tmp_path / 'model'}"
     assert main(shlex.split(command)) != 0
     assert "has no text model; copy the folder t5gemma-b-b-ul2 into it" in capsys.readouterr().err
+
+
+def test_parts_of_a_take_are_gaps_that_it_fills(folder, monkeypatch):
+    """Several at once: the model hears what is kept, and makes what is not."""
+    heard = []
+    generate_ = Stable3.generate
+
+    def generating(self, envelope, **values):
+        heard.append(values)
+        return generate_(self, envelope, **values)
+
+    monkeypatch.setattr(Stable3, "generate", generating)
+    envelope = Envelope.from_hits([0.3, 1.0, 1.7], 2.0)
+    old = 0.1 * np.random.default_rng(0).standard_normal((2, 2 * RATE)).astype(np.float32)
+    options = GenerateOptions.of(
+        model=folder, reference=old[:1, :RATE], take=old, regenerate="0.2-0.4 1.6-", num_steps=1
+    )
+    take = play_envelope(envelope, options).wav
+    (values,) = heard
+    assert np.allclose(values["gaps"], [(0.15, 0.45), (1.55, 2.0)])
+    kept = values["kept_wav"]
+    part = slice(round(0.5 * RATE), round(1.5 * RATE))
+    assert np.array_equal(kept[:, part], old[:, part])
+    assert not np.array_equal(kept[:, : RATE // 2], old[:, : RATE // 2])  # the preview is there
+    changed = np.flatnonzero((take != old).any(axis=0)) / RATE
+    assert changed.min() >= 0.15 and not ((changed > 0.451) & (changed < 1.549)).any()
+    silent = GenerateOptions.of(
+        model=folder, reference=old[:1, :RATE], take=old, regenerate="0.8-1.4", num_steps=1,
+        keep_silence=True, init_strength=1.0,
+    )  # fmt: skip
+    play_envelope(envelope, silent)
+    ((start, stop),) = heard[1]["gaps"]
+    assert 0.9 < start < 1.0 < stop < 1.45  # what sounds within the part

@@ -514,3 +514,18 @@ def test_references_that_will_not_do(client, here, clip):
         reply = client.post(f"{here}/references?name=s.wav", content=content)
         assert reply.status_code == 422 and message in reply.json()["error"]
         assert "s.wav" in reply.json()["error"]
+
+
+def test_several_parts_of_a_take_are_made_anew(client, here, exact):
+    envelope = to_json(exact)
+    sound = {"engine": "preview", "seed": 1, "loop": True}
+    (old,) = make_take(client, here, envelope=envelope, sound=sound)
+    region = {"take": old, "start": 0, "end": 9, "spans": [[0.6, 0.9], [1.3, 1.5]]}
+    (new,) = make_take(client, here, envelope=envelope, sound={**sound, "seed": 4}, region=region)
+    before, _ = heard(client.get(f"{here}/takes/{old}/audio"))
+    after, _ = heard(client.get(f"{here}/takes/{new}/audio"))
+    changed = np.flatnonzero(np.abs(after - before).max(axis=0) > 1e-4) / RATE
+    assert before.shape == after.shape and changed.size
+    assert all(0.54 < time < 0.96 or 1.24 < time < 1.56 for time in changed)
+    kept = client.get(here).json()["takes"][-1]["region"]
+    assert kept == {"take": old, "start": 0.6, "end": 1.5, "fade": 0.05, "spans": region["spans"]}

@@ -28,7 +28,9 @@ from folai.engines import (
     split_options,
 )
 from folai.envelope import FRAME_RATE, Envelope
-from folai.envelope.segments import Segment, cut, joined, parts_of, read_segments, widened
+from folai.envelope.circle import quiet_place, seam_length, turned
+from folai.envelope.segments import FADE, Segment, cut, joined, parts_of, read_segments, widened
+from folai.envelope.spans import Span, read_spans, within
 from folai.envelope.unsure import describe_doubt
 from folai.library.pool import pool_from_files, pool_from_words
 from folai.mapper.expect import check_expectation
@@ -49,8 +51,10 @@ from folai.progress import Progress, Stages, part_of
 from folai.suggest.guess import Suggestion, suggest
 from folai.suggest.seeing import can_see
 from folai.takes.finish import finished
+from folai.takes.loop import closed
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
+from folai.takes.renewing import Piece, around, laid_into, level_cut, pieces_of
 from folai.writing import check_writable
 
 if TYPE_CHECKING:
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
 
 PICTURES_AHEAD = 8  # that are decoded and wait to be looked at
 LONGEST_REFERENCE = 600.0  # seconds that are read of a reference file: bounds memory and time
+OTHER_CLIP = 0.2  # seconds by which a take's length may differ from its clip's
 
 
 # A folder, and a sequence of files and folders, are pools: events of many recordings.
@@ -96,6 +101,8 @@ class GenerateOptions:
     expect: str | None = None  # what is to be heard: "steps", "hits" or "continuous"
     finish: FinishOptions = FinishOptions()  # room, tails and pan, the same for every engine
     segments: tuple[Segment, ...] = ()  # parts with a prompt of their own, as `read_segments` takes
+    take: str | Path | NDArray[Any] | None = None  # an earlier take, [C, T] at sample_rate
+    regenerate: tuple[Span, ...] = ()  # parts of that take to make anew, as `read_spans` takes
 
     @classmethod
     def of(cls, **values: Any) -> GenerateOptions:
@@ -136,6 +143,8 @@ class GenerateOptions:
         object.__setattr__(self, "segments", read_segments(self.segments))
         for segment in self.segments:
             self.of_part(segment)
+        object.__setattr__(self, "regenerate", read_spans(self.regenerate))
+        self._check_renewal()
         check_expectation(self.expect)
         if self.envelope is not None and self.expect is not None:
             raise ValueError("expect is for a prediction, and an envelope is given; leave one out")
@@ -146,6 +155,14 @@ class GenerateOptions:
         for name in ("reference", "sound"):
             if self.library is not None and getattr(self, name) is not None:
                 raise ValueError(f"both library and {name} are given; give one of them")
+
+    def _check_renewal(self) -> None:
+        if (self.take is None) != (not self.regenerate):
+            missing = "the take is" if self.take is None else "the parts are"
+            raise ValueError(f"regenerate makes parts of a take anew, and {missing} not given")
+        for name, present in (("segments", self.segments), ("loop", self.finish.loop)):
+            if present and self.regenerate:
+                raise ValueError(f"regenerate makes parts of a take anew; leave {name} out")
 
     @property
     def engine_options(self) -> EngineOptions:
@@ -162,6 +179,7 @@ class GenerateOptions:
     def of_part(self, part: Segment) -> GenerateOptions:
         """The options of a part of the clip: its prompt stands in place of the prompt or sound."""
         own: dict[str, Any] = {"segments": (), "engine": self.engine_options}
+        own |= {"take": None, "regenerate": ()}
         if part.prompt is not None:
             own |= {"prompt": part.prompt, "sound": None}
         return replace(self, **own)
@@ -312,16 +330,33 @@ class _Player:
 
     def __init__(self, options: GenerateOptions, duration: float, models: Models) -> None:
         self.options, self.duration = options, duration
-        spans, parts = [(0.0, duration)], [options]
+        self.seam = 0.0  # seconds that are played beyond one turn of a loop
+        if options.finish.loop:
+            self.seam = FADE if options.segments else seam_length(duration)
+        self.length = duration + self.seam
+        self.old = read_take(options, duration)
+        self.pieces: list[Piece] = []
+        spans, parts = [(0.0, self.length)], [options]
         if options.segments:
             segments = parts_of(options.segments, duration)
             spans = [widened(segment, duration) for segment in segments]
+            if self.seam:  # parts of a circle: it begins half a fade before the clip
+                spans = [(segment.start, segment.end + FADE) for segment in segments]
             parts = [options.of_part(segment) for segment in segments]
+        if options.regenerate:
+            fills = get_engine(options.engine_options.engine).FILLS
+            regions = within(options.regenerate, duration)
+            self.pieces = pieces_of(regions, duration, fills=fills)
+            spans = [(piece.start, piece.end) for piece in self.pieces]
+            parts = [options.of_part(Segment(0.0, math.inf, None))] * len(spans)
         self.spans = spans
         self.voices = [
             _Voice(part, end - start, models)
             for part, (start, end) in zip(parts, spans, strict=True)
         ]
+        for voice, piece in zip(self.voices, self.pieces, strict=False):
+            if voice.engine.FILLS:
+                voice.keep(self.old, piece)
         self.suggestions: tuple[Suggestion, ...] = ()
 
     def look_at(self, clip: Clip, envelope: Envelope) -> None:
@@ -332,7 +367,8 @@ class _Player:
         if self.options.segments or not self.voices[0].is_free or not can_see():
             return
         self.suggestions = tuple(suggest(clip, envelope.onsets.tolist()))
-        self.voices[0].take_prompt(self.suggestions[0].prompt)
+        for voice in self.voices:
+            voice.take_prompt(self.suggestions[0].prompt)
 
     @property
     def work(self) -> float:
@@ -347,9 +383,45 @@ class _Player:
                 "pan is auto, and the envelope does not say where it moves; predict it with pan"
             )
         self._warn_of_hits(envelope)
+        if self.pieces:
+            yield from self._renewed(envelope, progress)
+            return
+        start = self._seam_at(envelope)
+        if self.seam:
+            envelope = turned(envelope, start, self.length, self.duration)
         heard = envelope.leveled()
         for number, take in enumerate(self._played(envelope, progress)):
-            yield finished(take, rate, heard, finish, noise=noise, seed=seed + number)
+            take = finished(take, rate, heard, finish, noise=noise, seed=seed + number)
+            yield closed(take, rate, round(self.duration * rate), start) if self.seam else take
+        progress(1.0)
+
+    def _seam_at(self, envelope: Envelope) -> float:
+        """Where a loop begins, in seconds of the clip: between the parts, or where it is quiet."""
+        if not self.seam or self.options.segments:
+            return -self.seam / 2
+        return quiet_place(envelope, self.seam, self.duration)
+
+    def _renewed(self, envelope: Envelope, progress: Progress) -> Iterator[NDArray[np.float32]]:
+        """The old take with its parts made anew, which are finished each by itself."""
+        options, count = self.options, len(self.voices)
+        rate, noise, old = int(options.sample_rate), self.voices[0].noise, self.old
+        assert old is not None
+        played = [
+            voice.takes(level_cut(envelope, *span), part_of(progress, index, count))
+            for index, (voice, span) in enumerate(zip(self.voices, self.spans, strict=True))
+        ]
+        for number, wavs in enumerate(zip(*played, strict=True)):
+            take = old
+            for wav, piece in zip(wavs, self.pieces, strict=True):
+                for span in piece.spans:
+                    start, end = around(span, self.duration)
+                    new = wav[:, round((start - piece.start) * rate) :]
+                    new = new[:, : round((end - start) * rate)]
+                    heard = level_cut(envelope, start, end).leveled()
+                    seed = int(options.seed) + number
+                    new = finished(new, rate, heard, options.finish, noise=noise, seed=seed)
+                    take = laid_into(take, new, start, span, rate)
+            yield take
         progress(1.0)
 
     def _warn_of_hits(self, envelope: Envelope) -> None:
@@ -375,7 +447,7 @@ class _Player:
         ]
         starts = [start for start, _ in self.spans]
         for wavs in zip(*parts, strict=True):
-            yield joined(wavs, starts, round(self.duration * rate), rate)
+            yield joined(wavs, starts, round(self.length * rate), rate)
 
     def play(self, envelope: Envelope, progress: Progress) -> tuple[NDArray[np.float32], ...]:
         return tuple(self.takes(envelope, progress))
@@ -400,14 +472,26 @@ class _Player:
         )
 
     def _cues(self, envelope: Envelope) -> tuple[Cue, ...]:
-        """Of all voices, on the clip's clock."""
-        if not self.options.segments:
-            return self.voices[0].cues(envelope)
-        return tuple(
-            cue if cue.time is None else replace(cue, time=cue.time + span[0])
-            for voice, span in zip(self.voices, self.spans, strict=True)
-            for cue in voice.cues(cut(envelope, *span))
-        )
+        """Of all voices, on the clip's clock; of a loop those of one turn."""
+        first = 0.0
+        if self.seam:
+            first = self._seam_at(envelope)
+            envelope = turned(envelope, first, self.length, self.duration)
+        cues = []
+        for voice, span in zip(self.voices, self.spans, strict=True):
+            is_part = bool(self.options.segments or self.pieces)
+            for cue in voice.cues(cut(envelope, *span) if is_part else envelope):
+                if cue.time is None:
+                    cues.append(cue)
+                elif span[0] + cue.time < self.duration and self._is_wanted(span[0] + cue.time):
+                    time = first + span[0] + cue.time
+                    cues.append(replace(cue, time=time % self.duration if self.seam else time))
+        return tuple(cues)
+
+    def _is_wanted(self, time: float) -> bool:
+        """Whether what begins then is heard: of a take with parts made anew, these alone are."""
+        spans = [span for piece in self.pieces for span in piece.spans]
+        return not spans or any(start <= time < end for start, end in spans)
 
 
 class _Voice:
@@ -438,6 +522,13 @@ class _Voice:
             together=models.together,
         )
         self.models = models.of_engine(self.engine, self.own, self.request)
+
+    def keep(self, wav: NDArray[np.float32] | None, piece: Piece) -> None:
+        """Of the old take [C, T] all but a piece's gaps is kept: the engine fills these."""
+        rate = self.request.sample_rate
+        assert wav is not None
+        kept = wav[:, round(piece.start * rate) : round(piece.end * rate)]
+        self.request = replace(self.request, kept=kept, gaps=piece.gaps)
 
     @property
     def is_free(self) -> bool:
@@ -487,7 +578,7 @@ def _check_paths(clip: Clip, out: str | Path | None, options: GenerateOptions) -
                 raise ValueError(f"{name} is of the finished clip; give an output, or leave it out")
         return ()
     paths = take_paths(out, options.variations)
-    inputs: tuple[Any, ...] = (options.reference, options.envelope, options.weights)
+    inputs: tuple[Any, ...] = (options.reference, options.envelope, options.weights, options.take)
     if isinstance(options.reference, list | tuple):
         inputs += (*options.reference,)
     inputs += tuple(vars(options.engine_options).values())
@@ -662,6 +753,27 @@ def read_reference(
     except ValueError as error:
         raise ValueError(f"{name}{error}") from error
     return wav, tuple(notes)
+
+
+def read_take(options: GenerateOptions, duration: float) -> NDArray[np.float32] | None:
+    """The earlier take [C, T], one or two channels, as long as the clip; None where none is given.
+
+    Raises ValueError for one that cannot be read, or that is of another clip.
+    """
+    if options.take is None:
+        return None
+    rate = int(options.sample_rate)
+    if isinstance(options.take, str | Path):
+        wav = read_audio(options.take, sample_rate=rate)[0]
+        name = f"{options.take}: "
+    else:
+        wav, name = np.atleast_2d(np.asarray(options.take, np.float32)), ""
+    lasts = wav.shape[1] / rate
+    if abs(lasts - duration) > OTHER_CLIP:
+        raise ValueError(
+            f"{name}lasts {lasts:.2f} s, and the clip {duration:.2f} s; give a take of this clip"
+        )
+    return fit_length(wav, round(duration * rate))
 
 
 def _read_envelope(options: GenerateOptions, duration: float) -> Envelope | None:

@@ -53,6 +53,7 @@ def add_to(commands: Commands) -> None:
     add_description(command)
     add_finish(command)
     add_engines(command)
+    _add_parts(command)
     _add_envelope(command)
     add_mixing(command)
     add_plot(command)
@@ -61,12 +62,37 @@ def add_to(commands: Commands) -> None:
     add_weights(command)
 
 
+def _add_parts(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("of parts of the clip, such as 3-5.5 or 0:03-0:05.5")
+    group.add_argument(
+        "--segment",
+        dest="segments",
+        nargs=2,
+        action="append",
+        metavar=("PART", "WORDS"),
+        help="a prompt for this part, beside --prompt for the rest; can be given again",
+    )
+    group.add_argument(
+        "--regenerate",
+        nargs="+",
+        metavar="PART",
+        help="make only these parts anew, in the take of --take; the rest of it stays",
+    )
+    group.add_argument(
+        "--take",
+        type=Path,
+        metavar="FILE",
+        help="that earlier take: a finished clip or its sound",
+    )
+
+
 def _add_envelope(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--envelope",
         type=Path,
         metavar="ENV",
-        help=".json, .csv or a sound file to take the envelope from, instead of predicting it",
+        help=".json, .csv or a sound file to take the envelope from, instead of predicting it; or a "
+        "prediction of SyncFusion or Video2RMS",
     )
     command.add_argument(
         "--cue-sheet",
@@ -150,7 +176,8 @@ def _sound(parsed: Namespace, suggestions: Sequence[Suggestion] = ()) -> str:
     reference = parsed.reference
     if isinstance(reference, list):
         reference = f"{len(reference)} recordings"
-    hints = (reference, parsed.library, parsed.prompt, parsed.sound)
+    segments = [f"{words} at {part}" for part, words in parsed.segments or ()]
+    hints = (reference, parsed.library, parsed.prompt, parsed.sound, *segments)
     text = ", ".join(str(hint) for hint in hints if hint) or DEFAULT_SOUND
     understood = _understood(parsed)
     return f"{text} ({', '.join(understood)})" if understood else text

@@ -5,6 +5,7 @@ Each other file of this folder is one engine and knows nothing of the others. It
     Options   a frozen dataclass of the options that are this engine's own
     TITLE     what --help calls it
     WORK      how long a second of a take takes, where predicting a second of envelope takes 1
+    FILLS     whether it can fill gaps in a sound that is kept
     check     refuses, before any work, a description that the engine cannot follow
     needs     what decides which models it needs
     load      reads the models it needs
@@ -75,6 +76,10 @@ class Request:
     pool: Pool | None = None  # what the reference was made from, where it is many recordings
     tails: str = "natural"  # how a hit that is alone dies away, one of `folai.takes.options.TAILS`
     together: Together | None = None  # other clips, to be denoised in the same batch
+    # Of an engine that fills gaps: sound [C, T] at `sample_rate`, at the envelope's level, which is
+    # kept but for these gaps, (start, stop) in seconds.
+    kept: Wav | None = None
+    gaps: tuple[tuple[float, float], ...] = ()
 
 
 class Engine(Protocol):
@@ -83,6 +88,7 @@ class Engine(Protocol):
     Options: type[Any]
     TITLE: str
     WORK: float
+    FILLS: bool
 
     def check(self, options: Any, description: Description) -> None:
         """Raise ValueError for a description that the engine cannot follow."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TITLE = "of the engine diffusion, the trained model"
 WORK = 1.2
+FILLS = False
 Options = DiffusionOptions
 
 

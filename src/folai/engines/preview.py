@@ -16,6 +16,7 @@ from folai.progress import Progress, part_of
 
 TITLE = "of the engine preview"
 WORK = 0.1
+FILLS = False
 
 
 @dataclass(frozen=True)

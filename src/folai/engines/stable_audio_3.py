@@ -6,17 +6,18 @@ model re-imagines that; it may keep the silence between hits, and be guided by l
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from folai.diffusion.naming import prompt_or_default, sound_of_prompt
 from folai.engines import Description, Request, Wav
 from folai.envelope import Envelope
+from folai.envelope.spans import Span, common
 from folai.media.audio import fit_length, resample
 from folai.preview.lay import Sketch
 from folai.progress import Progress, part_of
-from folai.stable3.gaps import sounding
+from folai.stable3.gaps import filled, sounding
 from folai.stable3.options import StableAudio3Options
 from folai.takes.gate import gated
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TITLE = "at full size: Stable Audio 3 (see docs/full_size.md)"
 WORK = 12.0
+FILLS = True
 Options = StableAudio3Options
 
 
@@ -72,9 +74,13 @@ def play(
     num_samples = round(request.duration * request.sample_rate)
     keeps = options.keep_silence
     is_laid = keeps or sampling["init_strength"] < 1
+    kept = None if request.kept is None else resample(request.kept, request.sample_rate, rate)
+    gaps = _gaps(envelope, request, keeps)
     for take in range(request.variations):
         seed = request.seed + take
         laid = sketch(seed) if is_laid else None
+        if kept is not None:
+            laid = kept if laid is None else filled(kept, laid, request.gaps, rate)
         takes = models.generate(
             envelope,
             duration=request.duration,
@@ -82,11 +88,18 @@ def play(
             negative_prompt=request.negative_prompt,
             **sampling,
             init_wav=laid if sampling["init_strength"] < 1 else None,
-            kept_wav=laid if keeps else None,
-            gaps=sounding(envelope) if keeps else (),
+            kept_wav=laid if keeps or kept is not None else None,
+            gaps=gaps,
             seed=seed,
             progress=part_of(progress, take, request.variations),
             together=request.together,
         )
         wav = gated(takes[0], rate, envelope)
         yield fit_length(resample(wav, rate, request.sample_rate), num_samples)
+
+
+def _gaps(envelope: Envelope, request: Request, keeps_silence: bool) -> Sequence[Span]:
+    """What is made: the gaps that are asked for, and of them what sounds where silence is kept."""
+    if request.kept is None:
+        return sounding(envelope) if keeps_silence else ()
+    return common(sounding(envelope), request.gaps) if keeps_silence else request.gaps

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TITLE = "at full size: Stable Audio Open (see docs/full_size.md)"
 WORK = 60.0
+FILLS = False
 Options = StableAudioOpenOptions
 
 

@@ -1,6 +1,7 @@
 """Parts of a clip with a prompt each: read, checked, cut out of an envelope, joined as sound.
 
 read_segments([[0, 1.5, "footsteps on gravel"], [1.5, None, "wood"]])   # None: to the end
+read_segments("0-1.5 footsteps on gravel; 1.5- wood")                   # the same
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from numpy.typing import NDArray
 
 from folai.envelope.envelope import Envelope
 from folai.envelope.hits import cut_hits
+from folai.envelope.spans import read_span
 
 SHORTEST = 0.1  # seconds of a segment
 FADE = 0.02  # seconds over which the sound of one part turns into that of the next
 
-_FORM = 'give a list of [start, end, prompt], such as [[0, 1.5, "wood"], [1.5, null, "metal"]]'
+_FORM = 'give a list of [start, end, prompt], such as [[0, 1.5, "wood"]], or "0-1.5 wood; 2- metal"'
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,13 @@ class Segment:
 
 
 def read_segments(given: Any) -> tuple[Segment, ...]:
-    """Segments in order, from JSON text, triples, or objects with start, end and prompt.
+    """Segments in order, from JSON text, triples, objects with start, end and prompt, or pairs of
+    a part as text and a prompt, `["0:03-0:05", "keys"]`.
 
     Raises ValueError for anything else, and for segments that overlap.
     """
     if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            raise ValueError(f"segments is {given!r}; {_FORM}") from None
+        given = _parsed(given)
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise ValueError(f"segments is {given!r}; {_FORM}")
     segments = sorted((_read(item) for item in given), key=lambda segment: segment.start)
@@ -64,17 +64,43 @@ def read_segments(given: Any) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
+def _parsed(text: str) -> Any:
+    """What a text means: JSON, or `0:03-0:05 keys; 0:05- hit wood`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pairs = [item.split(maxsplit=1) for item in text.split(";") if item.strip()]
+        if all(len(pair) == 2 for pair in pairs):
+            return pairs
+        raise ValueError(f"segments is {text!r}; {_FORM}") from None
+
+
 def _read(item: Any) -> Segment:
     if isinstance(item, Segment):
         return item
     if isinstance(item, dict) and {"start", "prompt"} <= item.keys() <= {"start", "end", "prompt"}:
         item = (item["start"], item.get("end"), item["prompt"])
+    if _is_pair(item):
+        try:
+            item = (*read_span(item[0]), item[1])
+        except ValueError as error:
+            raise ValueError(f"segments: {error}") from None
     if isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 3:
         start, end, prompt = item
         end = math.inf if end is None else end
         if _is_number(start) and _is_number(end) and isinstance(prompt, str):
             return Segment(float(start), float(end), prompt)
     raise ValueError(f"segments: {item!r} is none; {_FORM}")
+
+
+def _is_pair(item: Any) -> bool:
+    """Whether it is a part as text, and a prompt."""
+    return (
+        isinstance(item, Sequence)
+        and len(item) == 2
+        and all(isinstance(word, str) and len(word) > 1 for word in item)
+        and not isinstance(item, str)
+    )
 
 
 def _is_number(value: Any) -> bool:
@@ -116,8 +142,10 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
     times = start + np.arange(max(1, round((end - start) * rate))) / rate
     inside = (envelope.onsets >= start) & (envelope.onsets < end)
     hits = cut_hits(envelope.hits, envelope.onsets, start, end)
-    values = envelope.at(times).astype(np.float32)
-    return Envelope(values, rate, envelope.onsets[inside] - start, hits=hits)
+    values, pan = envelope.at(times).astype(np.float32), envelope.pan
+    if pan is not None:
+        pan = np.interp(times, envelope.times, pan).astype(np.float32)
+    return Envelope(values, rate, envelope.onsets[inside] - start, pan=pan, hits=hits)
 
 
 def joined(

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from folai.engines import engine_names, get_engine
 from folai.envelope.segments import read_segments
+from folai.envelope.spans import read_spans
 from folai.pipeline import GenerateOptions
 from folai.takes.options import FinishOptions
 
@@ -19,7 +20,7 @@ TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 @cache
 def option_kinds() -> dict[str, type]:
-    """What each option of `generate` is read as; `list`: segments."""
+    """What each option of `generate` is read as; `list`: segments, `tuple`: parts."""
     described: list[Any] = [FinishOptions, *(get_engine(name).Options for name in engine_names())]
     kinds: dict[str, type] = {
         field.name: field.metadata["kind"] for options in described for field in fields(options)
@@ -30,7 +31,7 @@ def option_kinds() -> dict[str, type]:
         plain = [kind for kind in (bool, int, float) if kind in allowed]
         kinds[field.name] = plain[0] if plain else Path if Path in allowed else str
     del kinds["finish"]  # its fields are options
-    return kinds | {"segments": list, "engine": str}
+    return kinds | {"segments": list, "regenerate": tuple, "engine": str}
 
 
 def check_columns(source: str, names: Sequence[str]) -> None:
@@ -77,6 +78,9 @@ def is_empty(value: Any) -> bool:
 def read_cell(name: str, value: Any, kind: type) -> Any:
     if kind is list:
         return [[s.start, None if math.isinf(s.end) else s.end, s.prompt] for s in _parts(value)]
+    if kind is tuple:
+        parts = read_spans(value.tolist() if hasattr(value, "tolist") else value)
+        return [[start, None if math.isinf(end) else end] for start, end in parts]
     if kind is bool:
         return _read_flag(name, value)
     if kind in (int, float):

@@ -6,6 +6,7 @@ hub answers a first connection: without a network the error comes at once and sa
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,15 @@ def list_models() -> dict[str, dict[str, Any]]:
         }
         for name, published in MODELS.items()
     }
+
+
+def nothing_cached() -> bool:
+    """Whether the hub's cache is empty, told without its client, which takes long to load."""
+    home = os.environ.get("HF_HOME") or Path(
+        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+    )
+    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    return not any(folder.glob("models--*"))
 
 
 def models_table(models: dict[str, dict[str, Any]]) -> str:

@@ -49,6 +49,21 @@ def sounding(envelope: Envelope) -> list[tuple[float, float]]:
     return spans
 
 
+def filled(
+    kept: NDArray[np.float32],
+    laid: NDArray[np.float32],
+    gaps: Sequence[tuple[float, float]],
+    sample_rate: int,
+) -> NDArray[np.float32]:
+    """A sound [C, T] that has in its gaps, (start, stop) in seconds, what is laid there."""
+    channels, count = max(len(kept), len(laid)), min(kept.shape[1], laid.shape[1])
+    whole = np.repeat(kept, channels // len(kept), axis=0)
+    for start, stop in gaps:
+        part = slice(round(start * sample_rate), min(count, round(stop * sample_rate)))
+        whole[:, part] = laid[:, part]
+    return whole
+
+
 def kept_latents(latents: Tensor, is_gap: NDArray[np.bool_]) -> Tensor:
     """As `Stable3DiT.hear` takes it, [1, 1 + C, F]: 1 where latents are kept, then the latents."""
     import torch

@@ -13,9 +13,12 @@ import numpy as np
 
 from folai.diffusion.naming import sound_of_prompt
 from folai.diffusion.vocabulary import find_words
+from folai.engines import get_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.envelope.hits import cut_hits, of_onsets
-from folai.media.audio import fit_length, read_audio
+from folai.envelope.segments import read_segments
+from folai.envelope.spans import read_spans, within
+from folai.media.audio import fit_length, read_audio, write_wav
 from folai.media.rumble import without_rumble
 from folai.metrics.lufs import k_filtered
 from folai.preview.choosing import alike
@@ -34,15 +37,11 @@ from folai.takes.finish import finished
 from folai.takes.loudness import headroom
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
+from folai.takes.renewing import AFTER, BEFORE, CONTEXT, FADE
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
 MOST_LIKE = 12  # sounds that are named as like one
-FADE = 0.05  # seconds of the cross-fades around a region
-BEFORE, AFTER = (
-    0.5,
-    1.5,
-)  # seconds beside a region that are made and cut off, for sounds that ring into it
 
 
 class Previewer:
@@ -155,11 +154,14 @@ def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
     options = options_of(sound)
     messages: list[str] = []
     prompt, negative = options.get("prompt"), options.get("negative_prompt")
+    if options["engine"] != "diffusion":  # others take any words
+        return {"engine": options["engine"], "warnings": messages}
+    prompts = [prompt, *(segment.prompt for segment in read_segments(options.get("segments", ())))]
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda message, *_, **__: messages.append(str(message))
-        if prompt is not None:
-            find_words(prompt)
+        for words in filter(None, prompts):
+            find_words(words)
         if negative is not None:
             find_words(negative, "negative prompt")
     return {"engine": options["engine"], "warnings": messages}
@@ -203,11 +205,16 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     path = studio.reference_path(project, reference) if reference else None
     if sound.get("lora") and options["engine"] == "diffusion":
         options["lora"] = str(addition_path(project, sound["lora"]))
-    part, begin = whole, 0.0
+    part, begin, anew = whole, 0.0, None
     if region is not None:
-        begin = max(0.0, region["start"] - region["fade"] - BEFORE)
+        options.pop("loop", None)  # it is the whole take that goes round
+        fills = get_engine(options["engine"]).FILLS
+        before, after = (CONTEXT, CONTEXT) if fills else (BEFORE, AFTER)
+        begin = max(0.0, region["start"] - region["fade"] - before)
         begin = round(begin * FRAME_RATE) / FRAME_RATE
-        part = cut(whole, begin, region["end"] + region["fade"] + AFTER)
+        part = cut(whole, begin, min(region["end"] + region["fade"] + after, project.duration))
+        if fills or region.get("spans"):
+            anew = [[a - begin, b - begin] for a, b in _spans(region)]
 
     entry = {
         "layer": layer["id"],
@@ -220,6 +227,7 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     def work(job: Job) -> None:
         outs = [_fresh(project, job.id, take) for take in range(variations)]
         followed = project.media / "takes" / f".{job.id}.npz"
+        old = _fresh(project, job.id, variations)
 
         def keep(number: int, facts: dict[str, Any], messages: list[str]) -> None:
             if region is not None:
@@ -233,10 +241,14 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
             if not part.values.any():
                 raise ValueError("the envelope is silent here: draw what should sound")
             project_envelopes.write_npz(followed, part)
+            values = options
+            if region is not None and anew is not None:
+                _write_part(project, region["take"], begin, part.duration, old)
+                values = {**options, "take": str(old), "regenerate": anew}
             studio.generator.make(
                 job.id,
                 envelope=followed,
-                options=options,
+                options=values,
                 reference=path,
                 out=outs,
                 progress=lambda share: job.advance_quietly(0.99 * share, _told(share, variations)),
@@ -244,7 +256,7 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
                 cancelled=job.cancelled.is_set,
             )
         finally:
-            for left in (*outs, followed):
+            for left in (*outs, followed, old):
                 left.unlink(missing_ok=True)
 
     return studio.jobs.add("generate", project.id, work, layer=layer["id"])
@@ -272,15 +284,35 @@ def _region(project: Project, request: dict[str, Any] | None, layer: str) -> dic
     start, end = request["start"], min(request["end"], project.duration)
     if end - start < 0.02:
         raise ValueError(f"the region from {start:g} to {end:g} s is too short: make it longer")
-    return {"take": take["id"], "start": start, "end": end, "fade": request.get("fade", FADE)}
+    known = {"take": take["id"], "start": start, "end": end, "fade": request.get("fade", FADE)}
+    if not request.get("spans"):
+        return known
+    spans = within(read_spans(request["spans"]), project.duration)
+    return {**known, "start": spans[0][0], "end": spans[-1][1], "spans": [*map(list, spans)]}
+
+
+def _spans(region: dict[str, Any]) -> list[tuple[float, float]]:
+    """The parts of a region that are made anew."""
+    return region.get("spans") or [(region["start"], region["end"])]
+
+
+def _write_part(project: Project, take: str, begin: float, duration: float, out: Path) -> None:
+    """Write a part of a take, as long as its envelope, as a WAV file of its own."""
+    old = _take_of(project, take)
+    first, count = round(begin * old.sample_rate), round(duration * old.sample_rate)
+    write_wav(out, fit_length(old.read(first, count), count), old.sample_rate)
+
+
+def _take_of(project: Project, take: str) -> SoundFile:
+    try:
+        return SoundFile(project.media / "takes" / f"{take}.wav")
+    except ValueError:
+        raise Missing("the take of this region was deleted meanwhile: choose another") from None
 
 
 def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float) -> None:
     """Put `out`, sound from `begin` seconds on, into the region of a copy of the old take."""
-    try:
-        old = SoundFile(project.media / "takes" / f"{region['take']}.wav")
-    except ValueError:
-        raise Missing("the take of this region was deleted meanwhile: choose another") from None
+    old = _take_of(project, region["take"])
     rate = old.sample_rate
     first = max(0, round((region["start"] - region["fade"]) * rate))
     last = min(old.num_samples, round((region["end"] + region["fade"]) * rate))

@@ -34,8 +34,8 @@ from folai.studio.guard import Guard, Session, allowed_hosts, stored_token
 from folai.studio.guide.api_guide import GuideApi
 from folai.studio.mix.api_mix import MixApi
 from folai.studio.page_files import page_routes
-from folai.studio.shapes import ENGINES, FINISH, ID, MODELS, OPTIONS, STATUS
-from folai.studio.studio import Studio
+from folai.studio.shapes import ENGINES, FINISH, ID, OPTIONS, STATUS
+from folai.studio.studio import Studio, models_here
 
 LOAD_AFTER = 1.5  # seconds after the start: the page comes first
 APIS = (
@@ -117,7 +117,7 @@ class _General:
             "words": words,
             "materials": list(MATERIALS),
             "engines": list(ENGINES),
-            "models": list(MODELS),
+            "models": models_here(),
             "options": {**OPTIONS, **FINISH},
             "max_words": MAX_WORDS,
         }

@@ -8,6 +8,7 @@ from typing import Any
 from folai.diffusion.options import DiffusionOptions
 from folai.envelope.hits import FEET, HIGHEST_PITCH, LOUDEST_DB, MOST_SOUNDS
 from folai.preview.materials import MATERIALS
+from folai.stable3.options import NAMES, PREFIX
 from folai.studio.envelope_edits import EDITS
 from folai.studio.handover.ucs import CATEGORY
 from folai.studio.mix.rooms import ROOMS
@@ -26,8 +27,9 @@ from folai.takes.options import FinishOptions
 
 MOST_LAYERS, MOST_TAKES, MOST_PRESETS, MOST_MARKERS = 32, 1000, 200, 2000
 MOST_ADDITIONS = 100
-MODELS = ("small",)
 ENGINES = ("diffusion", "preview")  # that the page offers
+# Those at full size are offered where their weights are on the machine.
+MODELS = ("small", *(f"{PREFIX}{name}" for name in NAMES))
 
 ID = text(64, 1, "^[a-z0-9-]+$")
 LAYER_ID = text(32, 1, "^[a-z0-9-]+$")
@@ -57,6 +59,11 @@ FINISH = {
         for field in fields(FinishOptions)
         if field.metadata["choices"]
     },
+    **{
+        field.name: {**BOOLEAN, "default": field.default}
+        for field in fields(FinishOptions)
+        if field.metadata["kind"] is bool
+    },
 }
 
 SOUND = an_object(
@@ -67,6 +74,7 @@ SOUND = an_object(
     sound=or_null(one_of(*MATERIALS)),
     prompt=or_null(text(500)),
     negative_prompt=or_null(text(500)),
+    segments=or_null(text(2000)),
     seed=integer(0, 2**53 - 1),
     variations=integer(1, 16),
     **OPTIONS,
@@ -157,7 +165,15 @@ EDIT = an_object(
 )
 SAVE = an_object("revision tab edit", revision=integer(0, 2**53), tab=TAB, edit=EDIT)
 
-REGION = an_object("take start end", take=ID, start=TIME, end=TIME, fade=number(0, 5))
+SPAN = a_list(TIME, 2, 2)
+REGION = an_object(
+    "take start end",
+    take=ID,
+    start=TIME,
+    end=TIME,
+    fade=number(0, 5),
+    spans=or_null(a_list(SPAN, 100, 1)),
+)
 GENERATE = an_object(
     "layer",
     layer=LAYER_ID,

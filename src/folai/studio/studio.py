@@ -17,6 +17,7 @@ from folai import __version__
 from folai.engines import choose_engine, get_engine
 from folai.envelope import FRAME_RATE, Envelope
 from folai.pipeline import GenerateOptions
+from folai.stable.hub import list_models, nothing_cached
 from folai.studio import project_envelopes
 from folai.studio.broadcast_wave import timecode_rate
 from folai.studio.clip_jobs import ClipJobs
@@ -26,7 +27,7 @@ from folai.studio.media_client import run_child
 from folai.studio.page_events import Events
 from folai.studio.picture_client import Decoders
 from folai.studio.project import Project, new_id
-from folai.studio.shapes import MOST_LAYERS, MOST_TAKES, OPTIONS
+from folai.studio.shapes import MODELS, MOST_LAYERS, MOST_TAKES, OPTIONS
 from folai.studio.sound_client import Generator
 from folai.studio.store import Store, safe_suffix
 
@@ -241,8 +242,8 @@ def options_of(sound: dict[str, Any]) -> dict[str, Any]:
     """A Sound of the page as values of `GenerateOptions.of`; whoever reads reference and addition
     adds them.
 
-    A layer remembers the settings of every engine; those of the others are left out. Raises
-    ValueError for an invalid combination.
+    A layer remembers the settings of every engine; those of the others are left out, and a model at
+    full size has its own. Raises ValueError for an invalid combination.
     """
     values = {
         name: value
@@ -251,15 +252,27 @@ def options_of(sound: dict[str, Any]) -> dict[str, Any]:
     }
     if sound.get("reference") and values.get("sound"):
         raise ValueError("both a reference and a built-in sound are chosen; choose one of them")
-    prompt = values.get("prompt") or values.get("negative_prompt")
+    prompt = values.get("prompt") or values.get("negative_prompt") or values.get("segments")
     engine = choose_engine(values.pop("engine", None), sound=values.get("sound"), prompt=prompt)
     own = {field.name for field in fields(get_engine(engine).Options)}
+    model = sound.get("model") or "small"
+    if engine == "diffusion" and model != "small":
+        engine, own = "stable_audio_3", {"control_scale", "envelope_lock"}
+        values["model"] = model
     others = {name for name in OPTIONS if name not in own}
     kept = {name: value for name, value in values.items() if name not in others}
     kept["engine"] = engine
     room = kept.pop("room", 0)
     GenerateOptions.of(**kept)
     return {**kept, "room": room} if room and sound.get("reference") else kept
+
+
+def models_here() -> list[str]:
+    """The models that a sound can name: the small one, and those whose weights are here."""
+    if nothing_cached():
+        return ["small"]
+    known = list_models()
+    return [name for name in MODELS if name == "small" or known[name]["path"] is not None]
 
 
 def require_room(project: Project, more: int) -> None:

@@ -27,6 +27,9 @@ class FinishOptions:
         "how a hit that is alone dies away: natural, as its sound does; envelope, as the curve",
         choices=TAILS,
     )
+    loop: bool = option(
+        False, bool, "the end meets the beginning: a take that can be played round and round"
+    )
     pan: str | None = option(
         None,
         str,

@@ -8,7 +8,8 @@ import { Words } from "./words.js";
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
 
-const TEXTS = ["prompt", "negative_prompt"];
+const PROMPTS = ["prompt", "negative_prompt"];
+const TEXTS = [...PROMPTS, "segments"];
 const CHOICES = ["engine", "model", "sound", "reference", "lora"];
 const AT_ONCE = [1, 3, 5]; // takes of one Generate
 const ADVANCED = "folai-advanced"; // in the browser: whether these settings are shown
@@ -23,12 +24,13 @@ export class SoundForm {
   ];
 
   /** @type {string[]} choices among names, each with its own default */ #choices = [];
+  /** @type {string[]} yes or no */ #flags = [];
 
   /** @param {Studio} studio @param {HTMLFormElement} form */
   constructor(studio, form) {
     this.studio = studio;
     this.form = form;
-    this.words = TEXTS.map((id) => new Words(this.#field(id), /** @type {HTMLElement} */ (document.getElementById(`${id}-words`))));
+    this.words = PROMPTS.map((id) => new Words(this.#field(id), /** @type {HTMLElement} */ (document.getElementById(`${id}-words`))));
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", (event) => this.#tell(/** @type {HTMLInputElement} */ (event.target)));
     form.addEventListener("change", (event) => this.#changed(/** @type {HTMLInputElement} */ (event.target).name));
@@ -64,8 +66,9 @@ export class SoundForm {
         continue;
       }
       const key = `Alt+${more.childElementCount + 1}`;
-      more.append(option.enum ? choiceRow(name, option, key) : optionRow(name, option, key));
-      (option.enum ? this.#choices : this.#numbers).push(name);
+      const isFlag = option.type === "boolean";
+      more.append(isFlag ? flagRow(name, key) : option.enum ? choiceRow(name, option, key) : optionRow(name, option, key));
+      (isFlag ? this.#flags : option.enum ? this.#choices : this.#numbers).push(name);
     }
   }
 
@@ -89,6 +92,7 @@ export class SoundForm {
     choices(this.#field("lora"), [["", "none"], ...studio.additions.map((one) => [one.id, one.name])]);
     for (const name of [...TEXTS, ...CHOICES]) this.#field(name).value = sound[name] ?? (name === "model" ? "small" : "");
     for (const name of this.#choices) this.#field(name).value = sound[name] ?? this.#vocabulary.options[name].default ?? "";
+    for (const name of this.#flags) this.#field(name).checked = sound[name] ?? this.#vocabulary.options[name].default;
     const count = sound.variations ?? 1;
     const counts = [...new Set([...AT_ONCE, count])].sort((a, b) => a - b);
     choices(this.#field("variations"), counts.map((n) => [String(n), n === 1 ? "1 take" : `${n} takes`]));
@@ -119,6 +123,7 @@ export class SoundForm {
       const field = this.#field(name);
       if (field && field.value !== "" && field.checkValidity()) sound[name] = Number(field.value);
     }
+    for (const name of this.#flags) sound[name] = this.#field(name).checked;
     sound.model ??= "small";
     layer.sound = sound;
     this.#check();
@@ -210,6 +215,17 @@ export class SoundForm {
     studio.emit("presets");
     studio.did("delete preset");
   }
+}
+
+/** Yes or no. @param {string} name @param {string} key */
+function flagRow(name, key) {
+  const row = document.createElement("label");
+  row.className = "check";
+  const box = document.createElement("input");
+  Object.assign(box, { type: "checkbox", name });
+  box.dataset.key = key;
+  row.append(box, ` ${name[0].toUpperCase()}${name.slice(1)}`);
+  return row;
 }
 
 /**
