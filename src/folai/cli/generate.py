@@ -91,8 +91,8 @@ def _add_envelope(command: argparse.ArgumentParser) -> None:
         "--envelope",
         type=Path,
         metavar="ENV",
-        help=".json, .csv or a sound file to take the envelope from, instead of predicting it; or a "
-        "prediction of SyncFusion or Video2RMS",
+        help=".json, .csv or a sound file to take the envelope from, instead of predicting it; or "
+        "what SyncFusion or Video2RMS predicts",
     )
     command.add_argument(
         "--cue-sheet",

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from folai.envelope.files import Curve, read_envelope, write_envelope
+from folai.envelope.foreign import TAIL, has_array, has_onsets, read_onsets, read_prediction
 from folai.envelope.hits import Hits, HitSettings, checked, moved, of_onsets
 from folai.envelope.rms import (
     FRAME_RATE,
@@ -166,18 +167,30 @@ class Envelope:
     ) -> Envelope:
         """Reads .json, .csv, or a file with sound (sampled at 1000 Hz or less: a control signal).
 
+        Also onsets of SyncFusion and RMS of Video2RMS: see `folai.envelope.foreign`.
         frame_rate (Hz) and duration (seconds) are what the file must match, to within one frame;
         sound has no frame rate of its own and is measured at frame_rate. Raises ValueError where
         the file does not match.
         """
         try:
             with np.errstate(over="ignore"):  # a value beyond float32 is reported as infinite
-                envelope = cls._of_curve(read_envelope(Path(path), frame_rate))
+                envelope = cls._read(Path(path), frame_rate, duration)
             envelope.require_match(frame_rate, duration)
         except ValueError as error:
             named = str(error).startswith(str(path))
             raise ValueError(str(error) if named else f"{path}: {error}") from error
         return envelope
+
+    @classmethod
+    def _read(cls, path: Path, frame_rate: float | None, duration: float | None) -> Envelope:
+        if not path.is_file() or not (has_onsets(path) or has_array(path)):
+            return cls._of_curve(read_envelope(path, frame_rate))
+        if has_array(path):
+            values, rate = read_prediction(path, frame_rate)
+            return cls._of_curve(Curve(values, rate, None))
+        onsets = read_onsets(path)
+        lasts = onsets[-1] + TAIL if duration is None else duration
+        return cls.from_hits(onsets, lasts, frame_rate=frame_rate or FRAME_RATE)
 
     def save(self, path: str | Path) -> None:
         """Writes .json (exact) or .csv (a row a frame, exact too), whole or not at all."""
