@@ -5,12 +5,14 @@
 Architecture, objective and sampling are those of the full size, and so is the rate of the latents:
 8 frames of the small model's autoencoder, side by side, are one latent, 10.8 a second. It is told
 no words, and fills gaps for half of its examples. The ways: (a) audio to audio from the preview;
-(b) silence is kept between hits; (c) guidance by loudness.
+(b) silence is kept between hits; (c) guidance by loudness. Then, with --adapter, a ControlNet and a
+light control are trained beside the frozen base, stopped and resumed every so many steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
 from dataclasses import dataclass, replace
@@ -29,10 +31,14 @@ from folai.models.same import SameConfig
 from folai.models.stable3_conditioner import Stable3Conditioner, Stable3ConditionerConfig
 from folai.models.stable3_dit import Stable3DiT, Stable3DiTConfig
 from folai.preview.lay import lay
+from folai.stable3.base_files import Stable3Base
+from folai.stable3.control_files import load_control
 from folai.stable3.gaps import sounding
 from folai.stable3.model import Stable3
 from folai.stable3.model_config import Stable3Config
 from folai.stable3.steering import LoudnessConfig, train_loudness, wanted_levels
+from folai.train.stable3_control import train_stable3_control
+from folai.train.stable3_options import Stable3TrainOptions
 
 PACK = 8  # frames of the small model's autoencoder that make one latent
 FRAMES = 24  # latents of a window, 2.2 s
@@ -50,7 +56,7 @@ CONFIG = Stable3Config(
 class Packed(torch.nn.Module):
     """The small model's autoencoder at the rate of SAME."""
 
-    channels = 1
+    channels, latent_channels = 1, 96 * PACK
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,6 +220,58 @@ def report(stable: Stable3, tasks: list, out: Path) -> None:
     (out / "report.json").write_text(json.dumps(found, indent=2))
 
 
+def adapters(stable: Stable3, tasks: list, data: Path, out: Path, steps: list[int]) -> None:
+    """Trains both kinds of control, and measures them after each number of steps."""
+    found = {}
+    given = {"duration": FRAMES * PACK * 512 / SAMPLE_RATE, "num_steps": 20, "envelope_lock": 0.0}
+    for name, options in ADAPTERS.items():
+        for count in steps:
+            began, lines = time.process_time(), []
+            path = train_stable3_control(
+                Stable3TrainOptions(
+                    data=(data,), out=out / name, cache=out / "cache", prompts=False, gaps=0.0,
+                    seconds=given["duration"], windows=1200, batch_size=8, steps=count,
+                    log_every=25, ema=0.98, checkpointing=False, **options,
+                ),
+                lines.append,
+                copy.deepcopy(stable),
+            )  # fmt: skip
+            spent = time.process_time() - began
+            with torch.device("meta"):
+                base = Stable3Base(CONFIG)
+            base.dit = copy.deepcopy(stable.dit)
+            steered = replace(stable, dit=base.dit, control=load_control(path, base), loudness=None)
+
+            def make(envelope, seed, scale=1.0, steered=steered):
+                wavs = steered.generate(envelope, **given, control_scale=scale, seed=seed)
+                return wavs[0]
+
+            row = {
+                "correlation": mean_correlation(tasks, make),
+                "impulse error ms, largest": 1000 * max(impulse_errors(make, 4)),
+                "loss": float(lines[-1].split()[1]),
+                "CPU s": spent,
+            }
+            if count == steps[-1]:
+                for scale in (0.0, 0.5):
+                    row[f"at scale {scale}"] = mean_correlation(
+                        tasks, lambda envelope, seed, s=scale, make=make: make(envelope, seed, s)
+                    )
+            found[f"{name}, {count} steps"] = row
+            print(name, count, {key: round(value, 2) for key, value in row.items()}, flush=True)
+            (out / "adapters.json").write_text(json.dumps(found, indent=2))
+
+
+ADAPTERS = {
+    "controlnet": {"depth_factor": 0.5, "learning_rate": 1e-3},
+    "light": {"light": True, "learning_rate": 2e-3},
+}
+
+
+def mean_correlation(tasks: list, make) -> float:
+    return float(np.mean([correlation(e, make(e, seed)) for seed, (e, _) in enumerate(tasks)]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -221,6 +279,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--windows", type=int, default=800)
     parser.add_argument("--tasks", type=int, default=12)
+    parser.add_argument("--adapter", type=int, nargs="*", metavar="STEPS", help="trained instead")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
     codec, stored = Packed(), parsed.out / "trained.pt"
@@ -236,7 +295,11 @@ def main() -> None:
         torch.save((dit, conditioner, loudness), stored)
     dit, conditioner, loudness = torch.load(stored, weights_only=False)
     stable = Stable3(CONFIG, dit, codec, conditioner, loudness=loudness)
-    report(stable, tasks, parsed.out)
+    if parsed.adapter is None:
+        report(stable, tasks, parsed.out)
+    else:
+        steps = parsed.adapter or [125, 250, 500, 1000]
+        adapters(stable, tasks, parsed.data, parsed.out, steps)
 
 
 if __name__ == "__main__":

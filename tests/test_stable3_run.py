@@ -121,6 +121,7 @@ def test_what_suits_a_model():
     assert settled() == (8, 1.0, 0.5)
     assert settled(distilled=False) == (50, 7.0, 0.5)
     assert settled(distilled=False, described=False)[1] == 1.0
+    assert settled(steered=True)[2] == 1.0
     own = StableAudio3Options(num_steps=9, cfg_scale=3.0, init_strength=0.2)
     assert settled(own) == (9, 3.0, 0.2)
 
@@ -132,8 +133,9 @@ def test_which_models_are_its_own(folder, tmp_path):
     for model in ("stable-audio-3-small-sfx", folder):
         assert GenerateOptions.of(model=model).engine.engine == "stable_audio_3"
     assert GenerateOptions.of(model="stable-audio-open-small").engine.engine == "stable_audio_open"
-    with pytest.raises(ValueError, match="takes no control; use the engine stable_audio_open"):
-        GenerateOptions.of(model=folder, control="x")
+    assert GenerateOptions.of(model=folder, control="x").engine.control == "x"
+    with pytest.raises(ValueError, match="takes no clap; use the engine stable_audio_open"):
+        GenerateOptions.of(model=folder, clap="x")
     assert Job(1, "a.mp4", "a.wav", {"engine": "stable_audio_3"}).is_full_size
 
 

@@ -12,13 +12,20 @@ import torch
 from torch import nn
 
 from folai.models import mapper_config
+from folai.stable3.model import Stable3
 from folai.train import denoiser, mapper, small_control, sound_decoder
+from folai.train.stable3_control import train_stable3_control
+from folai.train.stable3_options import Stable3TrainOptions
 from folai.train.torchrun import Processes
+from stable3_models import random_base
 from test_train_foley import CODEC, CONFIG, folder  # noqa: F401
 
 STEPS = 2
-KINDS = ("mapper", "autoencoder", "foley", "control")
-WEIGHTS = {"mapper": "model", "autoencoder": "model", "foley": "models", "control": "models"}
+KINDS = ("mapper", "autoencoder", "foley", "control", "stable3")
+WEIGHTS = {
+    "mapper": "model", "autoencoder": "model", "foley": "models", "control": "models",
+    "stable3": "trained",
+}  # fmt: skip
 
 
 def train(kind, recordings, out, times, patch):
@@ -46,6 +53,14 @@ def train(kind, recordings, out, times, patch):
             **given,
         )
         sound_decoder.train_autoencoder(options, silent)
+    elif kind == "stable3":
+        base = random_base()
+        stable = Stable3(base.config, base.dit, base.autoencoder, base.conditioner)
+        options = Stable3TrainOptions(
+            data=(recordings,), batch_size=2 * times, windows=8, seconds=0.5, depth_factor=0.4,
+            prompts=False, learning_rate=1e-2, **given,
+        )  # fmt: skip
+        train_stable3_control(options, silent, stable)
     else:
         given |= {"data": (recordings,), "objects": 1, "examples": 0}
         given |= {"batch_seconds": 9.0 * times, "autoencoder": recordings / "codec.safetensors"}

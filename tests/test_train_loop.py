@@ -34,6 +34,7 @@ from folai.models.dit import DiTConfig
 from folai.models.mapper_config import MapperConfig
 from folai.models.rms_mapper import RMSMapper
 from folai.stable.model import StableAudio
+from folai.stable3.model import Stable3
 from folai.train import (
     adapt,
     denoiser,
@@ -45,8 +46,10 @@ from folai.train import (
     small_control,
     small_lora,
     sound_decoder,
+    stable3_control,
 )
 from folai.train.full_size_options import StableOptions
+from folai.train.stable3_options import Stable3TrainOptions
 from stable3_models import random_base as random_stable3
 from stable_models import random_base
 
@@ -213,6 +216,16 @@ def train_stable_control(folder: Path, out: Path, threads: int, log: Log, steps:
     full_size_control.train_stable_control(options, log, stable)
 
 
+def train_stable3_control(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
+    base = random_stable3()
+    stable = Stable3(base.config, base.dit, base.autoencoder, base.conditioner)
+    options = Stable3TrainOptions(
+        data=(folder,), out=out, steps=steps, batch_size=1, windows=2, seconds=0.5, light=True,
+        lora_rank=2, prompts=False, threads=threads, log_every=1,
+    )  # fmt: skip
+    stable3_control.train_stable3_control(options, log, stable)
+
+
 def taught(folder: Path, out: Path, threads: int, log: Log, steps: int = 1) -> None:
     model = RMSMapper(MapperConfig(channels=(8,), dim=16, hidden=8, num_layers=1, num_bins=16))
     options = adapt.AdaptOptions(steps=steps, window=24, threads=threads)
@@ -233,7 +246,7 @@ TRAININGS = {
     run.__name__: run
     for run in (
         train_mapper, train_autoencoder, train_foley, train_control, train_leaps,
-        train_lora, train_stable_control, train_stable3_loudness, taught,
+        train_lora, train_stable_control, train_stable3_control, train_stable3_loudness, taught,
     )
 }  # fmt: skip
 
@@ -261,7 +274,7 @@ def test_a_training_leaves_the_process_as_it_was(name, fails, folder, tmp_path, 
         RMSMapper(MapperConfig(channels=(8,), dim=16, hidden=8, num_layers=1, num_bins=16))
     if name == "train_stable_control":
         random_base()
-    if name == "train_stable3_loudness":
+    if name.startswith("train_stable3"):
         random_stable3()
     expected = torch.rand(3)
     torch.manual_seed(7)

@@ -19,6 +19,7 @@ from folai.cli.parsing import (
     fields_from,
 )
 from folai.data.workers import cores
+from folai.stable3.options import is_stable3
 
 
 def add_to(commands: Commands) -> None:
@@ -47,7 +48,7 @@ def _add_run(command: Any, model: str, *, steps: int | None, cached: str) -> Non
         type=int,
         metavar="N",
         default=steps,
-        help=f"in all (default: {steps or '1200; at full size 15000'})",
+        help=f"in all (default: {steps or '1200; at full size 15000, 10000'})",
     )
     add_seed(command, "vary the training")
     command.add_argument(
@@ -344,12 +345,19 @@ def train_autoencoder(parsed: Namespace) -> int:
 
 
 def _add_sound_model(
-    trainers: Commands, name: str, about: str, example: str, steps: int | None, run: Any
+    trainers: Commands,
+    name: str,
+    about: str,
+    example: str,
+    steps: int | None,
+    run: Any,
+    *,
+    required: bool = True,
 ) -> argparse.ArgumentParser:
     about = f"{about} A run that was interrupted is resumed."
     command = add_command(trainers, f"train {name}", about, example, run)
     what = "folders of recordings or clips, or of such folders"
-    _add_data(command, what, required=name != "foley")
+    _add_data(command, what, required=required)
     command.add_argument(
         "--autoencoder", type=Path, metavar="FILE", help="weights of the autoencoder"
     )
@@ -371,6 +379,7 @@ def _add_foley(trainers: Commands) -> None:
         "folai train foley --data recordings clips --out runs/foley",
         2000,
         train_foley,
+        required=False,
     )
     command.set_defaults(steps=None)  # `TrainOptions` and `LoraOptions` have their own
     group = command.add_argument_group(
@@ -419,18 +428,21 @@ def _add_control(trainers: Commands) -> None:
         f"folai train control --data recordings clips {files}",
         None,
         train_control,
+        required=False,
     )
     command.add_argument("--base", type=Path, metavar="FILE", help="sound model to steer")
     group = command.add_argument_group(TITLE)
     group.add_argument(
-        "--model", metavar="NAME", help="train for stable-audio-open-1.0, or a folder of it"
+        "--model",
+        metavar="NAME",
+        help="train for stable-audio-open-1.0 or a stable-audio-3 model, or a folder of it",
     )
     group.add_argument("--lora-rank", type=int, metavar="N", help="a LoRA instead, such as 16")
     for name, kind, what in (
         ("windows", int, "how many are encoded (4000)"),
         ("seconds", float, "length of a window (10)"),
-        ("batch-size", int, "windows a process sees at once (12)"),
-        ("accumulate", int, "batches before a step (4)"),
+        ("batch-size", int, "windows a process sees at once (12; Stable Audio 3: 16)"),
+        ("accumulate", int, "batches before a step (4; Stable Audio 3: 1)"),
         ("learning-rate", float, "learning rate (1e-4)"),
         ("depth-factor", float, "share of the base's blocks that is copied (0.2)"),
     ):
@@ -440,6 +452,24 @@ def _add_control(trainers: Commands) -> None:
         "--no-clap", action="store_true", default=None, help="train without references"
     )
     add_dtype_and_offline(group)
+    group = command.add_argument_group("for Stable Audio 3 alone (see docs/full_size.md)")
+    group.add_argument(
+        "--light",
+        action="store_true",
+        default=None,
+        help="one linear layer and a LoRA (16) instead of a ControlNet",
+    )
+    group.add_argument(
+        "--library", metavar="WORDS", help="learn from recordings that words find in the library"
+    )
+    group.add_argument("--library-file", type=Path, metavar="FILE", help="the library")
+    group.add_argument(
+        "--no-prompts",
+        dest="prompts",
+        action="store_false",
+        default=None,
+        help="labels of recordings are not heard as prompts; no text model is needed",
+    )
 
 
 def _add_leaps(trainers: Commands) -> None:
@@ -476,14 +506,22 @@ FULL_SIZE_ONLY = (
     "lora_rank", "windows", "seconds", "batch_size", "accumulate", "depth_factor", "clap",
     "no_clap", "dtype", "offline",
 )  # fmt: skip
+STABLE3_ONLY = ("light", "library", "library_file", "prompts")
 SMALL_ONLY = ("base", "autoencoder", "batch_seconds")
 
 
 def train_control(parsed: Namespace) -> int:
+    if parsed.data is None and parsed.library is None:
+        raise ValueError("nothing to train on: give --data DIR")
     if parsed.model not in (None, "small"):
         _refuse(parsed, SMALL_ONLY, "is of the small model; leave it out, or --model")
+        if is_stable3(parsed.model):
+            _refuse(parsed, ("clap", "no_clap"), "is of stable-audio-open-1.0; leave it out")
+            return _train_stable3(parsed)
+        _refuse(parsed, STABLE3_ONLY, "is of Stable Audio 3; name such a --model")
         return _train_full_size(parsed)
     _refuse(parsed, FULL_SIZE_ONLY, "is of a model at full size; name one with --model")
+    _refuse(parsed, STABLE3_ONLY, "is of Stable Audio 3; name such a --model")
     from folai.train.small_control import TrainOptions, train_control
 
     options = TrainOptions(**fields_from(parsed, TrainOptions))
@@ -494,7 +532,8 @@ def _refuse(parsed: Namespace, names: tuple[str, ...], why: str) -> None:
     """What cannot take effect is an error."""
     for name in names:
         if getattr(parsed, name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} {why}")
+            flag = "no-prompts" if name == "prompts" else name.replace("_", "-")
+            raise ValueError(f"--{flag} {why}")
 
 
 def _train_full_size(parsed: Namespace) -> int:
@@ -506,6 +545,14 @@ def _train_full_size(parsed: Namespace) -> int:
         fields["clap"] = None
     options = StableOptions(**fields)
     return report_outcome(parsed, _outcome(train_stable_control(options, _log(parsed)), options))
+
+
+def _train_stable3(parsed: Namespace) -> int:
+    from folai.train.stable3_control import train_stable3_control
+    from folai.train.stable3_options import Stable3TrainOptions
+
+    options = Stable3TrainOptions(**fields_from(parsed, Stable3TrainOptions))
+    return report_outcome(parsed, _outcome(train_stable3_control(options, _log(parsed)), options))
 
 
 # Guidance by loudness

@@ -1,8 +1,8 @@
-"""Recordings -> what Stable Audio Open is trained on: windows, encoded once and mapped from disk.
+"""Recordings -> what models at full size are trained on: windows, encoded once, mapped from disk.
 
 A window is a piece of a long recording, or short ones of one label laid after another with pauses.
-Beside its latents stand those of its envelope, CLAP's embedding of what sounds in it, and its label
-as a prompt.
+Beside its latents stand those of its envelope (or its levels, for Stable Audio 3), CLAP's embedding
+of what sounds in it, and its label as a prompt.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from folai.envelope.rms import FRAME_RATE, centred_rms
 from folai.media.audio import resample
 from folai.stable.control_latents import Codec, encode, encode_control
 from folai.stable.prompt_models import Clap
+from folai.stable3.control_levels import levels_of
 from folai.writing import written_whole
 
 LONGEST_PAUSE = 0.8  # seconds between short recordings
@@ -37,13 +38,16 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class StableMaterial:
-    """N windows: latents and control [N, C, F] fp16, mapped; clap [N, 512] or None; prompts."""
+    """N windows: latents and control [N, C, F] fp16, mapped; clap [N, 512] or None; prompts.
+
+    Where levels were asked for, control is [N, F * levels]: RMS over the level of training.
+    """
 
     latents: NDArray[np.float16]
     control: NDArray[np.float16]
     clap: NDArray[np.float32] | None
     prompts: tuple[str, ...]
-    no_control: NDArray[np.float32]  # [C, F]
+    no_control: NDArray[np.float32]  # [C, F]; empty for levels
     seconds: float
 
 
@@ -55,23 +59,32 @@ def encode_material(
     seconds: float,
     count: int,
     clap: Clap | None = None,
+    levels: int = 0,
+    sounds: list[Sound] | None = None,
     seed: int = 0,
     split: str = "train",
     log: Callable[[str], None] = print,
 ) -> StableMaterial:
     """`count` windows of the folders' sounds, from `cache` where they were encoded before.
 
-    Raises ValueError where a folder has no sounds.
+    levels: of the envelope in each latent, which are the control; 0: its latents are. sounds: those
+    to take instead of the folders'. Raises ValueError where a folder has no sounds.
     """
-    sounds = load_sounds(folders, cache / "sounds", split)
+    if sounds is None:
+        sounds = load_sounds(folders, cache / "sounds", split)
     num_frames = max(1, round(seconds * codec.config.frame_rate))
-    source = ([folder.resolve() for folder in folders], split, len(sounds))
-    how = (num_frames, count, seed, clap is not None, _fingerprint(codec))
+    source: tuple[object, ...] = ([folder.resolve() for folder in folders], split, len(sounds))
+    if not folders:
+        source = (*source, *(sound.name for sound in sounds))
+    own = (num_frames, count, seed, clap is not None, _fingerprint(codec))
+    how = (*own, levels) if levels else own
     stored = cache / f"windows-{cache_key(VERSION, LONGEST_PAUSE, *source, *how)}"
     if not (stored / "prompts.json").is_file():
-        _encode(sounds, codec, stored, num_frames, count, clap, seed, log)
+        _encode(sounds, codec, stored, num_frames, count, clap, levels, seed, log)
     hears = stored / "clap.npy"
-    no_control = encode_control(codec, None, num_frames)[0].float().numpy()
+    no_control = np.zeros(0, np.float32)
+    if not levels:
+        no_control = encode_control(codec, None, num_frames)[0].float().numpy()
     return StableMaterial(
         np.load(stored / "latents.npy", mmap_mode="r"),
         np.load(stored / "control.npy", mmap_mode="r"),
@@ -89,6 +102,7 @@ def _encode(
     num_frames: int,
     count: int,
     clap: Clap | None,
+    levels: int,
     seed: int,
     log: Callable[[str], None],
 ) -> None:
@@ -97,7 +111,8 @@ def _encode(
     rate = codec.config.sample_rate
     num_samples = -(-num_frames * codec.hop_length * SAMPLE_RATE // rate)
     shape = (count, codec.latent_channels, num_frames)
-    latents, control = np.empty(shape, np.float16), np.empty(shape, np.float16)
+    seen = (count, num_frames * levels) if levels else shape
+    latents, control = np.empty(shape, np.float16), np.empty(seen, np.float16)
     heard, prompts = np.empty((count, 512), np.float32), []
     weights = pick_weights(sounds)
     pools: dict[str, list[Sound]] = {}
@@ -111,7 +126,10 @@ def _encode(
         wav = wav * np.float32(LEVEL / max(float(centred_rms(wav, rate, 250.0).max()), 1e-4))
         envelope = Envelope(centred_rms(wav, rate), FRAME_RATE)
         latents[index] = encode(codec, wav)[0, :, :num_frames].float()
-        control[index] = encode_control(codec, envelope, num_frames)[0].float()
+        if levels:
+            control[index] = levels_of(envelope, num_frames, codec.config.frame_rate, levels)
+        else:
+            control[index] = encode_control(codec, envelope, num_frames)[0].float()
         if clap is not None:
             heard[index] = clap.hear(wav, rate)[0]
         prompts.append(first.label.replace("/", " ").replace("_", " "))

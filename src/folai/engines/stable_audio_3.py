@@ -1,7 +1,8 @@
 """The engine stable_audio_3: Stable Audio 3 at full size, which a laptop can run.
 
-Nobody has trained it to follow an envelope. The preview lays a sound along the envelope, and the
-model re-imagines that; it may keep the silence between hits, and be guided by loudness.
+The stock model follows no envelope. The preview lays a sound along the envelope, and the model
+re-imagines that; it may keep the silence between hits, and be guided by loudness. With a control
+that was trained for it (folai train control) it follows the envelope itself.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def check(options: StableAudio3Options, description: Description) -> None:
 
 
 def needs(options: StableAudio3Options, request: Request) -> Hashable:
-    files = str(options.model), str(options.lora), str(options.loudness)
-    return (*files, options.dtype, options.offline, _has_text(request))
+    files = options.model, options.control, options.lora, options.loudness
+    return (*(str(file) for file in files), options.dtype, options.offline, _has_text(request))
 
 
 def load(options: StableAudio3Options, request: Request) -> Stable3:
@@ -44,6 +45,7 @@ def load(options: StableAudio3Options, request: Request) -> Stable3:
 
     return load_stable3(
         options.model,
+        control=None if options.control is None else Path(options.control),
         lora=None if options.lora is None else Path(options.lora),
         loudness=None if options.loudness is None else Path(options.loudness),
         text=_has_text(request),
@@ -69,7 +71,11 @@ def play(
     reference = request.reference
     if reference is not None:
         reference = resample(reference, request.sample_rate, rate)
-    sampling = options.sampling(distilled=models.config.distilled, described=prompt is not None)
+    sampling = options.sampling(
+        distilled=models.config.distilled,
+        described=prompt is not None,
+        steered=models.control is not None,
+    )
     sketch = Sketch(envelope, reference, request.sound or sound_of_prompt(prompt), rate)
     num_samples = round(request.duration * request.sample_rate)
     keeps = options.keep_silence

@@ -8,10 +8,13 @@ block; attention comes in pairs in the medium model. The default is the small on
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from folai.models.dit import rotary_table
 from folai.models.stable_dit import two_layers
@@ -59,7 +62,19 @@ class Hearing:
     gaps: list[Tensor]  # of each block: what is kept, [B, T or 1, D]; empty if it fills no gaps
 
 
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """Noisy latents at a time, as the blocks take them."""
+
+    tokens: Tensor  # [B, front + T, D]
+    modulation: Tensor  # [B, 6 D]
+    rotary: Tensor
+    front: int  # learned tokens in front of the latents
+
+
 class Stable3DiT(nn.Module):
+    checkpointing = False  # in training: blocks are computed again on the way back, for less memory
+
     def __init__(self, config: Stable3DiTConfig) -> None:
         super().__init__()
         self.config = config
@@ -76,20 +91,28 @@ class Stable3DiT(nn.Module):
         self.project = nn.Linear(dim, channels, bias=False)
         self.finish = nn.Conv1d(channels, channels, 1, bias=False)
 
-    def hear(self, tokens: Tensor, bias: Tensor | None, kept: Tensor | None = None) -> Hearing:
+    def hear(
+        self,
+        tokens: Tensor,
+        bias: Tensor | None,
+        kept: Tensor | None = None,
+        blocks: Iterable[nn.Module] | None = None,
+    ) -> Hearing:
         """Once a clip.
 
         tokens: [B, L, cond_token_dim]; bias: [B, L]. kept: 1 where the sound is kept and 0 in gaps,
-        then its latents there, [B, 1 + C, T]; None: everything is a gap.
+        then its latents there, [B, 1 + C, T]; None: everything is a gap. blocks: those that hear;
+        None: this denoiser's own.
         """
+        hearers: list[Any] = list(self.blocks if blocks is None else blocks)
         attended = self.tokens(tokens)
-        memory = [block.cross.remember(attended) for block in self._blocks()]
+        memory = [block.cross.remember(attended) for block in hearers]
         if not self.config.fills_gaps:
             return Hearing(memory, bias, [])
         if kept is None:
             kept = tokens.new_zeros(1, 1 + self.config.latent_channels, 1)
         frames = kept.transpose(1, 2).to(tokens.dtype)
-        return Hearing(memory, bias, [block.gaps(frames) for block in self._blocks()])
+        return Hearing(memory, bias, [block.gaps(frames) for block in hearers])
 
     def forward(self, latents: Tensor, time: Tensor, duration: Tensor, hearing: Hearing) -> Tensor:
         """Noisy latents [B, C, T] -> noise - clean, of the same shape.
@@ -97,17 +120,25 @@ class Stable3DiT(nn.Module):
         time: [B] in [0, 1], fp32, 1 is noise. duration: [B, global_dim]. Rows of the batch beyond
         those of the memory are unconditional.
         """
+        return self.through(self.begin(latents, time, duration), hearing)
+
+    def begin(self, latents: Tensor, time: Tensor, duration: Tensor) -> Begun:
+        """What the blocks take; as for `forward`."""
         moment = self.duration(duration) + self.time(self._sines(time).to(latents.dtype))
-        modulation = self.modulation(moment)
         x = self.embed((latents + self.prepare(latents)).transpose(1, 2))
-        count = self.config.front_tokens
         x = torch.cat([self.front.expand(len(x), -1, -1), x], dim=1)
         turned = max(self.config.head_dim // 2, LEAST_TURNED)
         rotary = rotary_table(x.shape[1], turned, x.device)
-        for index, block in enumerate(self._blocks()):
-            gap = hearing.gaps[index] if hearing.gaps else None
-            x = block(x, modulation, rotary, hearing.memory[index], hearing.bias, gap, count)
-        y = self.project(x[:, count:]).transpose(1, 2)
+        return Begun(x, self.modulation(moment), rotary, self.config.front_tokens)
+
+    def through(self, begun: Begun, hearing: Hearing, additions: Sequence[Tensor] = ()) -> Tensor:
+        """The rest of `forward`; `additions` [B, N, D] are added behind the first blocks."""
+        x = begun.tokens
+        for index, block in enumerate(self.blocks):
+            x = run_block(block, x, begun, hearing, index, self.checkpointing)
+            if index < len(additions):
+                x = x + additions[index]
+        y = self.project(x[:, begun.front :]).transpose(1, 2)
         return y + self.finish(y)  # type: ignore[no-any-return]
 
     def _sines(self, time: Tensor) -> Tensor:
@@ -118,9 +149,6 @@ class Stable3DiT(nn.Module):
             ratio = torch.log((1 - inside) / inside).clamp(FAINTEST, LOUDEST)
             time = (LOUDEST - ratio) / (LOUDEST - FAINTEST)
         return sines(time, TIME_FEATURES)
-
-    def _blocks(self) -> list[Block]:
-        return list(self.blocks)  # type: ignore[arg-type]
 
 
 class Block(nn.Module):
@@ -163,6 +191,20 @@ class Block(nn.Module):
             x = torch.cat([x[:, :front], x[:, front:] + gap], dim=1)
         widened: Tensor = self.wide(self.wide_norm(x) * (1 + wide_scale) + wide_shift)
         return x + widened * torch.sigmoid(1 - wide_gate)
+
+
+def run_block(
+    block: nn.Module, x: Tensor, begun: Begun, hearing: Hearing, index: int, checkpointing: bool
+) -> Tensor:
+    """[B, N, D] -> [B, N, D] through the block that hears what is at `index`."""
+    gap = hearing.gaps[index] if hearing.gaps else None
+    heard = hearing.memory[index], hearing.bias, gap, begun.front
+    if checkpointing and torch.is_grad_enabled():
+        again: Tensor = checkpoint(
+            block, x, begun.modulation, begun.rotary, *heard, use_reentrant=False
+        )
+        return again
+    return block(x, begun.modulation, begun.rotary, *heard)  # type: ignore[no-any-return]
 
 
 def sines(number: Tensor, count: int) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from folai.models.stable3_conditioner import Stable3Conditioner
 from folai.models.stable3_dit import Stable3DiT
-from folai.stable3.denoising import Conditions
+from folai.stable3.denoising import Conditions, Steered
 
 Tokens = tuple[Tensor, Tensor]  # conditioning tokens [1, L, D], and how often each counts [1, L]
 
@@ -23,24 +25,28 @@ def condition(
     *,
     guided: bool = False,
     kept: Tensor | None = None,
+    steered: Steered | None = None,
 ) -> Conditions:
     """What the denoiser hears of a clip of `duration` seconds in `num_frames` latents.
 
     words, unwanted: the text model's output [1, W, D] for the prompt and the negative prompt; None
     for none. guided: a second branch of the batch is told what is not wanted, or nothing. kept: as
-    `Stable3DiT.hear` takes it.
+    `Stable3DiT.hear` takes it. steered: what a control sees of the envelope.
     """
     weight = dit.project.weight
     seconds = conditioner.duration(torch.tensor([duration], device=weight.device))
-    rows = [_tokens(conditioner, words, seconds)]
+    rows = [token_row(conditioner, words, seconds)]
     if guided and unwanted is not None:
-        rows.append(_tokens(conditioner, unwanted, seconds, negative=True))
-    tokens, counts = _side_by_side(rows)
-    hearing = dit.hear(tokens.to(weight), counts.log().to(weight), kept)
-    return Conditions(seconds.to(weight).expand(2 if guided else 1, -1), hearing, num_frames)
+        rows.append(token_row(conditioner, unwanted, seconds, negative=True))
+    tokens, counts = side_by_side(rows)
+    said = tokens.to(weight), counts.log().to(weight), kept
+    if steered is not None:
+        steered = replace(steered, hearing=steered.control.hear(dit, *said))
+    heard = dit.hear(*said)
+    return Conditions(seconds.to(weight).expand(2 if guided else 1, -1), heard, num_frames, steered)
 
 
-def _tokens(
+def token_row(
     conditioner: Stable3Conditioner, words: Tensor | None, seconds: Tensor, negative: bool = False
 ) -> Tokens:
     """The tokens of a text, then that of the duration."""
@@ -51,7 +57,7 @@ def _tokens(
     return torch.cat([tokens, seconds.unsqueeze(1)], dim=1), torch.cat([counts, one], dim=1)
 
 
-def _side_by_side(rows: list[Tokens]) -> Tokens:
+def side_by_side(rows: list[Tokens]) -> Tokens:
     """Of several texts, brought to one length by tokens that count 0 times."""
     longest = max(tokens.shape[1] for tokens, _ in rows)
     tokens = [

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from folai.models.stable3_control import Stable3Control
 from folai.models.stable3_dit import Hearing, Stable3DiT
+
+
+@dataclass(frozen=True, eq=False)
+class Steered:
+    """What a control sees and hears of a window."""
+
+    control: Stable3Control
+    seen: Tensor  # [1, ...] from its `see`
+    scale: float
+    hearing: Hearing | None = None  # from its `hear`
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +33,16 @@ class Conditions:
     duration: Tensor  # [branches, G]
     hearing: Hearing  # of the first branches; those without a row of it are not conditioned
     num_frames: int
+    steered: Steered | None = None
 
     def alike(self) -> Hashable:
         """Equal for windows that can be denoised in one batch, which are of one length."""
         keys = self.hearing.memory[0][0].shape
         gaps = tuple(gap.shape[1] for gap in self.hearing.gaps[:1])
-        return (len(self.duration), keys[0], keys[-2], gaps, self.num_frames)
+        steered = None
+        if self.steered is not None:
+            steered = (id(self.steered.control), self.steered.scale)
+        return (len(self.duration), keys[0], keys[-2], gaps, self.num_frames, steered)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +68,25 @@ def denoise(dit: Stable3DiT, questions: Sequence[Question]) -> list[Tensor]:
     hearing = windows[0].hearing
     if count > 1:
         hearing = _heard([window.hearing for window in windows], branches)
-    output = dit(noisy, time, duration, hearing)
+    steered = windows[0].steered
+    if steered is None:
+        output = dit(noisy, time, duration, hearing)
+    else:
+        output = steered.control(
+            dit, noisy, time, duration, hearing, *_steered(windows, branches), steered.scale
+        )
     by_clip = output.float().unflatten(0, (branches, count))
     return [by_clip[:, number] for number in range(count)]
+
+
+def _steered(windows: Sequence[Conditions], branches: int) -> tuple[Tensor, Hearing | None]:
+    """What a control sees and hears of several clips."""
+    parts = [window.steered for window in windows if window.steered is not None]
+    seen = torch.cat([part.seen for part in parts]).repeat(branches, 1, 1)
+    hearings = [part.hearing for part in parts if part.hearing is not None]
+    if not hearings:
+        return seen, None
+    return seen, hearings[0] if len(parts) == 1 else _heard(hearings, branches)
 
 
 def _heard(hearings: Sequence[Hearing], branches: int) -> Hearing:

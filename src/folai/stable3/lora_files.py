@@ -19,7 +19,9 @@ from torch import Tensor
 from folai.models.int8 import to_int8
 from folai.stable.tensor_files import open_tensors
 from folai.stable3.base_files import Stable3Base
+from folai.stable3.model_config import Stable3Config
 from folai.stable3.tensor_names import DIT, entries
+from folai.writing import written_whole
 
 KINDS = (
     "lora", "dora-rows", "dora-cols", "bora", "lora-xs", "dora-rows-xs", "dora-cols-xs", "bora-xs",
@@ -46,9 +48,21 @@ def merge_lora(path: Path, base: Stable3Base, scale: float = 1.0) -> None:
     scale: 0 changes nothing, 1 is as it was trained. Raises ValueError, before any weight is
     changed, for a file of another kind or of another base.
     """
-    file = open_tensors(path)
-    tensors, config = file.read(), _config(path)
-    layers = _layers(path, file.shapes)
+    tensors, config = open_tensors(path).read(), _config(path)
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    adapter = _adapter(path, config, _layers(path, shapes))
+    merge_adapters(path, tensors, adapter, base, scale)
+
+
+def merge_adapters(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    adapter: Adapter,
+    base: Stable3Base,
+    scale: float = 1.0,
+) -> None:
+    """Adds the tensors of a LoRA that was read from `path`; as `merge_lora`."""
+    layers = _layers(path, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
     own = {**dict(base.named_parameters()), **dict(base.named_buffers())}
     names = {_short(entry.tools[0]): entry.own for entry in entries(base.config)}
     for name, shapes in layers.items():
@@ -57,7 +71,6 @@ def merge_lora(path: Path, base: Stable3Base, scale: float = 1.0) -> None:
             raise ValueError(f"{path}: adapts {name}, which this model lacks; take its own LoRA")
         if not _fits(shapes, weight.shape):
             raise ValueError(f"{path}: its {name} has another size; take this model's own LoRA")
-    adapter = _adapter(path, config, layers)
     for name in layers:
         parts = {part: tensors[f"{name}{MIDDLE}{part}"] for part in layers[name]}
         weight = own[names[f"{name}.weight"]]
@@ -67,6 +80,35 @@ def merge_lora(path: Path, base: Stable3Base, scale: float = 1.0) -> None:
             (weight.data, lengths.data) = to_int8(whole)
         else:
             weight.data.copy_(merged_weight(weight.detach(), parts, adapter, scale))
+
+
+def published(config: Stable3Config, lora: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Additions to the denoiser, as `folai.models.lora.lora_tensors` gives them, by the names that
+    the published trainer has for them."""
+    names = {entry.own: _short(entry.tools[0]) for entry in entries(config)}
+    ends = {"down": "lora_A", "up": "lora_B"}
+    found = {}
+    for key, tensor in lora.items():
+        layer, end = key.rsplit(".", 1)
+        name = names[f"dit.{layer}.weight"].removesuffix(".weight")
+        found[f"{name}{MIDDLE}{ends[end]}"] = tensor
+    return found
+
+
+def save_lora(path: Path, config: Stable3Config, lora: Mapping[str, Tensor], rank: int) -> None:
+    """Writes a LoRA of attention as the published trainer does, so that its package reads it."""
+    from safetensors.torch import save_file
+
+    described = {
+        "adapter_type": "lora", "rank": rank, "alpha": rank,
+        "include": ["self_attn.to_", "cross_attn.to_"],
+    }  # fmt: skip
+    tensors = {
+        name: tensor.detach().cpu().half().contiguous()
+        for name, tensor in published(config, lora).items()
+    }
+    with written_whole(path) as temporary:
+        save_file(tensors, temporary, metadata={"lora_config": json.dumps(described)})
 
 
 def merged_weight(

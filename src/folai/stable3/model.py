@@ -31,6 +31,7 @@ from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
 from folai.models.same import Same
 from folai.models.stable3_conditioner import Stable3Conditioner
+from folai.models.stable3_control import Stable3Control
 from folai.models.stable3_dit import Stable3DiT
 from folai.progress import Steps
 from folai.stable.control_latents import encode_fitted, encode_start
@@ -38,7 +39,9 @@ from folai.stable.hub import find_model
 from folai.stable.precision import check_dtype
 from folai.stable3.base_files import load_base
 from folai.stable3.conditioning import condition
-from folai.stable3.denoising import Question, denoise, guide_apart
+from folai.stable3.control_files import inspect_control, load_control
+from folai.stable3.control_levels import filter_width, levels_of, softened
+from folai.stable3.denoising import Question, Steered, denoise, guide_apart
 from folai.stable3.gaps import gap_frames, kept_latents
 from folai.stable3.lora_files import merge_lora
 from folai.stable3.loudness_files import load_loudness
@@ -64,6 +67,7 @@ class Stable3:
     conditioner: Stable3Conditioner
     text: T5Gemma | None = None
     loudness: Loudness | None = None
+    control: Stable3Control | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -104,11 +108,11 @@ class Stable3:
         init_wav: sound [C, T] at the envelope's level to start from instead of noise;
         init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). kept_wav: sound [C, T]
         at the envelope's level of which all but the `gaps`, (start, stop) in seconds, is kept.
-        control_scale: how strictly the envelope is followed by loudness, if this model has learned
-        to read it; 0: not at all. progress: is told the share of the denoiser's evaluations that is
-        done; what it raises stops the work. together: other clips that are denoised in the same
-        batch. Raises ValueError for a prompt without its text model, for a kept sound with a model
-        that fills no gaps, and where a stage gives NaN.
+        control_scale: how strictly the envelope is followed by a control and by loudness, where
+        this model has them; 0: not at all. progress: is told the share of the denoiser's
+        evaluations that is done; what it raises stops the work. together: other clips that are
+        denoised in the same batch. Raises ValueError for a prompt without its text model, for a
+        kept sound with a model that fills no gaps, and where a stage gives NaN.
         """
         num_samples = round(duration * self.sample_rate)
         peak = float(envelope.values.max())
@@ -122,8 +126,8 @@ class Stable3:
         guided = cfg_scale != 1
         run = Run(
             self,
-            self._words(prompt),
-            self._words(negative_prompt) if guided else None,
+            self.words(prompt),
+            self.words(negative_prompt) if guided else None,
             num_steps,
             cfg_scale,
             duration,
@@ -131,6 +135,8 @@ class Stable3:
             strength=init_strength,
             kept=None if kept_wav is None else self._kept(kept_wav, gaps, num_frames, gain),
             steering=self._steering(envelope, num_frames, gain, control_scale),
+            levels=self._levels(envelope, num_frames, gain, control_scale),
+            control_scale=control_scale,
             together=together,
         )
         evaluated = Steps(progress, variations * run.count(num_frames)).step
@@ -148,7 +154,7 @@ class Stable3:
         wav = self.autoencoder.decode(reaching.float(), chunk=DECODED_AT_ONCE)
         return finite(wav, "the decoder")[..., : num_frames * self.autoencoder.hop_length]
 
-    def _words(self, prompt: str | None) -> Tensor | None:
+    def words(self, prompt: str | None) -> Tensor | None:
         """The text model's output [1, W, D] for a prompt."""
         if prompt is None:
             return None
@@ -178,6 +184,18 @@ class Stable3:
             return None
         wanted = wanted_levels(self.loudness.config, envelope, num_frames, gain)
         return Steering(self.loudness, wanted.to(self.device), strength)
+
+    def _levels(
+        self, envelope: Envelope, num_frames: int, gain: float, strictness: float
+    ) -> Tensor | None:
+        """What the control sees of the envelope, [1, num_frames * per latent]."""
+        if self.control is None or strictness == 0:
+            return None
+        each = self.control.config.per_latent
+        levels = torch.from_numpy(levels_of(envelope, num_frames, self.frame_rate, each, gain))
+        is_filtered = self.control.config.light
+        width = filter_width(strictness, self.frame_rate * each) if is_filtered else 1
+        return softened(levels.unsqueeze(0), width).to(self.device)
 
     def _num_frames(self, needed: int, duration: float) -> int:
         """Latents to sample where so many are needed; warns where that takes several windows."""
@@ -212,8 +230,11 @@ class Run:
         strength: float = 1.0,
         kept: Tensor | None = None,
         steering: Steering | None = None,
+        levels: Tensor | None = None,
+        control_scale: float = 1.0,
         together: Together | None = None,
     ) -> None:
+        self.levels, self.control_scale = levels, control_scale
         self.kept, self.steering = kept, steering
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
         self.words, self.unwanted, self.together = words, unwanted, together
@@ -270,6 +291,7 @@ class Run:
             self.unwanted,
             guided=guided,
             kept=None if self.kept is None else self.kept[..., start:stop].to(stable.device),
+            steered=self._steered(start, stop),
         )
         alike, answer = (id(stable), conditions.alike()), partial(denoise, stable.dit)
         dtype = stable.dit.embed.weight.dtype
@@ -281,18 +303,30 @@ class Run:
 
         return model if self.steering is None else self.steering.of(model, start, stop)
 
+    def _steered(self, start: int, stop: int) -> Steered | None:
+        """What the control sees of the frames from `start` to `stop`."""
+        control = self.stable.control
+        if self.levels is None or control is None:
+            return None
+        each = control.config.per_latent
+        seen = control.see(self.levels[:, start * each : stop * each])
+        least = 1.0 if control.config.light else 0.0  # below it, the filter makes it less strict
+        return Steered(control, seen, max(self.control_scale, least))
+
 
 def load_stable3(
     model: str | Path,
     *,
     lora: Path | None = None,
     loudness: Path | None = None,
+    control: Path | None = None,
     text: bool = False,
     dtype: str | None = None,
     offline: bool = False,
     compile: bool = False,
 ) -> Stable3:
-    """A model by its name or path, with the LoRA and the reader of loudness in these files.
+    """A model by its name or path, with the LoRA, the reader of loudness and the control in these
+    files.
 
     text: whether prompts will be given. dtype: of the weights, by its name in DTYPES; None:
     bfloat16 on a GPU, float32 on a CPU. compile: blocks by torch.compile, which takes a minute at
@@ -303,9 +337,13 @@ def load_stable3(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     folder = find_model(model, offline=offline)
-    base = load_base(folder, dtype=precision, device=device)
+    beside = 0 if control is None else inspect_control(control)
+    base = load_base(folder, dtype=precision, device=device, beside=beside)
     if lora is not None:
         merge_lora(lora, base)
+    steers = None
+    if control is not None:
+        steers = load_control(control, base).to(device, base.dit.embed.weight.dtype)
     if compile:
         for block in base.dit.blocks:
             block.compile()
@@ -313,7 +351,7 @@ def load_stable3(
     reader = None
     if loudness is not None:
         reader = load_loudness(loudness, base.config.autoencoder).to(device)
-    return Stable3(base.config, base.dit, base.autoencoder, base.conditioner, t5, reader)
+    return Stable3(base.config, base.dit, base.autoencoder, base.conditioner, t5, reader, steers)
 
 
 def _find_text(folder: Path, config: Stable3Config) -> T5Gemma:

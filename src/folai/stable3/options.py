@@ -28,6 +28,9 @@ class StableAudio3Options:
         "a name of `folai models`, or a folder of its weights",
         metavar="NAME",
     )
+    control: str | Path | None = option(
+        None, Path, "ControlNet or light control for it", metavar="FILE", default_text="none"
+    )
     lora: str | Path | None = option(
         None, Path, "LoRA for it, merged", metavar="FILE", default_text="none"
     )
@@ -72,7 +75,7 @@ class StableAudio3Options:
         None,
         float,
         "how much to re-imagine the preview's sound, 0 (kept) to 1 (not used)",
-        default_text=str(REIMAGINED),
+        default_text=f"{REIMAGINED}, 1 with a control",
         lowest=0,
         highest=1,
     )
@@ -85,19 +88,22 @@ class StableAudio3Options:
         """What a report calls it."""
         return str(self.model)
 
-    def sampling(self, *, distilled: bool, described: bool) -> dict[str, Any]:
+    def sampling(
+        self, *, distilled: bool, described: bool, steered: bool = False
+    ) -> dict[str, Any]:
         """How to sample, as `Stable3.generate` takes it; what is None here suits the model.
 
-        described: it hears a prompt. Published models take 8 steps without guidance, and their
-        bases 50 with a guidance of 7.
+        described: it hears a prompt. steered: it has a control, and sets out from noise. Published
+        models take 8 steps without guidance, and their bases 50 with a guidance of 7.
         """
         scale = 1.0 if distilled or not described else 7.0
+        strength = 1.0 if steered else REIMAGINED
         return {
             "num_steps": self.num_steps or (8 if distilled else 50),
             "cfg_scale": scale if self.cfg_scale is None else self.cfg_scale,
             "control_scale": self.control_scale,
             "envelope_lock": self.envelope_lock,
-            "init_strength": REIMAGINED if self.init_strength is None else self.init_strength,
+            "init_strength": strength if self.init_strength is None else self.init_strength,
         }
 
 

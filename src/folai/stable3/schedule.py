@@ -45,6 +45,10 @@ class Shift:
         shifted = self._shifted(even, torch.tensor(float(max(length, 1))))
         return [first, *shifted.tolist(), 0.0]
 
+    def shifted(self, t: Tensor, length: int) -> Tensor:
+        """Times in (0, 1) that were drawn for so many latents, moved as those of sampling are."""
+        return self._shifted(t, torch.tensor(float(max(length, 1))))
+
     def _shifted(self, t: Tensor, length: Tensor) -> Tensor:
         within = length.clamp(self.min_length, self.max_length)
         if self.kind == "flux":
