@@ -172,9 +172,7 @@ class _Describer:
 
 def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> NDArray[np.float32]:
     """FLOW_CHANNELS of one displacement field and the one before it, each [2, H, W]."""
-    speed, before, change = (
-        np.asarray(cv2.magnitude(*field), np.float32) for field in (flow, earlier, flow - earlier)
-    )
+    speed, before, change = (_lengths(field) for field in (flow, earlier, flow - earlier))
     vx, vy, weighted_x, weighted_y, mean, changed = _means(
         *flow, flow[0] * speed, flow[1] * speed, speed, change
     )
@@ -184,6 +182,16 @@ def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> ND
     )
     moving = weighted_x / weight, weighted_y / weight
     return np.stack([vx, vy, *moving, mean, top, right, left, down, up, changed, lost])
+
+
+def _lengths(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the vectors of a field [2, H, W]: [H, W].
+
+    By NumPy, whose products, sums and roots are rounded as IEEE 754 says. `cv2.magnitude` rounds
+    some pixels otherwise when an array lies elsewhere in memory, so that two runs differ.
+    """
+    x, y = field
+    return np.asarray(np.sqrt(x * x + y * y), np.float32)
 
 
 def _look_cells(
