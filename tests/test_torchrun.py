@@ -11,9 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from folai.diffusion.foley_files import save_base, save_control
 from folai.models import mapper_config
+from folai.models.controlnet import ControlConfig, ControlNet
 from folai.stable3.model import Stable3
-from folai.train import denoiser, mapper, small_control, sound_decoder
+from folai.train import denoiser, leaps, mapper, small_control, sound_decoder
 from folai.train.stable3_control import train_stable3_control
 from folai.train.stable3_options import Stable3TrainOptions
 from folai.train.torchrun import Processes
@@ -21,10 +23,10 @@ from stable3_models import random_base
 from test_train_foley import CODEC, CONFIG, folder  # noqa: F401
 
 STEPS = 2
-KINDS = ("mapper", "autoencoder", "foley", "control", "stable3")
+KINDS = ("mapper", "autoencoder", "foley", "control", "leaps", "stable3")
 WEIGHTS = {
     "mapper": "model", "autoencoder": "model", "foley": "models", "control": "models",
-    "stable3": "trained",
+    "leaps": "models", "stable3": "trained",
 }  # fmt: skip
 
 
@@ -66,9 +68,12 @@ def train(kind, recordings, out, times, patch):
         given |= {"batch_seconds": 9.0 * times, "autoencoder": recordings / "codec.safetensors"}
         if kind == "foley":
             denoiser.train_foley(denoiser.TrainOptions(config=CONFIG, **given), silent)
-        else:
-            base = recordings / "base.safetensors"
-            small_control.train_control(small_control.TrainOptions(base=base, **given), silent)
+            return
+        given["base"] = recordings / "base.safetensors"
+        if kind == "control":
+            small_control.train_control(small_control.TrainOptions(**given), silent)
+        else:  # a small step, then a large one
+            leaps.train_leaps(leaps.TrainOptions(small_steps=1, **given), silent)
 
 
 def examples():
@@ -116,7 +121,8 @@ def runs(folder, tmp_path_factory):  # noqa: F811
     with torch.no_grad():
         for weight in base.parameters():  # its output is no longer 0, so that control matters
             weight += 0.05 * torch.randn_like(weight)
-    denoiser.save_base(folder / "base.safetensors", base.dit, base.conditioner, CONFIG, {})
+    save_base(folder / "base.safetensors", base.dit, base.conditioner, CONFIG, {})
+    save_control(folder / "control.safetensors", ControlNet(ControlConfig(), base.dit), {})
     for kind in KINDS:
         with pytest.MonkeyPatch.context() as patch:
             train(kind, folder, out / "one", 2, patch)

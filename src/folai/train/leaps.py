@@ -110,6 +110,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
     small_model.check_shares(options, group)
     device = loop.best_device()
     autoencoder = load_autoencoder(options.autoencoder)
+    torch.manual_seed(options.seed)  # what a base has never heard of begins at random
     config, models = load_models(options.base, options.control)
     cache = options.cache or options.out / "cache"
     with group.first_alone():
@@ -118,7 +119,6 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         )
     options.out.mkdir(parents=True, exist_ok=True)
 
-    torch.manual_seed(options.seed)
     models = models.to(device).requires_grad_(True)
     average = copy.deepcopy(models).requires_grad_(False).eval()
     teacher = copy.deepcopy(average)  # the average as it was after the small steps
@@ -145,7 +145,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         loop.seed_step(options.seed, step)
         t, noise = small_model.draw(batch, options.noise_bias)
         asked = draw_questions(batch, t, config, step > options.first_steps, rng)
-        own = group.rows(len(t))
+        times, own = asked.t, group.rows(len(t))  # of the whole batch, and this process's share
         part, noise, asked = batch.part(own), noise[own], asked.part(own)
         with torch.autocast(device.type, torch.bfloat16):
             target = target_of(teacher, part, noise, asked, config)
@@ -159,7 +159,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         )
         if step == options.first_steps:
             teacher.load_state_dict(average.state_dict())
-        meter.add(small_model.loss_row(asked.t, each))
+        meter.add(small_model.loss_row(times, each))
         small_model.keep(step, options, parts, meter, log, group)
         small_model.show(step, options, foley, sequences, meter, group)
     notes = loop.notes_of(options, "data", "out", "cache", "autoencoder", "base", "control")
