@@ -27,15 +27,15 @@ from folai.jobs.supervisor import Worker, do_here
 from folai.media.audio import read_audio
 from folai.pipeline import GenerateOptions, Models, play_envelope
 
+# No prediction, and no look for what it could sound like: without PyTorch a worker starts at once.
+QUICK = {"engine": "preview", "sound": "wood", "envelope": "env.json"}
+
 parquet = pytest.importorskip("pyarrow.parquet", reason="results need pyarrow")
 
 
 @pytest.fixture
 def season(clip, tmp_path, monkeypatch):
-    """A folder to work in: four clips in clips/, an envelope, and a table that names both.
-
-    With a given envelope a job needs no PyTorch, so that a worker starts at once.
-    """
+    """A folder to work in: four clips in clips/, and an envelope."""
     monkeypatch.chdir(tmp_path)
     Path("clips/day2").mkdir(parents=True)
     for name in ("a", "b", "day2/a", "day2/c"):
@@ -68,8 +68,7 @@ def write_csv(path, *rows):
 
 
 def run(jobs, out="out", **options):
-    fixed = {"workers": 1, "engine": "preview", "envelope": "env.json"}
-    return folai.batch(jobs, out, **{**fixed, **options})
+    return folai.batch(jobs, out, **{"workers": 1, **QUICK, **options})
 
 
 def counts(report):
@@ -107,9 +106,7 @@ def test_a_folder_of_clips(season):
     page = Path(report.page).read_text()
     assert page.count("<tr") == 5 and 'href="day2/c.mp4"' in page
     assert "4 done" in report.summary() and "clips a minute" in report.summary()
-    folai.generate(
-        "clips/a.mp4", "one.mp4", folai.GenerateOptions(engine="preview", envelope="env.json")
-    )
+    folai.generate("clips/a.mp4", "one.mp4", folai.GenerateOptions(**QUICK))
     wavs = [read_audio(path)[0] for path in ("one.mp4", "out/day2/c.mp4")]
     assert np.array_equal(*wavs)
 
@@ -128,10 +125,12 @@ def test_what_is_done_is_what_is_there(season, no_workers, clip):
     os.utime("clips/a.mp4")  # copied or touched: the content is the same
     os.utime("out/b.mp4")
     assert counts(run("clips")) == (0, 4, 0)
+    half = Path("out/.folai/results.parquet.part")
+    half.write_text("what a run that was killed has left")
     Path("out/a.mp4").unlink()
     Path("out/b.mp4").write_bytes(before["b.mp4"][:-1] + b"x")
     assert counts(run("clips")) == (2, 2, 0)
-    assert finished() == before
+    assert finished() == before and not half.exists()
     with Path("clips/day2/c.mp4").open("ab") as file:  # another content
         file.write(b"\0" * 16)
     assert counts(run("clips")) == (1, 3, 0)
@@ -141,7 +140,7 @@ def test_what_is_done_is_what_is_there(season, no_workers, clip):
 
 
 def test_another_version_does_it_again(season, monkeypatch):
-    job = next(iter(JobList.of("clips", {"engine": "preview", "envelope": "env.json"})))
+    job = next(iter(JobList.of("clips", QUICK)))
     assert "error" not in do_job(job, "out", Models())
     assert find_done("out", job)["onsets"] == [0.5, 1.5]
     monkeypatch.setattr(folai, "__version__", "9.0")
@@ -188,7 +187,7 @@ def test_a_table_has_the_options_of_generate(season, no_workers, capsys):
         assert "\n" not in line
     assert [row["job"] for row in rows_of(report)] == list(range(1, 9))
     assert [row["error"] is None for row in rows_of(report)] == [True, True] + 6 * [False]
-    assert main(["batch", "jobs.csv", "-o", "out", "--engine", "preview", "--workers", "1"]) == 1
+    assert main(["batch", "jobs.csv", "-o", "out", "--sound", "wood", "--workers", "1"]) == 1
     printed = capsys.readouterr().out
     assert "0 done, 2 were done before, 6 failed" in printed
     assert "failed: row 4: seed" in printed
@@ -349,7 +348,7 @@ def test_a_worker_that_has_grown_is_replaced(monkeypatch, tmp_path):
 
 def test_a_real_worker_is_killed(season):
     worker = Worker()
-    jobs = list(JobList.of("clips", {"engine": "preview", "envelope": "env.json"}))
+    jobs = list(JobList.of("clips", QUICK))
     assert worker.do(jobs[:1], "out")[0]["onsets"] == [0.5, 1.5]
     os.kill(worker.pid, signal.SIGKILL)
     (facts,) = worker.do(jobs[1:2], "out")
@@ -374,7 +373,7 @@ def test_a_run_that_is_killed_goes_on(season, clip):
             for path in sorted(Path("clips").rglob("*.mp4"))
         ),
     )
-    rest = ["--engine", "preview", "--workers", "2"]
+    rest = ["--engine", "preview", "--sound", "wood", "--workers", "2"]
     write_csv("with.csv", *({**row, "envelope": "env.json"} for row in csv.DictReader(open(table))))
     expected = None
     for moment in (1, 4):  # finished files, from which on it is killed
@@ -389,7 +388,7 @@ def test_a_run_that_is_killed_goes_on(season, clip):
             assert soundfile.read(path)[0].shape[0] == round(2.5 * 44100), path
             expected = expected or path.read_bytes()
             assert path.read_bytes() == expected
-    report = folai.batch("with.csv", "out", workers=2, engine="preview")
+    report = folai.batch("with.csv", "out", workers=2, engine="preview", sound="wood")
     assert report.failed == 0 and report.skipped >= 2 and report.total == 10
     assert Counter(row["output"] for row in rows_of(report)).most_common(1)[0][1] == 1
     assert sum(name.endswith(".wav") for name in finished()) == 10
@@ -407,7 +406,7 @@ def test_workers_and_order_change_no_take(season):
     models = Models()
     for job in jobs:
         do_job(job, "one", models)
-    run(rows[::-1], "two", workers=2, **common)
+    run(rows[::-1], "two", workers=2, sound=None, **common)
     assert finished("one") == finished("two")
     assert len({data for name, data in finished("one").items() if name.endswith("wav")}) == 3
     jobs.insert(1, Job(4, "env.json", "no.wav", jobs[0].values))
@@ -425,7 +424,7 @@ def test_places_of_another_file_system(season):
     memory = fsspec.filesystem("memory")
     for name in ("a", "b"):
         memory.pipe_file(f"/season/{name}.mp4", Path(f"clips/{name}.mp4").read_bytes())
-    jobs = list(JobList.of("memory://season", {"engine": "preview", "envelope": "env.json"}))
+    jobs = list(JobList.of("memory://season", QUICK))
     assert [job.video for job in jobs] == ["memory://season/a.mp4", "memory://season/b.mp4"]
     facts = do_job(jobs[0], "memory://finished", Models())
     assert facts["onsets"] == [0.5, 1.5]
@@ -434,6 +433,10 @@ def test_places_of_another_file_system(season):
     assert do_job(jobs[0], "memory://finished", Models()) == facts
     do_job(Job(1, "clips/a.mp4", "a.mp4", jobs[0].values), "out", Models())
     assert memory.cat_file("/finished/a.mp4") == Path("out/a.mp4").read_bytes()
+    memory.pipe_file("/season/env.json", Path("env.json").read_bytes())
+    memory.pipe_file("/season/jobs.csv", b"video,envelope,reference\nb.mp4,env.json,none.wav\n")
+    (job,) = JobList.of("memory://season/jobs.csv")  # files are beside it
+    assert job.values == {"envelope": "memory://season/env.json", "reference": "none.wav"}
     memory.rm("/season/b.mp4")
     assert "does not exist" in do_job(jobs[1], "memory://finished", Models())["error"]
 

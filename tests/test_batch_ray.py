@@ -12,7 +12,8 @@ from folai import Envelope
 pytest.importorskip("pyarrow", reason="results need pyarrow")
 ray = pytest.importorskip("ray", reason="Ray is large, and not installed here")
 
-OPTIONS = {"engine": "preview", "envelope": "env.json"}  # no PyTorch: a worker starts at once
+# Without PyTorch a worker starts at once.
+OPTIONS = {"engine": "preview", "sound": "wood", "envelope": "env.json"}
 
 
 @pytest.fixture(scope="module")

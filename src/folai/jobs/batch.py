@@ -20,9 +20,9 @@ from typing import Any
 from folai.jobs.columns import option_kinds, with_files
 from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.job_lists import JobList, check_jobs, import_parquet
-from folai.jobs.places import inside, is_remote, write_bytes
+from folai.jobs.places import file_system, inside, is_remote, remote_errors, write_bytes
 from folai.jobs.records import find_done, find_leftovers, part_name, remove_leftovers
-from folai.jobs.results import iter_results, result_places, write_results
+from folai.jobs.results import iter_results, result_places, results_alone, write_results
 from folai.jobs.results_page import write_page
 from folai.jobs.supervisor import (
     Answers,
@@ -132,12 +132,15 @@ def _absolute(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _make_output(out: str) -> None:
     """Raises ValueError for an output folder in which nothing can be written."""
-    if not is_remote(out):
-        make_folder(Path(out) / OWN_FOLDER)
+    place, data = f"{OWN_FOLDER}/last.json", json.dumps({"at": time.time()}).encode()
+    if is_remote(out):
+        system, path = file_system(inside(out, place))
+        with remote_errors(out):  # which names the folder
+            system.pipe_file(path, data)
+        return
+    make_folder(Path(out) / OWN_FOLDER)
     try:
-        write_bytes(
-            inside(out, f"{OWN_FOLDER}/last.json"), json.dumps({"at": time.time()}).encode()
-        )
+        write_bytes(inside(out, place), data)
     except OSError as error:
         fix = "give another folder"
         raise ValueError(f"{out}: cannot be written to ({error.strerror}); {fix}") from error
@@ -210,7 +213,7 @@ class _Run:
             failures,
         )
         rows = write_results(results, iter_results(self.jobs, self.out, self.failed))
-        with closing(rows):
+        with results_alone(self.out), closing(rows):
             write_page(page, [report.summary(), f"Sound for {self.jobs.listed.source}"], rows)
         return report
 

@@ -146,8 +146,8 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
             logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray has many kinds
-        fix = "start one by `ray start --head`, or give its address"
-        raise ValueError(f"{address}: no Ray is there ({one_line(error, 200)}); {fix}") from error
+        fix = "if it asks for a token, set RAY_AUTH_MODE=token, else give its address"
+        raise ValueError(f"{address}: no way to Ray ({one_line(error, 200)}); {fix}") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield

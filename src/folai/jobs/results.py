@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from folai.jobs.job import Job
+from folai.jobs.job import OWN_FOLDER, Job
 from folai.jobs.job_lists import import_parquet
 from folai.jobs.places import inside, is_remote, publish
 from folai.jobs.records import read_record
-from folai.writing import written_whole
+from folai.writing import alone_in
 
 AT_ONCE = 1000  # rows in memory
 
@@ -94,15 +94,30 @@ def _schema(pyarrow: Any) -> Any:
 
 @contextmanager
 def file_at(place: str) -> Iterator[Path]:
-    """A path to write to; the file takes its place, wherever that is, if all goes well."""
-    if not is_remote(place):
-        with written_whole(place) as partial:
-            yield partial
+    """A path to write to; the file takes its place, wherever that is, if all goes well.
+
+    On a disk that path is always the same, so that what a run that is killed has left there is
+    written over by the next.
+    """
+    if is_remote(place):
+        with tempfile.TemporaryDirectory(prefix="folai-") as folder:
+            path = Path(folder) / "file"
+            yield path
+            publish(path, place)
         return
-    with tempfile.TemporaryDirectory(prefix="folai-") as folder:
-        path = Path(folder) / "file"
-        yield path
-        publish(path, place)
+    partial = Path(place).parent / OWN_FOLDER / f"{Path(place).name}.part"
+    try:
+        yield partial
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def results_alone(out: str) -> Iterator[None]:
+    """Wait until no other run writes the results in an output folder."""
+    with nullcontext() if is_remote(out) else alone_in(Path(out) / OWN_FOLDER):
+        yield
 
 
 def result_places(out: str, part: tuple[int, int] | None) -> tuple[str, str]:
