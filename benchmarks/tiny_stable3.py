@@ -5,7 +5,8 @@
 Architecture, objective and sampling are those of the full size, and so is the rate of the latents:
 8 frames of the small model's autoencoder, side by side, are one latent, 10.8 a second. It is told
 no words, and fills gaps for half of its examples. The ways: (a) audio to audio from the preview;
-(b) silence is kept between hits; (c) guidance by loudness. Then, with --adapter, a ControlNet and a
+(b) silence is kept between hits; (c) guidance by loudness, read off latents or drawn through the
+codec (--ways chooses by parts of their names). Then, with --adapter, a ControlNet and a
 light control are trained beside the frozen base, stopped and resumed every so many steps.
 """
 
@@ -177,15 +178,16 @@ def ways(stable: Stable3) -> dict:
     """name -> make(envelope, reference, seed): a sound [T]."""
     given = {"duration": FRAMES * PACK * 512 / SAMPLE_RATE, "num_steps": 20, "envelope_lock": 0.0}
 
-    def make(envelope, reference, seed, strength=1.0, keep=False, scale=0.0):
-        asked = dict(given)
+    def make(envelope, reference, seed, strength=1.0, keep=False, read=False, relevel=0, scale=1.0):
+        asked = {**given, "relevel": relevel, "control_scale": scale}
         if strength < 1 or keep:
             wav = lay(envelope, reference=reference, sample_rate=SAMPLE_RATE, seed=seed)
             if strength < 1:
                 asked |= {"init_wav": wav, "init_strength": strength}
             if keep:
                 asked |= {"kept_wav": wav, "gaps": sounding(envelope)}
-        return stable.generate(envelope, **asked, control_scale=scale, seed=seed)[0]
+        own = stable if read else replace(stable, loudness=None)
+        return own.generate(envelope, **asked, seed=seed)[0]
 
     def way(**options):
         return lambda envelope, reference, seed: make(envelope, reference, seed, **options)
@@ -197,18 +199,23 @@ def ways(stable: Stable3) -> dict:
         "a, strength 0.7": way(strength=0.7),
         "b": way(keep=True),
         "b from the preview, 0.7": way(keep=True, strength=0.7),
-        "c, 0.5": way(scale=0.5),
-        "c": way(scale=1.0),
-        "c from the preview, 0.7": way(scale=1.0, strength=0.7),
-        "b and c": way(keep=True, scale=1.0),
-        "all": way(keep=True, scale=1.0, strength=0.7),
+        "c by a reader": way(read=True),
+        "c by a reader, b, from the preview, 0.7": way(read=True, keep=True, strength=0.7),
+        "c by the codec, 1": way(relevel=1),
+        "c by the codec, 2": way(relevel=2),
+        "c by the codec, 5": way(relevel=5),
+        "c by the codec, 5, half as strictly": way(relevel=5, scale=0.5),
+        "c by the codec, 2, from the preview, 0.7": way(relevel=2, strength=0.7),
+        "b, c by the codec, 2": way(relevel=2, keep=True),
     }
 
 
-def report(stable: Stable3, tasks: list, out: Path) -> None:
+def report(stable: Stable3, tasks: list, out: Path, chosen: list[str]) -> None:
     click = tasks[0][1]
     found = {}
     for name, make in ways(stable).items():
+        if chosen and not any(part in name for part in chosen):
+            continue
         correlations = [correlation(e, make(e, w, seed)) for seed, (e, w) in enumerate(tasks)]
         errors = impulse_errors(lambda e, seed, make=make: make(e, click, seed))
         found[name] = {
@@ -263,7 +270,7 @@ def adapters(stable: Stable3, tasks: list, data: Path, out: Path, steps: list[in
 
 
 ADAPTERS = {
-    "controlnet": {"depth_factor": 0.5, "learning_rate": 1e-3},
+    "controlnet": {"depth_factor": 1.0, "learning_rate": 2e-3},
     "light": {"light": True, "learning_rate": 2e-3},
 }
 
@@ -279,6 +286,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--windows", type=int, default=800)
     parser.add_argument("--tasks", type=int, default=12)
+    parser.add_argument("--ways", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--adapter", type=int, nargs="*", metavar="STEPS", help="trained instead")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
@@ -296,7 +304,7 @@ def main() -> None:
     dit, conditioner, loudness = torch.load(stored, weights_only=False)
     stable = Stable3(CONFIG, dit, codec, conditioner, loudness=loudness)
     if parsed.adapter is None:
-        report(stable, tasks, parsed.out)
+        report(stable, tasks, parsed.out, parsed.ways)
     else:
         steps = parsed.adapter or [125, 250, 500, 1000]
         adapters(stable, tasks, parsed.data, parsed.out, steps)

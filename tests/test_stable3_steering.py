@@ -11,10 +11,12 @@ from folai import Envelope
 from folai.cli import main
 from folai.envelope.rms import centred_rms
 from folai.media.audio import read_audio, write_wav
+from folai.models.same import SameConfig
 from folai.stable3.base_files import save_base
-from folai.stable3.gaps import gap_frames, kept_latents, sounding
+from folai.stable3.gaps import gap_frames, keeping, kept_latents, sounding
 from folai.stable3.loudness_files import load_loudness, loudness_config, save_loudness
 from folai.stable3.model import Stable3
+from folai.stable3.releveling import Releveling, chosen_steps, level_gain
 from folai.stable3.steering import (
     FLOOR,
     Loudness,
@@ -55,6 +57,14 @@ def test_what_is_kept_is_heard_as_it_is():
     assert heard[0, 0].tolist() == [0, 1, 1, 0, 0, 1]
     assert torch.equal(heard[0, 1:, [1, 2, 5]], latents[0, :, [1, 2, 5]])
     assert not heard[0, 1:, [0, 3, 4]].any()
+
+
+def test_what_is_kept_stays_as_it_is_in_every_step():
+    latents, noisy = drawn(1, 1, 8, 4), drawn(2, 1, 8, 4)
+    kept = kept_latents(latents, np.array([True, False, False, True]))
+    clean = noisy - 0.3 * keeping(lambda x, t: 0.5 * x, kept)(noisy, 0.3)
+    assert torch.allclose(clean[..., [1, 2]], latents[..., [1, 2]], atol=1e-6)
+    assert torch.equal(clean[..., [0, 3]], (noisy - 0.3 * (0.5 * noisy))[..., [0, 3]])
 
 
 def model(config=TINY, **others):
@@ -128,6 +138,58 @@ def test_steering_changes_what_the_model_says(loudness):
     part = noisy[..., 4:14]
     clean = part - 0.6 * steered(part, 0.6)
     assert torch.allclose(clean, moved(loudness, 0.7 * part, wanted[:, 16:56], 1.0), atol=1e-4)
+
+
+# The level, drawn through the autoencoder
+
+
+class Patches(torch.nn.Module):
+    """An autoencoder whose latents are the samples themselves, 512 in each."""
+
+    channels, latent_channels, hop_length = 1, 512, 512
+    config = SameConfig()
+
+    def __init__(self):
+        super().__init__()
+        self.any = torch.nn.Parameter(torch.zeros(1))
+
+    def decode(self, latents, chunk=None):
+        return latents.transpose(1, 2).flatten(1).unsqueeze(1)
+
+    def encode(self, wav, chunk=None):
+        return wav[:, 0].unflatten(1, (-1, 512)).transpose(1, 2)
+
+
+def test_steps_at_which_the_level_is_drawn():
+    assert chosen_steps(3, 8) == {3, 6, 8} and chosen_steps(5, 20) == {4, 8, 12, 16, 20}
+    assert chosen_steps(9, 2) == {1, 2}
+
+
+def test_the_level_is_drawn_onto_the_envelope_of_the_window():
+    envelope, codec = Envelope.from_hits([0.5, 1.4], 2.0), Patches()
+    releveling = Releveling(codec, envelope, 2.0, 1.0, 1, 2)
+    noise = 0.1 * drawn(8, 1, 512, 86)  # 1 s, from 0.96 s on
+    model = releveling.of(lambda noisy, t: torch.zeros_like(noisy), 83, 169)
+    assert not model(noise, 0.9).any(), "only the last step is drawn"
+    made = codec.decode(noise - 0.5 * model(noise, 0.5))[0].numpy()
+    measured = centred_rms(made, RATE, 120.0)
+    asked = 2.0 * envelope.at(83 * 512 / RATE + np.arange(len(measured)) / 120.0)
+    assert np.corrcoef(measured, asked)[0, 1] > 0.97
+    assert measured.max() == pytest.approx(asked.max(), rel=0.25)
+    gain = level_gain(made, RATE, envelope, 2.0, 0.5, 83 * 512 / RATE)
+    assert np.median(np.abs(20 * np.log10(gain))) < 1.5, "it is there already"
+
+
+def test_a_take_whose_level_is_drawn_is_another():
+    stable, envelope = model(), Envelope.from_hits([0.2, 0.5], 0.8)
+    given = {"duration": 0.8, "num_steps": 2, "envelope_lock": 0.0}
+    plain = stable.generate(envelope, **given)
+    drawn_twice = stable.generate(envelope, relevel=2, **given)
+    assert np.isfinite(drawn_twice).all() and np.abs(drawn_twice - plain).max() > 1e-3
+    assert np.array_equal(stable.generate(envelope, relevel=2, control_scale=0.0, **given), plain)
+
+
+# A reader's file
 
 
 def test_a_reader_there_and_back(loudness, tmp_path):

@@ -7,7 +7,7 @@ silence that is kept between hits lets nothing sound there, and hits sound nowhe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from folai.envelope import Envelope
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    Model = Callable[[Tensor, float], Tensor]
 
 QUIET = 0.01  # of the envelope's peak: below it, 40 dB, nothing is asked for
 BEFORE, AFTER = 0.02, 0.05  # seconds around what sounds that may sound, too
@@ -62,6 +64,21 @@ def filled(
         part = slice(round(start * sample_rate), min(count, round(stop * sample_rate)))
         whole[:, part] = laid[:, part]
     return whole
+
+
+def keeping(model: Model, kept: Tensor) -> Model:
+    """A rectified-flow model whose estimate of the clean latents is what is kept, outside gaps.
+
+    kept: [1, 1 + C, F] from `kept_latents`. The denoiser was trained to hear what is kept, not to
+    repeat it exactly.
+    """
+    keeps, latents = kept[:, :1], kept[:, 1:]
+
+    def kept_outside(noisy: Tensor, t: float) -> Tensor:
+        answer = model(noisy, t)
+        return answer + keeps * ((noisy - latents) / t - answer)
+
+    return kept_outside
 
 
 def kept_latents(latents: Tensor, is_gap: NDArray[np.bool_]) -> Tensor:

@@ -42,11 +42,12 @@ from folai.stable3.conditioning import condition
 from folai.stable3.control_files import inspect_control, load_control
 from folai.stable3.control_levels import filter_width, levels_of, softened
 from folai.stable3.denoising import Question, Steered, denoise, guide_apart
-from folai.stable3.gaps import gap_frames, kept_latents
+from folai.stable3.gaps import gap_frames, keeping, kept_latents
 from folai.stable3.lora_files import merge_lora
 from folai.stable3.loudness_files import load_loudness
 from folai.stable3.model_config import Stable3Config
 from folai.stable3.options import DTYPES
+from folai.stable3.releveling import Releveling
 from folai.stable3.steering import Loudness, Steering, wanted_levels
 from folai.stable3.text import T5Gemma, find_text_model, prompt_cache
 
@@ -94,6 +95,7 @@ class Stable3:
         cfg_scale: float = 1.0,
         control_scale: float = DiffusionOptions.control_scale,
         envelope_lock: float = DiffusionOptions.envelope_lock,
+        relevel: int = 0,
         init_wav: NDArray[np.floating[Any]] | None = None,
         init_strength: float = 1.0,
         kept_wav: NDArray[np.floating[Any]] | None = None,
@@ -109,7 +111,8 @@ class Stable3:
         init_strength: how far it is re-imagined, 0 (kept) to 1 (not used). kept_wav: sound [C, T]
         at the envelope's level of which all but the `gaps`, (start, stop) in seconds, is kept.
         control_scale: how strictly the envelope is followed by a control and by loudness, where
-        this model has them; 0: not at all. progress: is told the share of the denoiser's
+        this model has them; 0: not at all. relevel: times that the level is drawn onto the
+        envelope while the sound is made, as strictly. progress: is told the share of the denoiser's
         evaluations that is done; what it raises stops the work. together: other clips that are
         denoised in the same batch. Raises ValueError for a prompt without its text model, for a
         kept sound with a model that fills no gaps, and where a stage gives NaN.
@@ -135,6 +138,7 @@ class Stable3:
             strength=init_strength,
             kept=None if kept_wav is None else self._kept(kept_wav, gaps, num_frames, gain),
             steering=self._steering(envelope, num_frames, gain, control_scale),
+            releveling=self._releveling(envelope, gain, control_scale, relevel, num_steps),
             levels=self._levels(envelope, num_frames, gain, control_scale),
             control_scale=control_scale,
             together=together,
@@ -185,6 +189,14 @@ class Stable3:
         wanted = wanted_levels(self.loudness.config, envelope, num_frames, gain)
         return Steering(self.loudness, wanted.to(self.device), strength)
 
+    def _releveling(
+        self, envelope: Envelope, gain: float, strictness: float, often: int, num_steps: int
+    ) -> Releveling | None:
+        if often == 0 or strictness == 0:
+            return None
+        strength = min(strictness, 1.0)
+        return Releveling(self.autoencoder, envelope, gain, strength, often, num_steps)
+
     def _levels(
         self, envelope: Envelope, num_frames: int, gain: float, strictness: float
     ) -> Tensor | None:
@@ -230,12 +242,13 @@ class Run:
         strength: float = 1.0,
         kept: Tensor | None = None,
         steering: Steering | None = None,
+        releveling: Releveling | None = None,
         levels: Tensor | None = None,
         control_scale: float = 1.0,
         together: Together | None = None,
     ) -> None:
         self.levels, self.control_scale = levels, control_scale
-        self.kept, self.steering = kept, steering
+        self.kept, self.steering, self.releveling = kept, steering, releveling
         self.stable, self.cfg_scale, self.duration = stable, cfg_scale, duration
         self.words, self.unwanted, self.together = words, unwanted, together
         self.start = start
@@ -301,7 +314,12 @@ class Run:
             evaluated()
             return guide_apart(noisy, out[:1], out[1:], t, self.cfg_scale) if guided else out
 
-        return model if self.steering is None else self.steering.of(model, start, stop)
+        steered = model if self.steering is None else self.steering.of(model, start, stop)
+        if self.releveling is not None:
+            steered = self.releveling.of(steered, start, stop)
+        if self.kept is None:
+            return steered
+        return keeping(steered, self.kept[..., start:stop].to(stable.device))
 
     def _steered(self, start: int, stop: int) -> Steered | None:
         """What the control sees of the frames from `start` to `stop`."""

@@ -68,6 +68,14 @@ class StableAudio3Options:
         metavar="FILE",
         default_text="none",
     )
+    relevel: int = option(
+        0,
+        int,
+        "times that the level is drawn onto the envelope while the sound is made",
+        metavar="N",
+        lowest=0,
+        highest=500,
+    )
     keep_silence: bool = option(
         False, bool, "keep the preview's silence between what the envelope asks for"
     )
@@ -103,6 +111,7 @@ class StableAudio3Options:
             "cfg_scale": scale if self.cfg_scale is None else self.cfg_scale,
             "control_scale": self.control_scale,
             "envelope_lock": self.envelope_lock,
+            "relevel": self.relevel,
             "init_strength": strength if self.init_strength is None else self.init_strength,
         }
 
