@@ -256,9 +256,10 @@ def adapters(stable: Stable3, tasks: list, data: Path, out: Path, steps: list[in
             row = {
                 "correlation": mean_correlation(tasks, make),
                 "impulse error ms, largest": 1000 * max(impulse_errors(make, 4)),
-                "loss": float(lines[-1].split()[1]),
                 "CPU s": spent,
             }
+            if lines[-1].split()[0].isdigit():  # not a run that was there already
+                row["loss"] = float(lines[-1].split()[1])
             if count == steps[-1]:
                 for scale in (0.0, 0.5):
                     row[f"at scale {scale}"] = mean_correlation(
