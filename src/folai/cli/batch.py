@@ -36,6 +36,7 @@ def add_to(commands: Commands) -> None:
         "folai batch clips -o finished --engine preview",
         run,
     )
+    command.allow_abbrev = False  # --envelope, a column of tables, is no short --envelope-lock
     command.add_argument(
         "jobs",
         metavar="JOBS",
