@@ -85,8 +85,8 @@ def main() -> None:
     Path("clip.mp4").write_bytes(b"a clip")
     os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
     ray.init(
-        address="local", num_cpus=given.actors, object_store_memory=200 << 20, include_dashboard=False,
-        log_to_driver=False, logging_level=logging.ERROR,
+        address="local", num_cpus=given.actors, object_store_memory=200 << 20,
+        include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
     )  # fmt: skip
     cluster.do_on_ray = partial(  # type: ignore[assignment]
         cluster.do_on_ray, make_worker=partial(Sleeper, given.seconds)
