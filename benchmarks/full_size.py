@@ -28,7 +28,7 @@ from folai.diffusion.sampling import draw_noise
 from folai.models.oobleck import OobleckConfig
 from folai.models.stable_dit import StableDiTConfig
 from folai.stable.base_files import StableBase, load_base, save_base
-from folai.stable.model import DECODED_AT_ONCE, Run, StableAudio
+from folai.stable.model import Run, StableAudio
 from folai.stable.model_config import StableConfig
 from folai.stable.precision import DTYPES
 
@@ -70,7 +70,7 @@ def time_ours(folder: Path, parsed: argparse.Namespace) -> dict[str, float]:
         with torch.inference_mode():
             latents = run.sample(frames, 0)
             sampled = clock()
-            wav = stable.autoencoder.decode(latents.float(), chunk=DECODED_AT_ONCE)
+            wav = stable.decode(latents)
             assert wav.shape[-1] >= parsed.seconds * stable.sample_rate
         return {"sampling": sampled - began, "decoding": clock() - sampled}
 

@@ -1,6 +1,7 @@
 """Trains a tiny model of Stable Audio 3's kind and compares three ways for an envelope to rule it.
 
     python benchmarks/tiny_stable3.py --data ../shared/sfx --out runs/tiny-stable3
+    python benchmarks/tiny_stable3.py --data ../shared/sfx --out runs/tiny-stable3 --int8
 
 Architecture, objective and sampling are those of the full size, and so is the rate of the latents:
 8 frames of the small model's autoencoder, side by side, are one latent, 10.8 a second. It is told
@@ -28,6 +29,8 @@ from folai.data.stable_material import lay_window
 from folai.diffusion.conditioning import LEVEL
 from folai.envelope import Envelope
 from folai.envelope.rms import FRAME_RATE, centred_rms
+from folai.metrics.log_mel import log_mel_difference
+from folai.models.int8 import to_int8, use_int8
 from folai.models.same import SameConfig
 from folai.models.stable3_conditioner import Stable3Conditioner, Stable3ConditionerConfig
 from folai.models.stable3_dit import Stable3DiT, Stable3DiTConfig
@@ -280,6 +283,33 @@ def mean_correlation(tasks: list, make) -> float:
     return float(np.mean([correlation(e, make(e, seed)) for seed, (e, _) in enumerate(tasks)]))
 
 
+def in_eight_bits(dit: Stable3DiT) -> Stable3DiT:
+    """The same denoiser with whole numbers of eight bits in its blocks."""
+    small = copy.deepcopy(dit)
+    layers = dict(dit.blocks.named_modules())
+    for name in use_int8(small.blocks):
+        layer = small.blocks.get_submodule(name)
+        layer.weight, layer.scale = to_int8(layers[name].weight)
+        layer.bias = layers[name].bias
+    return small
+
+
+def compare_eight_bits(stable: Stable3, tasks: list) -> None:
+    """Prints how far takes in int8 are from those in fp32, the same noise and number of steps."""
+    small = replace(stable, dit=in_eight_bits(stable.dit))
+    for strength in (0.5, 1.0):
+        differences = []
+        for seed, (envelope, wav) in enumerate(tasks):
+            given = {"duration": envelope.duration, "num_steps": 20, "seed": seed}
+            given |= {"init_wav": wav, "init_strength": strength}
+            takes = [model.generate(envelope, **given)[0, 0] for model in (small, stable)]
+            differences.append(log_mel_difference(*takes))
+        mean, most = np.mean(differences), np.max(differences)
+        print(
+            f"int8, strength {strength}: {mean:.2f} dB of log-mel, {most:.2f} at most", flush=True
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -289,6 +319,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=12)
     parser.add_argument("--ways", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--adapter", type=int, nargs="*", metavar="STEPS", help="trained instead")
+    parser.add_argument("--int8", action="store_true", help="compare takes in int8 instead")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
     codec, stored = Packed(), parsed.out / "trained.pt"
@@ -304,7 +335,9 @@ def main() -> None:
         torch.save((dit, conditioner, loudness), stored)
     dit, conditioner, loudness = torch.load(stored, weights_only=False)
     stable = Stable3(CONFIG, dit, codec, conditioner, loudness=loudness)
-    if parsed.adapter is None:
+    if parsed.int8:
+        compare_eight_bits(replace(stable, loudness=None), tasks)
+    elif parsed.adapter is None:
         report(stable, tasks, parsed.out, parsed.ways)
     else:
         steps = parsed.adapter or [125, 250, 500, 1000]

@@ -409,6 +409,20 @@ def test_half_precision(folder, control, envelope):
         load_stable(folder, dtype="int8")
 
 
+def test_half_precision_is_decoded_in_it():
+    """On a CPU, where it takes a quarter of the time: the sound is near that of float32."""
+    base = random_base()
+    latents = torch.randn(1, base.config.dit.latent_channels, 40)
+    stable = StableAudio(base.config, base.dit, base.autoencoder, base.seconds)
+    with torch.inference_mode():
+        exact = stable.decode(latents)
+        base.dit.to(torch.bfloat16)
+        rounded = stable.decode(latents)
+    assert rounded.dtype == torch.float32
+    noise = (rounded - exact).square().mean() / exact.square().mean()
+    assert 0 < noise < 0.003  # 25 dB below it
+
+
 def test_the_distilled_model(tmp_path, envelope):
     config = dataclasses.replace(TINY, objective="rectified_flow", distilled=True)
     save_base(random_base(config), tmp_path, "tools")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-AT_ONCE = 256  # rows
+AT_ONCE = 64  # rows
 LEAST = 1e-12  # a row of zeros is divided by this
 
 

@@ -3,6 +3,9 @@
 Convolutions of stride 2, 4, 4, 8 and 8 lead to 64 channels at 21.5 Hz and back (arXiv 2407.14358,
 2402.04825). Each is weight-normalised (arXiv 1602.07868), with Snake activations (arXiv 2006.08195)
 between. Latents are the means that the encoder says: encoding is the same every time.
+
+Inside, sound is a picture [B, C, 1, T] of one row whose channels lie side by side in memory: on a
+CPU no convolution then has to sort them first, which takes longer than bfloat16 itself.
 """
 
 from __future__ import annotations
@@ -75,7 +78,10 @@ class Oobleck(nn.Module):
         return math.ceil(frames + scale * KERNEL) + KERNEL // 2 + 1
 
     def encode(self, wav: Tensor, chunk: int | None = None) -> Tensor:
-        """[B, C, T] -> latents [B, latent_channels, ceil(T / hop)], `chunk` frames at a time."""
+        """[B, C, T] -> latents [B, latent_channels, ceil(T / hop)], `chunk` frames at a time.
+
+        Computed in the precision of what comes in, here and in `decode`.
+        """
         if wav.ndim != 3 or wav.shape[1] != self.channels or wav.shape[2] == 0:
             raise ValueError(
                 f"wav is {tuple(wav.shape)}; expected [B, {self.channels}, T] with T above 0"
@@ -130,10 +136,10 @@ class Encoder(nn.Module):
 
     def forward(self, wav: Tensor) -> Tensor:
         """[B, C, T] -> means and scales [B, 2 * latent_channels, T / hop]."""
-        x = self.first(wav)
+        x = self.first(as_row(wav))
         for block in self.blocks:
             x = block(x)
-        return self.last(self.snake(x))  # type: ignore[no-any-return]
+        return self.last(self.snake(x)).squeeze(2)  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):
@@ -149,10 +155,15 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, latent_channels, F] -> [B, C, F * hop]."""
-        x = self.first(latents)
+        x = self.first(as_row(latents))
         for block in self.blocks:
             x = block(x)
-        return self.last(self.snake(x))  # type: ignore[no-any-return]
+        return self.last(self.snake(x)).squeeze(2)  # type: ignore[no-any-return]
+
+
+def as_row(x: Tensor) -> Tensor:
+    """[B, C, T] -> [B, C, 1, T], with the channels of each moment side by side in memory."""
+    return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
 class Down(nn.Module):
@@ -205,9 +216,9 @@ class Snake(nn.Module):
         self.beta = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, T] -> [B, C, T]."""
-        alpha, beta = self.alpha.exp().unsqueeze(-1), self.beta.exp().unsqueeze(-1)
-        share = (beta + 1e-9).reciprocal()
+        """[B, C, 1, T] -> [B, C, 1, T]."""
+        alpha = self.alpha.exp().to(x.dtype).view(-1, 1, 1)
+        share = (self.beta.exp() + 1e-9).reciprocal().to(x.dtype).view(-1, 1, 1)
         if torch.is_grad_enabled():
             return torch.addcmul(x, share, torch.sin(alpha * x).square())
         waves = (alpha * x).sin_()  # one array of the size of the sound, not four
@@ -239,8 +250,11 @@ class NormedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outward)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inward, T] -> [B, outward, T / stride], transposed T * stride."""
-        weight = torch._weight_norm(self.direction, self.length, 0)
+        """[B, inward, 1, T] -> [B, outward, 1, T / stride], transposed T * stride."""
+        weight = torch._weight_norm(self.direction, self.length, 0).to(x.dtype)
+        weight = as_row(weight)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        stride, padding, dilation = (1, self.stride), (0, self.padding), (1, self.dilation)
         if self.transposed:
-            return F.conv_transpose1d(x, weight, self.bias, self.stride, self.padding)
-        return F.conv1d(x, weight, self.bias, self.stride, self.padding, self.dilation)
+            return F.conv_transpose2d(x, weight, bias, stride, padding)
+        return F.conv2d(x, weight, bias, stride, padding, dilation)

@@ -39,6 +39,7 @@ from folai.diffusion.sampling import (
 from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
 from folai.models.dit import Memory
+from folai.models.oobleck import Oobleck
 from folai.models.seconds import Seconds
 from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
@@ -138,10 +139,19 @@ class StableAudio:
         with torch.inference_mode():
             for take in range(variations):
                 latents = run.sample(num_frames, seed + take, evaluated)
-                decoded = self.autoencoder.decode(latents, chunk=DECODED_AT_ONCE)
+                decoded = self.decode(latents)
                 wav = finite(decoded, "the decoder")[0, :, :num_samples].float().cpu().numpy()
                 takes.append(finished(wav, self.sample_rate, envelope, peak / LEVEL, envelope_lock))
         return np.stack(takes)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The sound [1, C, T] of latents, in fp32; on a CPU in the denoiser's own precision.
+
+        bfloat16 takes a quarter of the time there, and is 38 dB below the sound.
+        """
+        takes_any = isinstance(self.autoencoder, Oobleck) and latents.device.type == "cpu"
+        precision = self.dit.project.weight.dtype if takes_any else torch.float32
+        return self.autoencoder.decode(latents.to(precision), chunk=DECODED_AT_ONCE).float()
 
     def tokens(
         self,

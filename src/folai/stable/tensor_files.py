@@ -7,6 +7,8 @@ and tensors that are converted to another precision are never in memory all at o
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +75,11 @@ def _read_header(path: Path) -> TensorFile:
 
 
 class _Lazy(Mapping[str, "Tensor"]):
-    """Reads, rather than maps: pages of a mapped file would count as this process's memory."""
+    """Reads, rather than maps: pages of a mapped file would count as this process's memory.
+
+    Each tensor is read into pages of its own. Large arrays that come and go between small ones
+    that stay would leave holes in the heap, of half the size of a model of eight bits.
+    """
 
     def __init__(self, file: TensorFile) -> None:
         self._file = file
@@ -87,11 +93,12 @@ class _Lazy(Mapping[str, "Tensor"]):
         if kind not in types:
             known = ", ".join(types)
             raise ValueError(f"{self._file.path}: {name} is of type {kind}; allowed: {known}")
-        data = bytearray(stop - start)
+        data = mmap.mmap(-1, max(stop - start, 1))
         with self._file.path.open("rb") as file:
             file.seek(start)
             file.readinto(data)
-        return torch.frombuffer(data, dtype=types[kind]).reshape(self._file.shapes[name])
+        shape = self._file.shapes[name]
+        return torch.frombuffer(data, dtype=types[kind], count=math.prod(shape)).reshape(shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._file.shapes)
