@@ -52,7 +52,8 @@ def centred_rms(
         start = max(int(centres[0] - half) - 1, 0)
         samples = wav[:, start : int(centres[-1] + half) + 2].astype(np.float64)
         energy = np.concatenate([[0.0], np.cumsum(np.einsum("cn,cn->n", samples, samples))])
-        after, before = (_between(energy, centres + way * half - start + 0.5) for way in (1, -1))
+        places: Floats = np.asarray(centres - start + 0.5, np.float64)
+        after, before = (_between(energy, places + way * half) for way in (1, -1))
         spent = (after - before) / len(wav)
         power[first : first + len(centres)] = spent / (2 * half)
     if not np.isfinite(power).all():
@@ -64,7 +65,8 @@ def _between(curve: Floats, places: Floats) -> Floats:
     """Values of a curve [N] at places in samples, on straight lines; its ends go on outside."""
     inside = np.clip(places, 0, curve.size - 1)
     below = np.minimum(inside.astype(np.intp), curve.size - 2)
-    return curve[below] + (inside - below) * (curve[below + 1] - curve[below])
+    rise = curve[below + 1] - curve[below]
+    return np.asarray(curve[below] + (inside - below) * rise)
 
 
 def measure(
