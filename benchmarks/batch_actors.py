@@ -5,8 +5,7 @@
 The cluster is simulated: Ray is told that this machine has a core for each actor, and an actor does
 not make sound but sleeps as long as a job takes, then writes a small file and the record that says
 that the job is done. All else is what `folai batch --ray auto` does. Prints the driver's CPU
-seconds a job, of the process and of its children, from a run of half as many jobs to the whole, so
-that starting is not counted; and those of the raylet and the cluster's own server beside it.
+seconds a job while jobs are done, and what the actors' start and the results take beside that.
 """
 
 from __future__ import annotations
@@ -54,21 +53,9 @@ class Sleeper:
         return facts
 
 
-def cpu_seconds(*names: str) -> float:
-    """Of this process, or of the processes whose command lines have one of the names."""
-    if not names:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime
-    total, tick = 0.0, os.sysconf("SC_CLK_TCK")
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (place / "cmdline").read_text()
-            facts = (place / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if any(name in words.split("\0")[0] for name in names):
-            total += (int(facts[11]) + int(facts[12])) / tick
-    return total
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -91,32 +78,25 @@ def main() -> None:
     cluster.do_on_ray = partial(  # type: ignore[assignment]
         cluster.do_on_ray, make_worker=partial(Sleeper, given.seconds)
     )
-    costs = []
-    for count in (given.jobs // 2, given.jobs):
-        shutil.rmtree("out", ignore_errors=True)
-        rows = [{"video": "clip.mp4", "out": f"{number}.mp4"} for number in range(count)]
-        times: list[float] = []
-        before = cpu_seconds(), cpu_seconds("raylet", "gcs_server"), time.monotonic()
-        report = folai.batch(
-            rows, "out", engine="preview", ray="auto", workers=given.actors,
-            progress=lambda _, times=times: times.append(time.monotonic()),
-        )  # fmt: skip
-        after = cpu_seconds(), cpu_seconds("raylet", "gcs_server"), time.monotonic()
-        assert (report.done, report.failed) == (count, 0), report
-        own, others, wall = (b - a for a, b in zip(before, after, strict=True))
-        steady = times[-1] - times[0]
-        costs.append((own, others))
-        print(
-            f"{count} jobs, {given.actors} actors: {own:.1f} CPU s of the driver, {others:.1f} of "
-            f"raylet and server, {wall:.0f} s; {steady:.1f} s from the first job's end to the "
-            f"last's, {count * given.seconds / given.actors:.1f} s of sleep",
-            flush=True,
-        )
-    more = given.jobs - given.jobs // 2
-    own, others = (1000 * (b - a) / more for a, b in zip(*costs, strict=True))
-    print(f"a job more: {own:.2f} ms of the driver, {others:.2f} ms of raylet and server")
-    own, others = (1000 * cost / given.jobs for cost in costs[1])
-    print(f"a job of {given.jobs}, with the start: {own:.2f} ms, {others:.2f} ms")
+    rows = [{"video": "clip.mp4", "out": f"{number}.mp4"} for number in range(given.jobs)]
+    ends: list[tuple[float, float]] = []  # of the jobs: CPU seconds of this process, time
+
+    def hear(_: object) -> None:
+        ends.append((cpu_seconds(), time.monotonic()))
+
+    shutil.rmtree("out", ignore_errors=True)
+    began = cpu_seconds()
+    report = folai.batch(
+        rows, "out", engine="preview", ray="auto", workers=given.actors, progress=hear
+    )
+    assert (report.done, report.failed) == (given.jobs, 0), report
+    steady, wall = (b - a for a, b in zip(ends[0], ends[-1], strict=True))
+    start, after = ends[0][0] - began, cpu_seconds() - ends[-1][0]
+    print(
+        f"{given.jobs} jobs, {given.actors} actors: {1000 * steady / given.jobs:.2f} ms a job from "
+        f"the first one's end to the last's, {wall:.0f} s; before that {start:.1f} CPU s, after it "
+        f"{after:.1f}"
+    )
 
 
 if __name__ == "__main__":
