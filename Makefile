@@ -14,13 +14,17 @@ OUT ?= demo
 # Tests and the demo are small: waiting threads would only take the cores from one another.
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test test-browser screenshots docs wheel lint check clean
+.PHONY: demo test test-1 test-2 test-browser screenshots docs wheel lint check clean
 
 demo: .venv/folai
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
 
+# Most of a test is one thread: the files are dealt out to two processes.
 test: lint
-	$(BIN)/pytest
+	$(MAKE) --jobs=2 --output-sync test-1 test-2
+
+test-1 test-2: test-%: .venv/installed
+	$(BIN)/pytest --half $* -o cache_dir=.pytest_cache/$*
 
 check: .venv/installed
 	$(BIN)/python -m pip install --quiet -e '.[dev,check]'

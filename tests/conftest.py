@@ -16,6 +16,19 @@ from folai.render import Scene, random_scene, write_clip
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--half", type=int, choices=(1, 2), help="every other file of tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    half = config.getoption("--half")
+    files = {path: n for n, path in enumerate(dict.fromkeys(item.path for item in items))}
+    if half:
+        others = [item for item in items if files[item.path] % 2 != half - 1]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if files[item.path] % 2 == half - 1]
+
+
 @pytest.fixture(scope="session")
 def scene() -> Scene:
     return random_scene(3, kind="strike", duration=2.5)
