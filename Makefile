@@ -1,6 +1,6 @@
 # make demo                                a drawn clip gets its sound; prints how far each landed
 # make demo VIDEO=my.mp4 SOUND=hit.wav     the same for a clip of yours (SOUND=metal works too)
-# make test                                ruff, mypy and pytest
+# make test                                ruff, mypy and pytest, side by side
 # make check                               the figures against librosa and others, which are large
 # make test-browser                        the studio's page in Chromium, which must be installed
 # make screenshots                         the README's pictures of it
@@ -20,8 +20,8 @@ demo: .venv/folai
 	$(BIN)/folai demo -o "$(OUT)" $(if $(VIDEO),--video "$(VIDEO)") $(if $(SOUND),--sound "$(SOUND)")
 
 # Most of a test is one thread: the files are dealt out to two processes.
-test: lint
-	$(MAKE) --jobs=2 --output-sync test-1 test-2
+test: .venv/installed
+	$(MAKE) --jobs=2 --output-sync test-1 lint test-2
 
 test-1 test-2: test-%: .venv/installed
 	$(BIN)/pytest --half $* -o cache_dir=.pytest_cache/$*

@@ -50,8 +50,9 @@ def centred_rms(
     for first in range(0, num_frames, BLOCK):
         centres = np.arange(first, min(first + BLOCK, num_frames)) * (sample_rate / frame_rate)
         start = max(int(centres[0] - half) - 1, 0)
-        samples = wav[:, start : int(centres[-1] + half) + 2].astype(np.float64)
-        energy = np.concatenate([[0.0], np.cumsum(np.einsum("cn,cn->n", samples, samples))])
+        samples = wav[:, start : int(centres[-1] + half) + 2]
+        energy = np.zeros(samples.shape[1] + 1)
+        np.cumsum(np.einsum("cn,cn->n", samples, samples, dtype=np.float64), out=energy[1:])
         places: Floats = np.asarray(centres - start + 0.5, np.float64)
         after, before = (_between(energy, places + way * half) for way in (1, -1))
         spent = (after - before) / len(wav)

@@ -33,6 +33,7 @@ Curve = NDArray[np.float64]
 _CEILING = 0.99  # highest sample of the result
 _SETTLED = 0.05  # seconds from the gain of an attack to that of what follows
 _DAMPED = 0.08  # seconds in which a sound that rings is damped as the next begins
+_GAINS_AT_ONCE = 1 << 18  # samples, to bound the memory
 
 
 def lay(
@@ -275,8 +276,7 @@ def _lay_grains(wav: Wav, texture: Wav, score: Score, rng: Generator, progress: 
     has a mean of 3/8: the sum is divided by sqrt(4 * 3/8).
     """
     level = _missing(wav, score)
-    frames = np.arange(level.size)
-    start = -round(0.12 * score.sample_rate)
+    start, heard, gain = -round(0.12 * score.sample_rate), 0, np.zeros(0, np.float32)
     while start < wav.shape[1]:
         progress(max(0, start) / wav.shape[1])
         seconds = rng.uniform(0.04, 0.12)
@@ -284,10 +284,24 @@ def _lay_grains(wav: Wav, texture: Wav, score: Score, rng: Generator, progress: 
         source = int(rng.integers(0, texture.shape[1] - length + 1))
         first, last = (int(at * score.rate / score.sample_rate) for at in (start, start + length))
         if level[max(first, 0) : last + 2].any():
-            gain = np.interp(
-                (start + np.arange(length)) * (score.rate / score.sample_rate), frames, level
-            )
-            window = np.hanning(length) * gain / np.sqrt(1.5)
-            grain = texture[:, source : source + length] * window.astype(np.float32)
-            _add(wav, grain, start)
+            if not gain.size or start + length > heard + gain.size:
+                heard, gain = start, _gains(level, score, start, length + _GAINS_AT_ONCE)
+            window = _hann(length) * gain[start - heard :][:length]
+            _add(wav, texture[:, source : source + length] * window, start)
         start += max(length // 4, 1)
+
+
+def _gains(level: Curve, score: Score, start: int, count: int) -> Wav:
+    """The gain [count] of grains at each sample from `start` on, for a level [frames]."""
+    at = (start + np.arange(count)) * (score.rate / score.sample_rate)
+    gains = np.interp(at, np.arange(level.size), level) / np.sqrt(1.5)
+    return np.asarray(gains, np.float32)
+
+
+def _hann(length: int) -> Wav:
+    """A Hann window [length], read from a long one: cosines take three times as long."""
+    places = np.arange(length) * ((_HANN.size - 1) / max(length - 1, 1))
+    return _HANN[places.astype(np.intp)]
+
+
+_HANN = np.hanning(1 << 15).astype(np.float32)
