@@ -132,7 +132,7 @@ def test_the_library_is_used_by_keys_alone(page, furnished):
     wait_until(page, "document.querySelectorAll('.recording [aria-pressed=true]').length === 1")
     page.keyboard.press("Alt+Shift+t")
     wait_until(page, "document.querySelectorAll('.recording [aria-pressed=true]').length === 0")
-    page.keyboard.press("Alt+Shift+r")
+    page.keyboard.press("Alt+Shift+Enter")
     wait_until(page, f"{SOUND}.reference")
     used = "folai.studio.references.find((one) => one.id === folai.studio.layer.sound.reference)"
     assert page.evaluate(f"{used}.name") in names[1]

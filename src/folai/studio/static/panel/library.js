@@ -13,7 +13,7 @@ const POOL = 20; // recordings that "Use all" takes
 const HEARD = 3; // recordings of a pool that are played
 const LONGEST = 3; // seconds of each
 /** On the chosen recording. */
-const KEYS = { play: "Alt+Shift+I", keep: "Alt+Shift+T", like: "Alt+Shift+Z", use: "Alt+Shift+R" };
+const KEYS = { play: "Alt+Shift+I", keep: "Alt+Shift+T", like: "Alt+Shift+Z", use: "Alt+Shift+Enter" };
 
 export class Library {
   #timer = 0;
