@@ -24,6 +24,10 @@ from folai.media.rebasing import may_jump, rebased
 from folai.writing import one_line
 
 
+WAVE = (".wav", ".wave", ".bwf")
+PROBED = 1 << 15  # bytes of a WAV: its header says all, and FFmpeg would decode 5 MB to find out
+
+
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
     """Open a media file for reading, or raise a ValueError that says what is wrong with it."""
@@ -40,6 +44,8 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
         # AVI stores decoding times only; genpts works out when each picture is shown. The path is
         # absolute because FFmpeg takes what stands before a colon for a protocol.
         options = {"fflags": "+genpts"}
+        if file.suffix.lower() in WAVE:
+            options["probesize"] = str(PROBED)
         container = av.open(str(file.absolute()), "r", options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise ValueError(
