@@ -23,7 +23,6 @@ from av.video.stream import VideoStream
 from folai.media.rebasing import may_jump, rebased
 from folai.writing import one_line
 
-
 WAVE = (".wav", ".wave", ".bwf")
 PROBED = 1 << 15  # bytes of a WAV: its header says all, and FFmpeg would decode 5 MB to find out
 
