@@ -222,3 +222,19 @@ def test_the_studio_takes_parts_and_loops(tmp_path):
         "prompt": "keys",
         "engine": "stable_audio_3",
     }
+
+
+def test_a_part_that_fades_by_itself_is_laid_into_a_take_as_it_is(tmp_path):
+    """A second fade of the same sound would be louder than either."""
+    from types import SimpleNamespace
+
+    from folai.studio.generation import _lay_into
+
+    old = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 44100)).astype(np.float32)
+    (tmp_path / "takes").mkdir()
+    out = tmp_path / "new.wav"
+    write_wav(tmp_path / "takes" / "one.wav", old, 44100)
+    write_wav(out, old, 44100)
+    region = {"take": "one", "start": 0.3, "end": 0.6, "fade": 0.05}
+    _lay_into(SimpleNamespace(media=tmp_path), region, out, 0.0, is_blended=True)
+    assert np.array_equal(read_audio(out)[0], read_audio(tmp_path / "takes" / "one.wav")[0])

@@ -15,7 +15,8 @@ from folai.cli import main
 from folai.data.stable_material import encode_material
 from folai.diffusion.together import Together
 from folai.media.audio import read_audio
-from folai.models.stable3_control import Stable3ControlConfig, curves, make_control
+from folai.models.controlnet import level_curves
+from folai.models.stable3_control import Stable3ControlConfig, make_control
 from folai.stable3.base_files import Stable3Base, save_base
 from folai.stable3.control_files import load_control, save_control
 from folai.stable3.control_levels import draw_width, filter_width, levels_of, softened
@@ -54,7 +55,7 @@ def test_levels_are_at_their_times():
     levels = levels_of(Envelope.from_hits([0.5], 1.0), 12, 12.0, 16, gain=2.0)
     assert levels.shape == (192,) and abs(levels.argmax() / 192 - 0.5) < 0.02
     assert levels.max() == pytest.approx(2 * levels_of(HITS, 12, 12.0, 16).max(), rel=0.05)
-    seen = curves(torch.tensor([[0.0, 1.0, 0.001, 9.0]]), 2)
+    seen = level_curves(torch.tensor([[0.0, 1.0, 0.001, 9.0]]), 2)
     assert torch.allclose(seen, torch.tensor([[[0, 0, 1, 1], [0.001**0.5, 0, 2, 1.2007]]]), 1e-3)
 
 

@@ -17,8 +17,9 @@ from folai.media.mux import mux
 from folai.studio.broadcast_wave import timecode_seconds
 from folai.studio.midi import midi_file
 from folai.studio.project_envelopes import to_json
-from folai.studio.project_sounds import Mix, Patched, Resampled, SoundFile, crossfaded, peak
+from folai.studio.project_sounds import Mix, Patched, Resampled, SoundFile, peak
 from folai.studio.wave_files import write_broadcast_wave
+from folai.takes.renewing import crossfaded
 from studio_clients import finish
 
 RATE = 44100

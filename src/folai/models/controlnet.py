@@ -55,10 +55,7 @@ class ControlNet(nn.Module):
         envelope: RMS [B, samples * T], samples a latent frame, 1 being the level of training.
         """
         padded = F.pad(envelope, (0, -envelope.shape[-1] % (self.patch * self.config.samples)))
-        level = padded.clamp(0, CEILING)
-        decibels = 20 * level.clamp(min=10 ** (FLOOR_DB / 20)).log10()
-        curves = torch.stack([level.sqrt(), 1 - decibels / FLOOR_DB], dim=-1)  # [B, S, 2]
-        x = self.embed(curves.view(len(curves), -1, self.embed.in_features))
+        x = self.embed(level_curves(padded, self.patch * self.config.samples))
         for conv in self.spread:
             x = x + conv(F.silu(x).transpose(1, 2)).transpose(1, 2)
         return x  # type: ignore[no-any-return]
@@ -83,3 +80,15 @@ class ControlNet(nn.Module):
             x = block(x, modulation, rotary, pair, mask, present)
             additions.append(outward(x))
         return additions
+
+
+def level_curves(levels: Tensor, together: int) -> Tensor:
+    """Levels [B, T * together], 1 being that of training -> [B, T, 2 together].
+
+    Of each its root and its decibels: roots tell loud levels apart, decibels soft ones; silence is
+    0 in both.
+    """
+    level = levels.clamp(0, CEILING)
+    decibels = 20 * level.clamp(min=10 ** (FLOOR_DB / 20)).log10()
+    both = torch.stack([level.sqrt(), 1 - decibels / FLOOR_DB], dim=-1)  # [B, S, 2]
+    return both.reshape(len(levels), -1, 2 * together)

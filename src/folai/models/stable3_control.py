@@ -17,14 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from folai.models.controlnet import level_curves
 from folai.models.dit import zeroed
 from folai.models.stable3_dit import Block, Hearing, Stable3DiT, run_block
 
 if TYPE_CHECKING:
     from folai.models.stable3_dit import Stable3DiTConfig
-
-CEILING = 4.0  # of a level: four times that to which sounds are brought
-FLOOR_DB = -60.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,9 @@ class Stable3ControlNet(nn.Module):
 
     def see(self, levels: Tensor) -> Tensor:
         """Levels [B, T * per_latent], 1 being that of training, -> [B, T, D], once a clip."""
-        hidden: Tensor = self.embed(curves(levels, self.config.per_latent).to(self.embed.weight))
+        hidden: Tensor = self.embed(
+            level_curves(levels, self.config.per_latent).to(self.embed.weight)
+        )
         return self.mix(F.silu(hidden))  # type: ignore[no-any-return]
 
     def hear(
@@ -102,7 +102,7 @@ class Stable3LightControl(nn.Module):
 
     def see(self, levels: Tensor) -> Tensor:
         """Levels [B, T * per_latent], 1 being that of training, -> [B, C, T], once a clip."""
-        inputs = curves(levels, self.config.per_latent).to(self.layer.weight)
+        inputs = level_curves(levels, self.config.per_latent).to(self.layer.weight)
         return self.layer(inputs).transpose(1, 2)  # type: ignore[no-any-return]
 
     def hear(
@@ -130,14 +130,3 @@ Stable3Control = Stable3ControlNet | Stable3LightControl
 
 def make_control(config: Stable3ControlConfig, base: Stable3DiTConfig) -> Stable3Control:
     return (Stable3LightControl if config.light else Stable3ControlNet)(config, base)
-
-
-def curves(levels: Tensor, per_latent: int) -> Tensor:
-    """Levels [B, T * per_latent] -> [B, T, 2 per_latent]: their roots, and their decibels.
-
-    Roots tell loud levels apart, decibels soft ones; silence is 0 in both.
-    """
-    level = levels.clamp(0, CEILING)
-    decibels = 20 * level.clamp(min=10 ** (FLOOR_DB / 20)).log10()
-    both = torch.stack([level.sqrt(), 1 - decibels / FLOOR_DB], dim=-1)  # [B, S, 2]
-    return both.reshape(len(levels), -1, 2 * per_latent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import warnings
 from dataclasses import fields
@@ -31,13 +30,12 @@ from folai.studio.additions import addition_path
 from folai.studio.failures import Missing
 from folai.studio.jobs import Job
 from folai.studio.project import Project, new_id, timestamp
-from folai.studio.project_sounds import Patched, SoundFile, crossfaded, wav_bytes, write_sound
+from folai.studio.project_sounds import Patched, SoundFile, wav_bytes, write_sound
 from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
 from folai.takes.finish import finished
-from folai.takes.loudness import headroom
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
-from folai.takes.renewing import AFTER, BEFORE, CONTEXT, FADE
+from folai.takes.renewing import AFTER, BEFORE, CONTEXT, FADE, at_level, crossfaded
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
@@ -100,7 +98,7 @@ class Previewer:
             part = project_envelopes.from_json(request["envelope"])
             if abs(part.duration - (end - start)) > 2 / part.frame_rate:
                 raise ValueError(f"the part lasts {part.duration:g} s, not {end - start:g}")
-            return start, end, part_of(part, request.get("peak") or 0.0)
+            return start, end, at_level(part, request.get("peak") or 0.0)
         envelope = studio.envelope(project, request.get("envelope"))
         if project.duration <= WHOLE:
             return start, end, envelope
@@ -178,13 +176,7 @@ def cut(envelope: Envelope, start: float, end: float) -> Envelope:
     hits = cut_hits(envelope.hits, envelope.onsets, start, end)
     hits = of_onsets(hits, onsets)
     part = Envelope(values, envelope.frame_rate, onsets, pan=pan, hits=hits)
-    return part_of(part, float(envelope.values.max()))
-
-
-def part_of(part: Envelope, peak: float) -> Envelope:
-    """A part of an envelope of that highest RMS, at the level at which the whole is played."""
-    gain = headroom(peak)
-    return part if gain == 1 else part.gain(20 * math.log10(gain))
+    return at_level(part, float(envelope.values.max()))
 
 
 # Takes
@@ -209,10 +201,8 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     if region is not None:
         options.pop("loop", None)  # it is the whole take that goes round
         fills = get_engine(options["engine"]).FILLS
-        before, after = (CONTEXT, CONTEXT) if fills else (BEFORE, AFTER)
-        begin = max(0.0, region["start"] - region["fade"] - before)
-        begin = round(begin * FRAME_RATE) / FRAME_RATE
-        part = cut(whole, begin, min(region["end"] + region["fade"] + after, project.duration))
+        begin, end = _around(region, fills)
+        part = cut(whole, begin, min(end, project.duration))
         if fills or region.get("spans"):
             anew = [[a - begin, b - begin] for a, b in _spans(region)]
 
@@ -231,7 +221,7 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
 
         def keep(number: int, facts: dict[str, Any], messages: list[str]) -> None:
             if region is not None:
-                _lay_into(project, region, outs[number], begin)
+                _lay_into(project, region, outs[number], begin, is_blended=anew is not None)
             take = {**entry, **facts, "warnings": messages}
             take["sound"] = {**entry["sound"], "seed": sound.get("seed", 0) + number}
             job.takes.append(keep_take(project, outs[number], take))
@@ -260,6 +250,13 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
                 left.unlink(missing_ok=True)
 
     return studio.jobs.add("generate", project.id, work, layer=layer["id"])
+
+
+def _around(region: dict[str, Any], fills: bool) -> tuple[float, float]:
+    """From when to when it is made: more where an engine hears what is beside its gaps."""
+    before, after = (CONTEXT, CONTEXT) if fills else (BEFORE, AFTER)
+    begin = max(0.0, region["start"] - region["fade"] - before)
+    return round(begin * FRAME_RATE) / FRAME_RATE, region["end"] + region["fade"] + after
 
 
 def _told(share: float, variations: int) -> str:
@@ -310,14 +307,20 @@ def _take_of(project: Project, take: str) -> SoundFile:
         raise Missing("the take of this region was deleted meanwhile: choose another") from None
 
 
-def _lay_into(project: Project, region: dict[str, Any], out: Path, begin: float) -> None:
-    """Put `out`, sound from `begin` seconds on, into the region of a copy of the old take."""
+def _lay_into(
+    project: Project, region: dict[str, Any], out: Path, begin: float, *, is_blended: bool
+) -> None:
+    """Put `out`, sound from `begin` seconds on, into the region of a copy of the old take.
+
+    is_blended: it fades from the old take and back by itself; another fade would be heard.
+    """
     old = _take_of(project, region["take"])
     rate = old.sample_rate
-    first = max(0, round((region["start"] - region["fade"]) * rate))
-    last = min(old.num_samples, round((region["end"] + region["fade"]) * rate))
+    reach = max(region["fade"], FADE) if is_blended else region["fade"]
+    first = max(0, round((region["start"] - reach) * rate))
+    last = min(old.num_samples, round((region["end"] + reach) * rate))
     new = SoundFile(out).read(first - round(begin * rate), last - first)
-    fade = round(2 * region["fade"] * rate)
+    fade = 0 if is_blended else round(2 * reach * rate)
     rise, fall = fade if first > 0 else 0, fade if last < old.num_samples else 0
     part = crossfaded(old.read(first, last - first), new, rise, fall)
     write_sound(out, Patched(old, first, part), old.num_samples)

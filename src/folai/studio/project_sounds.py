@@ -180,19 +180,3 @@ def write_sound(path: Path, sound: Sound, num_samples: int) -> None:
                     file.write(np.clip(wav.T, -1.0, 1.0))
     except (OSError, soundfile.LibsndfileError) as error:
         raise ValueError(f"{path.name}: cannot be written ({one_line(error)})") from error
-
-
-def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
-    """`new` [C, n] in place of `old` [C, n], faded in over `rise` samples and out over `fall`.
-
-    Fades are of equal power, since two takes of the same hit are uncorrelated. 0: no fade there.
-    """
-    channels, count = max(old.shape[0], new.shape[0]), new.shape[1]
-    old = np.repeat(old, channels // old.shape[0], axis=0)
-    new = np.repeat(new, channels // new.shape[0], axis=0)
-    angle = np.full(count, 0.5 * np.pi)
-    rise, fall = min(rise, count // 2), min(fall, count // 2)
-    angle[:rise] = 0.5 * np.pi * (np.arange(rise) + 0.5) / max(1, rise)
-    angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
-    old_gain, new_gain = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    return np.asarray(old * old_gain + new * new_gain, np.float32)

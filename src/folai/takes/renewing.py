@@ -53,8 +53,12 @@ def around(span: Span, duration: float) -> Span:
 
 def level_cut(envelope: Envelope, start: float, end: float) -> Envelope:
     """A part of an envelope at the level at which the whole is played."""
-    gain = headroom(float(envelope.values.max()))
-    part = cut(envelope, start, end)
+    return at_level(cut(envelope, start, end), float(envelope.values.max()))
+
+
+def at_level(part: Envelope, peak: float) -> Envelope:
+    """A part of an envelope of that highest RMS, at the level at which the whole is played."""
+    gain = headroom(peak)
     return part if gain == 1 else part.gain(20 * math.log10(gain))
 
 
@@ -64,22 +68,31 @@ def laid_into(old: Wav, new: Wav, start: float, span: Span, sample_rate: int) ->
     Fades are of equal power, since two takes of one hit are uncorrelated. Outside them each sample
     is the old one.
     """
-    channels = max(len(old), len(new))
-    whole = np.repeat(old, channels // len(old), axis=0)
-    new = np.repeat(new, channels // len(new), axis=0)
+    whole = np.repeat(old, max(len(old), len(new)) // len(old), axis=0)
     first = max(0, round((span[0] - FADE) * sample_rate))
     last = min(old.shape[1], round((span[1] + FADE) * sample_rate))
     begin = first - round(start * sample_rate)
     part = new[:, begin : begin + last - first]
     last = first + part.shape[1]
-    angle = np.full(last - first, 0.5 * np.pi)
-    fade = min(round(2 * FADE * sample_rate), (last - first) // 2)
-    rise = 0.5 * np.pi * (np.arange(fade) + 0.5) / max(1, fade)
-    if first > 0:
-        angle[:fade] = rise
-    if last < old.shape[1]:
-        angle[last - first - fade :] = rise[::-1]
-    # Where the angle is a quarter turn its cosine is not quite 0.
-    kept = np.where(angle < 0.5 * np.pi, np.cos(angle), 0.0).astype(np.float32)
-    whole[:, first:last] = whole[:, first:last] * kept + part * np.sin(angle).astype(np.float32)
+    fade = round(2 * FADE * sample_rate)
+    rise, fall = fade if first > 0 else 0, fade if last < old.shape[1] else 0
+    whole[:, first:last] = crossfaded(old[:, first:last], part, rise, fall)
     return whole
+
+
+def crossfaded(old: Wav, new: Wav, rise: int, fall: int) -> Wav:
+    """`new` [C, n] in place of `old` [C, n], faded in over `rise` samples and out over `fall`.
+
+    Fades are of equal power, since two takes of the same hit are uncorrelated. 0: no fade there.
+    """
+    channels, count = max(old.shape[0], new.shape[0]), new.shape[1]
+    old = np.repeat(old, channels // old.shape[0], axis=0)
+    new = np.repeat(new, channels // new.shape[0], axis=0)
+    angle = np.full(count, 0.5 * np.pi)
+    rise, fall = min(rise, count // 2), min(fall, count // 2)
+    angle[:rise] = 0.5 * np.pi * (np.arange(rise) + 0.5) / max(1, rise)
+    angle[count - fall :] = (0.5 * np.pi * (np.arange(fall) + 0.5) / max(1, fall))[::-1]
+    # Where the angle is a quarter turn its cosine is not quite 0.
+    old_gain = np.where(angle < 0.5 * np.pi, np.cos(angle), 0.0).astype(np.float32)
+    new_gain = np.sin(angle).astype(np.float32)
+    return np.asarray(old * old_gain + new * new_gain, np.float32)
