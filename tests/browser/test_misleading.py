@@ -19,6 +19,8 @@ from driving import (
 
 from folai.render import random_scene, write_clip
 
+DRAG = script("drag")
+PAINTED = script("painted")
 WAVE_ONSET = script("wave_onset")
 HITS = [(0.6, 0.6), (1.7, 0.4), (3.1, 0.5), (4.2, 0.7)]
 
@@ -82,6 +84,29 @@ def test_a_waveform_stands_there_in_clips_of_any_length(
     for start, end in views:
         apart = page.evaluate(WAVE_ONSET, [start, end, after])
         assert abs(apart) <= 1.0, (start, end, apart)
+
+
+@pytest.mark.parametrize("scale", [1, 1.25])
+def test_what_a_drag_paints_is_what_a_whole_painting_shows(browser, empty_server, odd_clip, scale):
+    """Only the columns that change are painted: drawing, moving hits, settings of a hit, undo."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, device_scale_factor=scale)
+    open_drawn(page, empty_server, odd_clip, HITS)
+    steps = [
+        *(f"folai.studio.tool = '{tool}'; return ({DRAG})()" for tool in ("draw", "hit", "select")),
+        "folai.studio.undo()",
+        "folai.studio.select(null, folai.studio.curve.onsets[1])",
+        "folai.studio.select({start: 1, end: 2}, null); folai.studio.redo()",
+    ]
+    for zoom in (1, 0.3, 0.05):
+        page.evaluate(f"folai.axis.set(0.55, folai.studio.duration / folai.axis.width * {zoom})")
+        for step in steps:
+            page.evaluate(f"async () => {{ {step} }}")
+            after, other = page.evaluate(PAINTED)
+            # The edge of a part is smoothed a little otherwise; what is left behind is far away.
+            assert after[0] < 80 and after[1] < 0.1, (zoom, step)
+            assert other[0] > 200 and other[1] > 0.5
+    leave(page)
+    page.close()
 
 
 def test_what_was_typed_for_one_clip_is_not_used_for_the_next(studio, empty_server, short_clip):

@@ -3,18 +3,24 @@
 /** @typedef {Record<string, string>} Colours */
 
 /**
- * Makes the bitmap fit the element and returns a cleared context in CSS pixels.
+ * Makes the bitmap fit the element, which clears it if it did not, and returns its context in CSS pixels.
  * @param {HTMLCanvasElement} canvas @param {{width: number, height: number}} size CSS pixels
  * @returns {CanvasRenderingContext2D}
  */
-export function cleared(canvas, { width, height }) {
+export function fitted(canvas, { width, height }) {
   const scale = devicePixelRatio;
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** The same, empty. @param {HTMLCanvasElement} canvas @param {{width: number, height: number}} size CSS pixels */
+export function cleared(canvas, size) {
+  const context = fitted(canvas, size);
+  context.clearRect(0, 0, size.width, size.height);
   return context;
 }
 

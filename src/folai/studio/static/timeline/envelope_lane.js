@@ -3,13 +3,17 @@
 import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
 import { Backdrop } from "./backdrop.js";
 import { setFont } from "./canvas.js";
-import { drawDoubt } from "./doubt.js";
+import { doubtOf, drawDoubt } from "./doubt.js";
 import { LINES, levelToY, scale } from "./level.js";
+import { outline, trace } from "./outline.js";
+import { Painted } from "./painted.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../state/studio.js").Drawn} Drawn */
 /** @typedef {import("./axis.js").Axis} Axis */
 /** @typedef {import("./canvas.js").Colours} Colours */
+/** @typedef {import("./outline.js").Outline} Outline */
+/** @typedef {import("./painted.js").Span} Span */
 
 const HANDLE = 4; // pixels from the middle of a hit's handle to its corner
 const CROWDED = 7; // pixels between hits below which they have no handles
@@ -18,10 +22,11 @@ const CAP = 5; // pixels to either side of a hit, of the line at its own level
 export class EnvelopeLane {
   #behind = new Backdrop();
   #above = new Backdrop();
+  #painted = new Painted();
 
   /**
-   * The own curve is drawn anew each time, between two pictures of what a drag leaves as it is.
-   * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
+   * Between two pictures of what a drag leaves as it is the own curve is drawn, anew only where it has changed.
+   * @param {CanvasRenderingContext2D} context as the last call has left it @param {Axis} axis @param {number} height
    * @param {Studio} studio @param {Colours} colours
    */
   draw(context, axis, height, studio, colours) {
@@ -29,33 +34,41 @@ export class EnvelopeLane {
     const size = { width: axis.width, height };
     const view = [studio.project.id, axis.start, axis.perPixel, scale.top, colours.other, colours.lane];
     const others = layers.filter(({ id }) => id !== activeId && drawn.has(id)).map(({ id }) => /** @type {Drawn} */ (drawn.get(id)));
+    const active = drawn.get(activeId);
+    const curve = active && outlineOf(axis, height, active);
+    const doubt = doubtOf(axis, height, studio);
+    const hits = active ? hitsShown(studio, active.curve, axis, height) : [];
+    const key = [...view, activeId, colours.accent, axis.width, height, devicePixelRatio, ...others.map(stateOf), ghost && stateOf(ghost)].join();
+    const anew = this.#painted.changes(key, [curve, doubt], hits.map((hit) => [hit.x, Object.values(hit).join()]));
+    if (!anew) return;
+    const { left, right } = anew;
+    context.save();
+    context.beginPath();
+    context.rect(left, 0, right - left, height);
+    context.clip();
+    context.clearRect(left, 0, right - left, height);
     this.#behind.lay(context, size, [...view, ...others.map(stateOf)].join(), (own) => {
       drawLevels(own, axis, height, colours);
       for (const other of others) {
-        traceCurve(own, axis, height, other);
+        trace(own, outlineOf(axis, height, other));
         stroke(own, colours.other, 1);
       }
     });
-    const active = drawn.get(activeId);
-    if (active) {
-      traceCurve(context, axis, height, active);
-      context.lineTo(axis.width + 2, height);
-      context.lineTo(-2, height);
-      context.fillStyle = colours.fill;
-      context.fill();
-    }
-    drawDoubt(context, axis, height, studio, colours.ghost);
+    if (curve) fillBelow(context, curve, anew, height, colours.fill);
+    if (doubt) drawDoubt(context, doubt, anew, height, colours.ghost);
     if (ghost) {
       this.#above.lay(context, size, [...view, stateOf(ghost)].join(), (own) => {
-        traceCurve(own, axis, height, ghost);
+        trace(own, outlineOf(axis, height, ghost));
         own.setLineDash([3, 3]);
         stroke(own, colours.ghost, 1);
       });
     }
-    if (!active) return;
-    traceCurve(context, axis, height, active);
-    stroke(context, colours.accent, 1.5);
-    drawHits(context, axis, height, studio, colours);
+    if (curve) {
+      trace(context, curve, anew);
+      stroke(context, colours.accent, 1.5);
+      drawHits(context, hits, height, colours);
+    }
+    context.restore();
   }
 }
 
@@ -87,52 +100,69 @@ function drawLevels(context, axis, height, colours) {
 }
 
 /**
- * A path along the tops: the highest value of each pixel, or straight lines between frames.
- * @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height
- * @param {import("../state/studio.js").Drawn} drawn
+ * Along the tops: the highest value of each pixel, or straight lines between frames.
+ * @param {Axis} axis @param {number} height @param {Drawn} drawn @returns {Outline}
  */
-function traceCurve(context, axis, height, { curve, pyramid }) {
+function outlineOf(axis, height, { curve, pyramid }) {
   const { values, rate } = curve;
   const perPixel = axis.perPixel * rate; // frames
-  context.beginPath();
   if (perPixel > 1) {
-    const last = Math.min(axis.width, axis.toX(values.length / rate));
-    for (let x = -1; x <= last + 1; x++) {
+    const last = Math.floor(Math.min(axis.width, axis.toX(values.length / rate))) + 1;
+    return outline(-1, last + 1, (x) => x, (x) => {
       const frame = Math.floor(axis.toTime(x) * rate);
-      context.lineTo(x, levelToY(pyramid.peak(frame, Math.ceil(frame + perPixel)), height));
-    }
-    return;
+      return levelToY(pyramid.peak(frame, Math.ceil(frame + perPixel)), height);
+    });
   }
   const first = Math.max(Math.floor(axis.start * rate) - 1, 0);
   const stop = Math.min(Math.ceil(axis.end * rate) + 2, values.length);
-  for (let i = first; i < stop; i++) {
-    context.lineTo(axis.toX(i / rate), levelToY(values[i], height));
-  }
+  return outline(first, stop, (i) => axis.toX(i / rate), (i) => levelToY(values[i], height));
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Axis} axis @param {number} height @param {Studio} studio @param {Colours} colours */
-function drawHits(context, axis, height, studio, colours) {
-  const curve = /** @type {import("../envelope/curve.js").Curve} */ (studio.curve);
-  const { onsets } = curve;
-  const first = Math.max(firstOnsetFrom(onsets, axis.start) - 1, 0);
-  const stop = firstOnsetFrom(onsets, axis.end);
+/** @param {CanvasRenderingContext2D} context @param {Outline} outline @param {Span} span @param {number} height @param {string} colour */
+function fillBelow(context, outline, span, height, colour) {
+  const [left, right] = trace(context, outline, span);
+  context.lineTo(right, height);
+  context.lineTo(left, height);
+  context.fillStyle = colour;
+  context.fill();
+}
+
+/**
+ * A hit as it is drawn, in pixels; `own` is where its own level is, `y` is null where hits are too near one another for handles.
+ * @typedef {{x: number, y: number | null, own: number | null, chosen: boolean, set: boolean}} HitShown
+ */
+
+/** @param {Studio} studio @param {import("../envelope/curve.js").Curve} curve @param {Axis} axis @param {number} height @returns {HitShown[]} */
+function hitsShown(studio, curve, axis, height) {
+  const first = Math.max(firstOnsetFrom(curve.onsets, axis.start) - 1, 0);
+  const stop = firstOnsetFrom(curve.onsets, axis.end);
   const crowded = (stop - first) * CROWDED > axis.width;
+  return Array.from(curve.onsets.subarray(first, stop), (onset) => {
+    const x = axis.toX(onset);
+    if (crowded) return { x, y: null, own: null, chosen: false, set: false };
+    const level = hitLevel(curve, onset);
+    const { level_db = 0 } = curve.hits?.get(onset) ?? {};
+    const own = level_db ? levelToY(level * 10 ** (level_db / 20), height) : null;
+    return { x, y: levelToY(level, height), own, chosen: onset === studio.hit, set: Boolean(curve.hits?.has(onset)) };
+  });
+}
+
+/** @param {CanvasRenderingContext2D} context @param {HitShown[]} hits @param {number} height @param {Colours} colours */
+function drawHits(context, hits, height, colours) {
+  const crowded = hits[0]?.y === null;
   context.fillStyle = colours.accent;
   context.globalAlpha = crowded ? 0.35 : 0.55;
   let before = -9;
-  for (let i = first; i < stop; i++) {
-    const x = Math.round(axis.toX(onsets[i]));
+  for (const hit of hits) {
+    const x = Math.round(hit.x);
     if (x > before) context.fillRect(x, height - (crowded ? 10 : height), 1, height);
     before = x;
   }
   context.globalAlpha = 1;
-  for (let i = first; i < stop && !crowded; i++) {
-    const level = hitLevel(curve, onsets[i]);
-    const y = levelToY(level, height);
-    const { level_db = 0 } = curve.hits?.get(onsets[i]) ?? {};
-    if (level_db) drawOwnLevel(context, axis.toX(onsets[i]), y, levelToY(level * 10 ** (level_db / 20), height), colours);
-    const inside = onsets[i] === studio.hit ? colours.text : curve.hits?.has(onsets[i]) ? colours.accent : colours.lane;
-    drawHandle(context, axis.toX(onsets[i]), Math.max(y, HANDLE + 1), onsets[i] === studio.hit, inside, colours);
+  for (const { x, y, own, chosen, set } of hits) {
+    if (y === null) continue;
+    if (own !== null) drawOwnLevel(context, x, y, own, colours);
+    drawHandle(context, x, Math.max(y, HANDLE + 1), chosen, chosen ? colours.text : set ? colours.accent : colours.lane, colours);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The lanes over one axis of time: sizes them, draws what changed, and says what is where. */
 
 import { Axis } from "./axis.js";
-import { cleared, readColours } from "./canvas.js";
+import { cleared, fitted, readColours } from "./canvas.js";
 import { EnvelopeLane } from "./envelope_lane.js";
 import { FramesLane } from "./frames_lane.js";
 import { makeRoom } from "./level.js";
@@ -26,6 +26,8 @@ const DRAWN = {
   overlay: (context, { axis, studio, places, hover }, height, colours) =>
     drawOverlay(context, axis, { height, band: places.envelope, bottom: places.overview.top, hover }, studio, colours),
 };
+/** Lanes that paint over what they have shown before. @type {LaneName[]} */
+const KEPT = ["envelope"];
 const LANES = /** @type {LaneName[]} */ (Object.keys(DRAWN));
 
 /** @template T @param {(name: LaneName) => T} make @returns {Record<LaneName, T>} */
@@ -121,7 +123,7 @@ export class Timeline {
   /** @param {LaneName} name */
   #draw(name) {
     const place = this.places[name];
-    const context = cleared(this.canvases[name], place);
+    const context = (KEPT.includes(name) ? fitted : cleared)(this.canvases[name], place);
     if (this.studio.project) DRAWN[name](context, this, place.height, this.#colours);
   }
 }
