@@ -29,6 +29,7 @@ from folai.diffusion.options import DiffusionOptions
 from folai.diffusion.sampling import draw_noise, sample_ddim, sample_pingpong
 from folai.diffusion.together import Together, ask
 from folai.envelope import Envelope
+from folai.models import bfloat16
 from folai.models.same import Same
 from folai.models.stable3_conditioner import Stable3Conditioner
 from folai.models.stable3_control import Stable3Control
@@ -354,6 +355,7 @@ def load_stable3(
     check_dtype(dtype, DTYPES)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
+    bfloat16.warn_if_slow(precision, device)
     folder = find_model(model, offline=offline)
     beside = 0 if control is None else inspect_control(control)
     base = load_base(folder, dtype=precision, device=device, beside=beside)

@@ -22,6 +22,7 @@ from folai.checkpoints import AUTOENCODER, load_autoencoder
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley, FoleyConfig
 from folai.diffusion.foley_files import save_base
+from folai.models import bfloat16
 from folai.models.conditioner import Conditioner
 from folai.models.dit import DiT
 from folai.train import loop, small_model
@@ -90,7 +91,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         t, noise = small_model.draw(batch, options.noise_bias)
         own = group.rows(len(t))
         part, part_noise = batch.part(own), noise[own]
-        with torch.autocast(device.type, torch.bfloat16):
+        with bfloat16.mixed(device):
             prediction = models(part, t[own], part_noise)
         each = small_model.losses_of(prediction, part, part_noise, t[own], options.config.objective)
         each = group.gather(each, len(t))

@@ -39,6 +39,7 @@ from folai.data.sequences import Batch
 from folai.diffusion.foley import STRONGEST, Foley, FoleyConfig
 from folai.diffusion.foley_files import load_base, load_control, save_base, save_control
 from folai.diffusion.sampling import guide, leap_target, leapt, make_times, to_predict
+from folai.models import bfloat16
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlNet
 from folai.models.dit import DiT, Leap
@@ -147,7 +148,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         asked = draw_questions(batch, t, config, step > options.first_steps, rng)
         times, own = asked.t, group.rows(len(t))  # of the whole batch, and this process's share
         part, noise, asked = batch.part(own), noise[own], asked.part(own)
-        with torch.autocast(device.type, torch.bfloat16):
+        with bfloat16.mixed(device):
             target = target_of(teacher, part, noise, asked, config)
             noisy = small_model.mixed(part, asked.t, noise, config.objective)
             prediction = models(part, noisy, asked)

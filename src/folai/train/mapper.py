@@ -37,6 +37,7 @@ from folai.data.shards import local_folder
 from folai.data.simulated_scenes import FIRST_SCORED, load_simulated, places
 from folai.envelope.rms import find_onsets
 from folai.mapper.features import Pictures
+from folai.models import bfloat16
 from folai.models.mapper_config import SIZES, Inputs
 from folai.models.rms_mapper import RMSMapper
 from folai.train import loop
@@ -158,7 +159,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         batch = augmented(next(feed).to(device), np.random.default_rng([options.seed, step, 1]))
         model.train()
         loop.seed_step(options.seed, step, group.rank)  # each process drops out its own
-        with torch.autocast(device.type, torch.bfloat16):
+        with bfloat16.mixed(device):
             own = group.rows(total)
             bins, onset = model(batch.cells[own], batch.spans[own])
         bins, onset = (group.gather(x.float(), total) for x in (bins, onset))

@@ -25,6 +25,7 @@ from folai.data.rough_envelopes import roughened
 from folai.data.sequences import Batch
 from folai.diffusion.foley import Foley
 from folai.diffusion.foley_files import load_base, save_control
+from folai.models import bfloat16
 from folai.models.conditioner import Conditioner
 from folai.models.controlnet import ControlConfig, ControlNet
 from folai.models.dit import DiT
@@ -104,7 +105,7 @@ def _train(options: TrainOptions, log: Callable[[str], None], group: Processes) 
         t, noise = small_model.draw(batch, options.noise_bias)
         own = group.rows(len(t))
         part, seen, drawn = batch.part(own), rough[own], (t[own], noise[own])
-        with torch.autocast(device.type, torch.bfloat16):
+        with bfloat16.mixed(device):
             prediction = denoise(dit, conditioner, controlnet, part, seen, *drawn, config.objective)
         each = small_model.losses_of(prediction, part, noise[own], t[own], config.objective)
         each = group.gather(each, len(t))

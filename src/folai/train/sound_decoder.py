@@ -26,6 +26,7 @@ from folai.data.sound_windows import make_batch, split_sounds
 from folai.data.sounds import Sound, load_sounds, pick_weights, pick_window
 from folai.media.audio import write_wav
 from folai.metrics import log_mel_difference
+from folai.models import bfloat16
 from folai.models.autoencoder import NOISE_LENGTH, Autoencoder, AutoencoderConfig
 from folai.train import loop
 from folai.train.discriminators import Discriminators, deceive_loss, feature_loss, judge_loss
@@ -157,7 +158,7 @@ class _Run:
             ours, theirs = halves(decoded, truth)  # the judges cost most of a step
             verdict = self.train_judges(ours.detach(), theirs)
             self.judges.requires_grad_(False)  # they learn in their own step
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with bfloat16.mixed(self.device):
                 verdicts = self.judges(ours)
                 with torch.no_grad():
                     expected = self.judges(theirs)
@@ -185,14 +186,14 @@ class _Run:
             rows = self.group.rows(len(latents) * self.group.count)
             whole = torch.randn(len(latents) * self.group.count, *latents.shape[1:])
             latents = latents + self.options.roughness * whole[rows].to(latents)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with bfloat16.mixed(self.device):
             decoded = self.model.synthesise(latents, int(torch.randint(NOISE_LENGTH, ())))
         edge = EDGE * self.model.hop_length
         return decoded[:, edge:-edge], truth[:, edge:-edge]
 
     def train_judges(self, decoded: Tensor, truth: Tensor) -> float:
         self.judges.requires_grad_(True)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with bfloat16.mixed(self.device):
             loss = judge_loss(self.judges(truth), self.judges(decoded))
         loop.descend(loss, self.judges_optimiser, self.judges, STEEPEST, self.group)
         return loss.item()
