@@ -1,6 +1,7 @@
 """Stable Audio Open as a whole, tiny and with random weights: against diffusers, and by itself."""
 
 import dataclasses
+import os
 import warnings
 from itertools import pairwise
 
@@ -28,6 +29,12 @@ from folai.stable.prompt_models import load_clap, load_t5
 from stable_models import TINY, random_base, save_clap, save_text_model
 
 RATE = 44100
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    """Of prompts, apart from the user's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_the_sampler_against_diffusers():
@@ -60,6 +67,7 @@ def test_the_sampler_against_diffusers():
 def test_the_whole_against_diffusers_pipeline(tmp_path):
     """The same weights, prompt, noise and steps: the same latents, from text to the last step."""
     diffusers = pytest.importorskip("diffusers")
+    transformers = pytest.importorskip("transformers")
     pytest.importorskip("torchsde")
     save_base(random_base(), tmp_path, "diffusers")
     save_text_model(tmp_path)
@@ -72,8 +80,8 @@ def test_the_whole_against_diffusers_pipeline(tmp_path):
             tmp_path / "projection_model"
         ),
         "scheduler": diffusers.CosineDPMSolverMultistepScheduler(),
-        "text_encoder": stable.text.encoder,
-        "tokenizer": stable.text.tokenizer,
+        "text_encoder": transformers.T5EncoderModel.from_pretrained(stable.text.encoder),
+        "tokenizer": transformers.AutoTokenizer.from_pretrained(stable.text.tokenizer),
     }
     pipeline = diffusers.StableAudioPipeline(**parts)
     pipeline.set_progress_bar_config(disable=True)
@@ -171,6 +179,41 @@ def test_prompts(tmp_path):
         text.encode("  ")
     with pytest.raises(ValueError, match="no T5 text model"):
         load_t5(tmp_path / "tokenizer", 6)
+    (tmp_path / "text_encoder" / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"no T5 text model \(.*copy its whole folder"):
+        load_t5(tmp_path, 6).encode("hit wood")
+
+
+def test_a_prompt_is_encoded_once(tmp_path, monkeypatch):
+    """What was kept gives the same tokens and warnings; a damaged file is made anew."""
+    pytest.importorskip("transformers")
+    save_base(random_base(), tmp_path, "diffusers")
+    save_text_model(tmp_path)
+    long = "footsteps hit wood metal footsteps on gravel rain " * 3
+    cache = tmp_path / "cache" / "folai" / "prompts"
+    stable = load_stable(tmp_path, text=True)
+    first = stable.tokens(("hit wood", "rain"), None, guided=True)
+    with pytest.warns(UserWarning, match="has 25 tokens and the text model takes 16") as told:
+        cut = stable.text.encode(long)
+    assert len(list(cache.iterdir())) == 3
+    assert torch.equal(cut, load_t5(tmp_path, 16).encode(long))
+    again = load_stable(tmp_path, text=True)
+    with monkeypatch.context() as patch:
+        missing = lambda: pytest.fail("loaded")  # noqa: E731
+        patch.setattr("folai.stable.prompt_models.import_transformers", missing)
+        second = again.tokens(("hit wood", "rain"), None, guided=True)
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        with pytest.warns(UserWarning) as told_again:
+            assert torch.equal(again.text.encode(long), cut)
+        assert str(told_again[0].message) == str(told[0].message)
+        with pytest.raises(pytest.fail.Exception, match="loaded"):
+            again.text.encode("hit metal")
+    for file in cache.iterdir():
+        file.write_bytes(b"cut off")
+    assert torch.equal(again.tokens(("hit wood", None), None, guided=False)[0], first[0])
+    os.utime(tmp_path / "text_encoder" / "model.safetensors", (1, 1))  # another text model
+    again.text.encode("hit wood")
+    assert len(list(cache.iterdir())) == 4
 
 
 def test_clap_hears_and_reads(tmp_path):

@@ -53,6 +53,7 @@ from folai.stable.hub import find_model
 from folai.stable.lora_files import merge_lora
 from folai.stable.model_config import StableConfig
 from folai.stable.precision import check_dtype
+from folai.stable.prompt_cache import prompt_cache
 from folai.stable.prompt_models import T5, Clap, load_clap, load_t5
 
 SHORTEST_SAMPLED = 2.0  # seconds; a shorter clip is sampled at this length and cut
@@ -377,4 +378,4 @@ def _load_text(folder: Path, config: StableConfig, offline: bool) -> T5:
     root = folder if folder.is_dir() else folder.parent
     if not (root / "text_encoder").is_dir():
         root = find_model(config.text_model, offline=offline)
-    return load_t5(root, config.text_length)
+    return load_t5(root, config.text_length, prompt_cache())

@@ -1,14 +1,15 @@
 """Prompts and references as vectors: T5 and CLAP, through transformers (the extra `full`).
 
 Both are read from folders, without the network. T5 encodes a prompt as the tokens that the stock
-model was trained with, 0 after its end. CLAP (arXiv 2211.06687) embeds a sound or a text as one
-vector of length 1, both in the same space.
+model was trained with, 0 after its end; it is loaded only for prompts that are new. CLAP (arXiv
+2211.06687) embeds a sound or a text as one vector of length 1, both in the same space.
 """
 
 from __future__ import annotations
 
-import warnings
+import importlib.util
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from folai.media.audio import resample
 from folai.media.channels import to_mono
+from folai.stable.prompt_cache import Encoded, encode_once
 from folai.writing import one_line
 
 CLAP_RATE = 48_000  # Hz
@@ -26,28 +28,27 @@ CLAP_RATE = 48_000  # Hz
 
 @dataclass(frozen=True)
 class T5:
-    """A tokenizer and an encoder."""
+    """A tokenizer and an encoder, loaded when a prompt is new, and kept from then on."""
 
-    tokenizer: Any
-    encoder: Any
+    encoder: Path
+    tokenizer: Path
     length: int  # tokens of a prompt; a longer one is cut
+    cache: Path | None = None  # where prompts are kept
 
     def encode(self, prompt: str) -> Tensor:
         """Tokens [1, length, D] of a prompt. Warns where it is too long and is cut.
 
-        Raises ValueError for an empty one.
+        Raises ValueError for an empty one, and where the files are no text model.
         """
-        if not prompt.strip():
-            raise ValueError("prompt is empty; describe the sound, or leave the prompt out")
-        ids = self.tokenizer(prompt).input_ids
-        if len(ids) > self.length:
-            rest = self.tokenizer.decode(ids[self.length - 1 :], skip_special_tokens=True)
-            warnings.warn(
-                f"the prompt has {len(ids)} tokens and the text model takes {self.length}: "
-                f"{rest!r} is left out",
-                stacklevel=2,
-            )
-        tokens = self.tokenizer(
+        folders = (self.encoder, self.tokenizer)
+        words = encode_once(prompt, self.length, folders, self.cache, lambda: self._encode(prompt))
+        return torch.nn.functional.pad(words, (0, 0, 0, self.length - words.shape[1]))
+
+    def _encode(self, prompt: str) -> Encoded:
+        """With padding, as the stock model was trained; what is said of it is left out."""
+        tokenizer, encoder = self._models
+        whole = tokenizer(prompt).input_ids
+        tokens = tokenizer(
             prompt,
             padding="max_length",
             max_length=self.length,
@@ -55,9 +56,33 @@ class T5:
             return_tensors="pt",
         )
         with torch.inference_mode():
-            hidden = self.encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
-        encoded: Tensor = hidden.float() * tokens.attention_mask.unsqueeze(-1)
-        return encoded
+            hidden = encoder(tokens.input_ids, attention_mask=tokens.attention_mask)[0]
+        words = hidden.float()[:, : int(tokens.attention_mask.sum())]
+        return Encoded(words, len(whole), left_out(tokenizer, whole, self.length))
+
+    @cached_property
+    def _models(self) -> tuple[Any, Any]:
+        transformers = import_transformers()
+        try:
+            return (
+                transformers.AutoTokenizer.from_pretrained(self.tokenizer, local_files_only=True),
+                transformers.T5EncoderModel.from_pretrained(
+                    self.encoder, local_files_only=True
+                ).eval(),
+            )
+        except (OSError, ValueError) as error:
+            reason = one_line(error, 160)
+            raise ValueError(
+                f"{self.encoder}: no T5 text model ({reason}); copy its whole folder"
+            ) from None
+
+
+def left_out(tokenizer: Any, ids: list[int], length: int) -> str:
+    """The words behind the first `length` tokens, of which one is that of the end."""
+    if len(ids) <= length:
+        return ""
+    rest: str = tokenizer.decode(ids[length - 1 :], skip_special_tokens=True)
+    return rest
 
 
 @dataclass(frozen=True)
@@ -82,24 +107,21 @@ class Clap:
             return _vector(self.model.get_text_features(**inputs))
 
 
-def load_t5(folder: Path, length: int) -> T5:
+def load_t5(folder: Path, length: int, cache: Path | None = None) -> T5:
     """The text model of a pipeline's folder (text_encoder/, tokenizer/), or of a folder of its own.
 
-    Raises ValueError where its files are missing, ImportError without transformers.
+    cache: where prompts are kept. Raises ValueError where its files are missing, ImportError
+    without transformers: at once, though it is loaded when a prompt is new.
     """
-    transformers = import_transformers()
-    encoder = tokenizer = folder
-    if (folder / "text_encoder").is_dir():
-        encoder, tokenizer = folder / "text_encoder", folder / "tokenizer"
-    try:
-        return T5(
-            transformers.AutoTokenizer.from_pretrained(tokenizer, local_files_only=True),
-            transformers.T5EncoderModel.from_pretrained(encoder, local_files_only=True).eval(),
-            length,
-        )
-    except (OSError, ValueError) as error:
-        reason = one_line(error, 160)
-        raise ValueError(f"{folder}: no T5 text model ({reason}); copy its whole folder") from None
+    if importlib.util.find_spec("transformers") is None:
+        import_transformers()  # says what to install
+    is_pipeline = (folder / "text_encoder").is_dir()
+    encoder, tokenizer = (
+        folder / name if is_pipeline else folder for name in ("text_encoder", "tokenizer")
+    )
+    if not (encoder / "config.json").is_file() or not tokenizer.is_dir():
+        raise ValueError(f"{folder}: no T5 text model; copy its whole folder")
+    return T5(encoder, tokenizer, length, cache)
 
 
 def load_clap(folder: Path) -> Clap:

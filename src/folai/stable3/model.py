@@ -38,6 +38,7 @@ from folai.progress import Steps
 from folai.stable.control_latents import encode_fitted, encode_start
 from folai.stable.hub import find_model
 from folai.stable.precision import check_dtype
+from folai.stable.prompt_cache import prompt_cache
 from folai.stable3.base_files import load_base
 from folai.stable3.conditioning import condition
 from folai.stable3.control_files import inspect_control, load_control
@@ -50,7 +51,7 @@ from folai.stable3.model_config import Stable3Config
 from folai.stable3.options import DTYPES
 from folai.stable3.releveling import Releveling
 from folai.stable3.steering import Loudness, Steering, wanted_levels
-from folai.stable3.text import T5Gemma, find_text_model, prompt_cache
+from folai.stable3.text import T5Gemma, find_text_model
 
 # Seconds sampled beyond the end. The published code takes 6; it trains with silence behind the end
 # whose length is exponentially distributed, so that less is likelier, and less takes less time.
