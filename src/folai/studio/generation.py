@@ -206,11 +206,14 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
         if fills or region.get("spans"):
             anew = [[a - begin, b - begin] for a, b in _spans(region)]
 
+    made = {**sound, "variations": 1}
+    if region is not None:  # it goes round where the take does that it is a part of
+        made["loop"] = bool(project.find("takes", region["take"])["sound"].get("loop"))
     entry = {
         "layer": layer["id"],
         "name": request.get("name"),
         "envelope": saved,
-        "sound": {**sound, "variations": 1},
+        "sound": made,
         "region": region,
     }
 

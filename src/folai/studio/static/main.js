@@ -24,6 +24,7 @@ import { Library } from "./panel/library.js";
 import { Messages } from "./panel/messages.js";
 import { Projects } from "./panel/projects.js";
 import { References } from "./panel/references.js";
+import { RegionsForm } from "./panel/regions_form.js";
 import { SoundForm } from "./panel/sound_form.js";
 import { spreadingCommands } from "./panel/spreading.js";
 import { watchStatus } from "./panel/status.js";
@@ -83,6 +84,7 @@ const library = new Library(studio, player, messages, references);
 const additions = new Additions(studio, messages);
 const suggestions = new Suggestions(studio, library);
 const form = new SoundForm(studio, byId("sound"));
+const regions = new RegionsForm(studio);
 const exporting = new Export(studio, saver);
 const projects = new Projects(messages, open, () => transport.play());
 new LayerList(studio, byId("layers"));
@@ -109,6 +111,7 @@ const commands = mapped([
   ...movingCommands(studio, transport, timeline, () => pointers.cancel()),
   ...editingCommands(studio, transport),
   ...form.commands(),
+  ...regions.commands(),
   ...references.commands(),
   ...library.commands(),
   ...additions.commands(),

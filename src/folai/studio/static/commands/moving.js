@@ -25,7 +25,7 @@ export function movingCommands(studio, transport, timeline, cancelGesture) {
     { id: "second-on", title: "One second forward", keys: ["Shift+→"], hold: true, run: () => transport.seek(studio.playhead + 1) },
     { id: "to-start", title: "Go to the start", keys: ["Home"], run: () => transport.seek(0), enabled: open },
     { id: "to-end", title: "Go to the end", keys: ["End"], run: () => transport.seek(studio.duration), enabled: open },
-    { id: "loop", title: "Loop the region", keys: ["Shift+L"], run: () => turnLoop(studio), pressed: () => studio.loop },
+    { id: "loop", title: "Play the region, or all, again and again", keys: ["Shift+L"], run: () => turnLoop(studio), pressed: () => studio.repeats },
     { id: "mark-in", title: "Start the region here", keys: ["I"], run: () => mark(studio, "start"), enabled: open },
     { id: "mark-out", title: "End the region here", keys: ["O"], run: () => mark(studio, "end"), enabled: open },
     { id: "select-all", title: "Select everything", keys: ["Ctrl+A"], run: () => studio.select({ start: 0, end: studio.duration }), enabled: open },
@@ -51,10 +51,12 @@ export function movingCommands(studio, transport, timeline, cancelGesture) {
   ];
 }
 
-/** @param {Studio} studio */
+/** Where it comes out as the take says, the next take is asked again. @param {Studio} studio */
 function turnLoop(studio) {
-  studio.loop = !studio.loop;
+  const wanted = !studio.repeats;
+  studio.loop = wanted === studio.hearsLoop ? null : wanted;
   studio.emit("mode");
+  studio.announce(wanted ? "Plays again and again" : "Plays once");
 }
 
 /** @param {Studio} studio @param {"start" | "end"} which */

@@ -45,6 +45,8 @@ function adopt(studio, project) {
   studio.snap = seen.snap ?? "off";
   studio.hearEdits = seen.hearEdits ?? true;
   studio.region = seen.region ?? null;
+  studio.parts = seen.parts ?? [];
+  studio.partsError = "";
   studio.clock = seen.clock ?? "timecode";
   studio.settle();
 }

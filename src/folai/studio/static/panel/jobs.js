@@ -6,6 +6,7 @@ import { currentTake } from "./takes.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("../commands/keys.js").Command} Command */
+/** @typedef {import("../envelope/curve.js").Region} Region */
 
 const FADE = 0.05; // seconds over which a regenerated part is cross-faded
 /** @type {Record<string, string>} */
@@ -41,11 +42,11 @@ export class Jobs {
       { id: "generate", title: "Generate a take", keys: ["Ctrl+Enter"], group, run: () => this.generate(false), enabled: can },
       {
         id: "regenerate",
-        title: "Regenerate only the region of the current take",
+        title: "Regenerate only the region of the current take, or the regions that were added",
         keys: ["Ctrl+Shift+Enter"],
         group,
         run: () => this.generate(true),
-        enabled: () => can() && this.studio.region !== null && currentTake(this.studio) !== undefined,
+        enabled: () => can() && this.#parts.length > 0 && currentTake(this.studio) !== undefined,
       },
       {
         id: "learn",
@@ -67,13 +68,20 @@ export class Jobs {
     ];
   }
 
+  /** What is regenerated: the regions that were added, else the selected one. @returns {Region[]} */
+  get #parts() {
+    const { parts, partsError, region } = this.studio;
+    if (partsError) return [];
+    return parts.length || !region ? parts : [region];
+  }
+
   /** @param {boolean} regionOnly */
   async generate(regionOnly) {
     const { studio, saver } = this;
     const layer = studio.layer;
     if (!layer) return;
     const take = currentTake(studio);
-    const region = regionOnly && studio.region && take ? { take: take.id, ...studio.region, fade: FADE } : null;
+    const region = regionOnly && take ? regionOf(take.id, this.#parts) : null;
     if (layer.envelope === null && studio.project.prediction === null) studio.keepCurve(layer.id);
     await this.#ask("generate", "generate", async () => {
       await saver.flush();
@@ -191,6 +199,13 @@ export class Jobs {
     const text = watching ? jobText(watching) : "";
     if (note.textContent !== text) note.textContent = text;
   }
+}
+
+/** As a request says it: see API.md. @param {string} take @param {Region[]} parts in order */
+function regionOf(take, parts) {
+  const [start, end] = [parts[0].start, parts[parts.length - 1].end];
+  const spans = parts.length > 1 ? parts.map((part) => [part.start, part.end]) : null;
+  return { take, start, end, fade: FADE, spans };
 }
 
 /** @param {any} job @returns {string} */

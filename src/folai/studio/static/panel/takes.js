@@ -198,7 +198,7 @@ export function hear(studio, take, byHand = true) {
   studio.emit("mode");
   if (byHand) studio.did("choose take", `!take ${layer.id}`);
   else studio.arrive(`layer ${layer.id} take`);
-  studio.announce(`Playing ${studio.strip(take.id).name}`);
+  studio.announce(`Playing ${studio.strip(take.id).name}${take.sound.loop ? ", a loop" : ""}`);
 }
 
 /** @param {Studio} studio */
@@ -269,7 +269,9 @@ function isOlder(studio, take) {
 function factsOf(take, studio) {
   const { sound, engine, region } = take;
   const reference = studio.references.find((one) => one.id === sound.reference)?.name;
-  const what = [reference, sound.prompt && `“${sound.prompt}”`, !sound.prompt && sound.sound].filter(Boolean).join(" + ");
-  const part = region ? ` · ${region.start.toFixed(2)}–${region.end.toFixed(2)} s regenerated` : "";
-  return `${what || "wood"} · ${engine} · seed ${sound.seed ?? 0}${part}`;
+  const words = [sound.prompt, sound.segments].filter(Boolean).map((/** @type {string} */ text) => `“${text}”`);
+  const what = [reference, ...words, !sound.prompt && sound.sound].filter(Boolean).join(" + ");
+  const spans = region && (region.spans ?? [[region.start, region.end]]).map((/** @type {number[]} */ span) => span.map((time) => time.toFixed(2)).join("–"));
+  const part = spans ? ` · ${spans.join(", ")} s regenerated` : "";
+  return `${what || "wood"} · ${engine} · seed ${sound.seed ?? 0}${sound.loop ? " · loop" : ""}${part}`;
 }

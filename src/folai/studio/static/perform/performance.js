@@ -96,7 +96,7 @@ export class Performance {
     if (!isKnown(kind === "keys" ? this.#device : kind)) this.#advise();
     transport.seek(fixed ? region.start - LEAD : region.start);
     this.#say("Performing");
-    await transport.play();
+    await transport.play({ once: true });
     player.clock.begin();
     this.#watching = window.setInterval(() => this.#watch(), 50);
     if (this.#now === now) now.offset = player.timeOf(0);

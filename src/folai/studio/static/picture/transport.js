@@ -9,6 +9,7 @@ import { frameAt } from "./clock.js";
 
 const JUMP = 0.15; // seconds of drift from which on the picture jumps instead of hurrying
 const FASTEST = 8;
+const SETTLED = 150; // ms after which a change of what is repeated counts: a region is dragged
 
 export class Transport {
   /** Times real time; negative: backwards; 0: stopped. */
@@ -16,6 +17,8 @@ export class Transport {
   #turn = 0;
   #last = 0;
   #soughtAt = 0;
+  #once = false; // it shall not go round
+  #timer = 0;
 
   /** @param {Studio} studio @param {import("../sound/player.js").Player} player @param {import("./screen.js").Screen} screen */
   constructor(studio, player, screen) {
@@ -23,6 +26,7 @@ export class Transport {
     this.player = player;
     this.screen = screen;
     studio.on("screen", () => this.screen.show(this.frame));
+    studio.on("mode selection takes heard layers", () => this.#heed());
   }
 
   get playing() {
@@ -69,16 +73,21 @@ export class Transport {
     this.screen.show(this.frame);
   }
 
-  /** Plays with sound, from the playhead, or from the start of what is played if it stands at the end. */
-  async play() {
-    const [from, to] = this.#range();
+  /**
+   * Plays with sound, from the playhead, or from the start of what is played if it stands at the end.
+   * @param {{once?: boolean}} [how] `once`: it does not go round, whatever else is said
+   */
+  async play({ once = false } = {}) {
     const { studio, screen, player } = this;
+    this.#once = once;
+    const round = this.#round;
+    const [from, to] = once ? [0, studio.duration] : this.#range();
     if (this.speed) this.#halt();
     const outside = studio.playhead < from - 1e-3 || studio.playhead > to - 0.05;
     if (outside) this.#place(frameAt(studio.frames, from));
     const turn = this.#begin(1);
     studio.emit("playing");
-    await player.play(studio.playhead);
+    await player.play(studio.playhead, 1, round);
     if (turn !== this.#turn) return;
     if (screen.ready) {
       screen.video.playbackRate = 1;
@@ -93,6 +102,7 @@ export class Transport {
     const faster = Math.sign(this.speed) === way ? Math.min(Math.abs(this.speed) * 2, FASTEST) : 1;
     if (way === 1 && faster === 1) return this.play();
     this.#halt();
+    this.#once = false;
     const turn = this.#begin(way * faster);
     await this.player.play(this.studio.playhead, this.speed);
     if (turn !== this.#turn) return;
@@ -122,8 +132,20 @@ export class Transport {
 
   /** Seconds that are played: the region while looping, else all. @returns {[number, number]} */
   #range() {
-    const { loop, region, duration } = this.studio;
-    return loop && region ? [region.start, region.end] : [0, duration];
+    const { repeats, region, duration } = this.studio;
+    return repeats && region ? [region.start, region.end] : [0, duration];
+  }
+
+  /** What shall be played again and again. @returns {import("../sound/player.js").Round | null} */
+  get #round() {
+    const [from, to] = this.#range();
+    return this.studio.repeats && !this.#once ? { from, to } : null;
+  }
+
+  /** What goes round may have changed while it plays. */
+  #heed() {
+    clearTimeout(this.#timer);
+    if (this.speed === 1) this.#timer = window.setTimeout(() => this.speed === 1 && this.player.goRound(this.#round), SETTLED);
   }
 
   /** Moves the playhead with each picture that comes on screen, and holds it to the sound. @param {number} turn */
@@ -159,16 +181,29 @@ export class Transport {
   #run(turn) {
     requestAnimationFrame((now) => {
       if (turn !== this.#turn) return;
-      const time = this.#timeNow(Math.max(now - this.#last, 0) / 1000);
+      const before = this.#heard;
+      const time = (this.#heard = this.#timeNow(Math.max(now - this.#last, 0) / 1000));
       this.#last = now;
+      const { round } = this.player;
+      if (round && time < before) this.#turned(time);
       if (!this.screen.ready || this.speed < 0) {
         this.#place(frameAt(this.studio.frames, Math.max(time, 0)), time);
         this.screen.show(this.frame);
       }
-      const [from, to] = this.#range();
-      if (this.speed > 0 ? time >= to - 0.004 || this.screen.video.ended : time <= from) this.#end(from);
+      const [from, to] = this.#once ? [0, this.studio.duration] : this.#range();
+      const isOver = this.speed > 0 ? time >= to - 0.004 || this.screen.video.ended : time <= from;
+      if (isOver && !round) this.pause();
       else this.#run(turn);
     });
+  }
+
+  /** The sound has begun again: the picture follows. @param {number} time seconds */
+  #turned(time) {
+    const { screen } = this;
+    if (!screen.ready) return;
+    this.#soughtAt = performance.now();
+    screen.video.currentTime = Math.max(time, 0) + screen.offset;
+    screen.video.play().catch(() => this.pause()); // it may have ended
   }
 
   /** @param {number} passed seconds since it was asked last @returns {number} seconds, between pictures too */
@@ -177,16 +212,7 @@ export class Transport {
   }
 
   #free = 0; // the playhead before it is put onto a picture: slow motion would stand still otherwise
-
-  /** @param {number} from */
-  #end(from) {
-    if (this.studio.loop && this.speed === 1) {
-      this.#halt();
-      this.#place(frameAt(this.studio.frames, from));
-      this.screen.show(this.frame);
-      this.play();
-    } else this.pause();
-  }
+  #heard = 0; // seconds, as it was looked at last
 
   /** @param {number} index @param {number} [free] */
   #place(index, free) {

@@ -1,6 +1,7 @@
 /**
  * Plays several sources on one clock. All run at once, heard or not, and a switch is a change of
- * their gains at one moment: without a gap, and in step to the sample.
+ * their gains at one moment: without a gap, and in step to the sample. So is what goes round: after its
+ * last sample its first one is played.
  */
 
 import { OutputClock } from "./output_clock.js";
@@ -9,16 +10,20 @@ import { reversed } from "./reversed.js";
 
 /** @typedef {import("./sources.js").Source} Source */
 /** @typedef {{source: Source, volume: number, out?: AudioNode}} Wanted volume 0: ready to be heard; out: where it goes, else the master */
-/** @typedef {{source: Source, gain: GainNode, next: number, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
+/** @typedef {{from: number, to: number}} Round seconds that are played again and again, forwards at real time */
+/** @typedef {{at: number, time: number, speed: number, round: Round | null}} Anchor time of the clip at a time of the context, times real time from there on */
+/** @typedef {{n: number, turn: number}} Place a piece, and how often the round was ended before */
+/** @typedef {{source: Source, gain: GainNode, next: Place, busy: boolean, playing: Set<AudioBufferSourceNode>}} Channel */
 
 const SOON = 0.04; // seconds from the order to the sound
 const RAMP = 0.008; // seconds of a change of gain
 const AHEAD = 3; // seconds scheduled ahead
 const PATIENCE = 1500; // ms to wait for sound before the picture starts without it
+const SHORTEST = 0.02; // seconds of a round
 
 export class Player {
   /** @type {Map<string, Channel>} */ #channels = new Map();
-  /** @type {{at: number, time: number, speed: number} | null} time of the clip at a time of the context, times real time from there on */ #anchor = null;
+  /** @type {Anchor | null} */ #anchor = null;
   /** @type {Map<string, Wanted>} */ #wanted = new Map();
   #turn = 0;
   #timer = 0;
@@ -48,7 +53,12 @@ export class Player {
 
   /** Seconds into the clip at a time of the context, or null when nothing plays. @param {number} at */
   timeOf(at) {
-    return this.#anchor && this.#anchor.time + this.#anchor.speed * (at - this.#anchor.at);
+    return this.#anchor && wrapped(this.#anchor, at).time;
+  }
+
+  /** What is played again and again now. @returns {Round | null} */
+  get round() {
+    return this.#anchor?.round ?? null;
   }
 
   /** What is to be heard, if anything plays. @returns {Wanted[]} */
@@ -62,7 +72,7 @@ export class Player {
     if (!this.#anchor) return;
     const turn = ++this.#turn;
     const audible = [...wanted.values()].filter(({ volume }) => volume > 0);
-    await Promise.all(audible.map(({ source }) => source.piece(this.#pieceNow(source)).catch(() => null)));
+    await Promise.all(audible.map(({ source }) => source.piece(this.#placeNow(source).n).catch(() => null)));
     if (turn !== this.#turn || !this.#anchor) return;
     for (const { source, out } of wanted.values()) this.#open(source, out);
     await this.#pump();
@@ -72,20 +82,36 @@ export class Player {
 
   /**
    * @param {number} time seconds to play from @param {number} speed times real time, as a tape would; negative: backwards
+   * @param {Round | null} round what is played again and again, at speed 1
    * @returns {Promise<void>} when it is about to sound
    */
-  async play(time, speed = 1) {
+  async play(time, speed = 1, round = null) {
     this.stop();
     const turn = ++this.#turn;
     await this.context.resume();
     const loaded = this.audible.map(({ source }) => source.piece(pieceAt(source, time, speed)).catch(() => null));
     await Promise.race([Promise.all(loaded), new Promise((done) => setTimeout(done, PATIENCE))]);
     if (turn !== this.#turn) return;
-    this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time), speed };
+    this.#anchor = { at: this.#whole(this.context.currentTime + SOON), time: this.#whole(time), speed, round: this.#rounded(round) };
     for (const { source, out } of this.#wanted.values()) this.#open(source, out);
     this.#setGains(this.context.currentTime, 0);
     this.#pump();
     this.#timer = window.setInterval(() => this.#pump(), 250);
+  }
+
+  /** While it plays: goes round there from now on, or no more. Nothing is interrupted. @param {Round | null} wanted */
+  goRound(wanted) {
+    const round = this.#rounded(wanted);
+    const now = this.round;
+    if (!this.#anchor || (round?.from === now?.from && round?.to === now?.to)) return;
+    const at = this.#whole(this.context.currentTime + SOON);
+    const { time } = wrapped(this.#anchor, at);
+    this.#turn++;
+    this.#anchor = { at, time: round && time >= round.to ? round.from : time, speed: this.#anchor.speed, round };
+    for (const key of [...this.#channels.keys()]) this.#close(key, at - this.context.currentTime);
+    for (const { source, out } of this.#wanted.values()) this.#open(source, out);
+    this.#setGains(at, 0);
+    this.#pump();
   }
 
   stop() {
@@ -116,10 +142,11 @@ export class Player {
     };
   }
 
-  /** @param {Source} source */
-  #pieceNow(source) {
-    const { speed } = /** @type {{speed: number}} */ (this.#anchor);
-    return pieceAt(source, this.#clock() + SOON * speed, speed);
+  /** What is to be played of it next. @param {Source} source @returns {Place} */
+  #placeNow(source) {
+    const anchor = /** @type {Anchor} */ (this.#anchor);
+    const { time, turn } = wrapped(anchor, this.context.currentTime + SOON);
+    return { n: pieceAt(source, time, anchor.speed), turn };
   }
 
   /** To a whole sample, so that pieces meet without a seam. @param {number} seconds */
@@ -127,9 +154,11 @@ export class Player {
     return Math.ceil(seconds * this.context.sampleRate - 1e-6) / this.context.sampleRate;
   }
 
-  /** Seconds into the clip that are being sent to the output now. */
-  #clock() {
-    return /** @type {number} */ (this.timeOf(this.context.currentTime));
+  /** Of whole samples; one too short to be heard as such is none. @param {Round | null} round @returns {Round | null} */
+  #rounded(round) {
+    const { sampleRate } = this.context;
+    const near = (/** @type {number} */ seconds) => Math.round(seconds * sampleRate) / sampleRate;
+    return round && round.to - round.from >= SHORTEST ? { from: near(round.from), to: near(round.to) } : null;
   }
 
   /** @param {Source} source @param {AudioNode} [out] */
@@ -138,7 +167,7 @@ export class Player {
     const gain = this.context.createGain();
     gain.gain.value = 0;
     gain.connect(out);
-    this.#channels.set(source.key, { source, gain, next: this.#pieceNow(source), busy: false, playing: new Set() });
+    this.#channels.set(source.key, { source, gain, next: this.#placeNow(source), busy: false, playing: new Set() });
   }
 
   /** Schedules what begins within the next seconds. */
@@ -153,12 +182,13 @@ export class Player {
     const { source } = channel;
     try {
       while (this.#anchor && this.#due(source, channel.next) < this.context.currentTime + AHEAD) {
-        const n = channel.next;
-        if (n < 0 || n * source.pieceLength >= source.duration) break;
-        const buffer = await source.piece(n);
+        const { n } = channel.next;
+        const isThere = n >= 0 && n * source.pieceLength < source.duration;
+        if (!isThere && !(this.round && this.round.from < source.duration)) break;
+        const buffer = isThere ? await source.piece(n) : null;
         if (!this.#anchor || this.#channels.get(source.key) !== channel) return;
-        if (buffer) this.#schedule(channel, buffer, n * source.pieceLength);
-        channel.next = n + Math.sign(this.#anchor.speed);
+        if (buffer) this.#schedule(channel, buffer, channel.next);
+        channel.next = placeAfter(source, channel.next, this.#anchor);
       }
     } catch {
       // It stays silent here; the next round of the pump tries again.
@@ -167,25 +197,29 @@ export class Player {
     }
   }
 
-  /** When a piece begins to be played: backwards, from its end. @param {Source} source @param {number} n @returns {number} time of the context */
-  #due(source, n) {
-    const { at, time, speed } = /** @type {{at: number, time: number, speed: number}} */ (this.#anchor);
-    const edge = speed > 0 ? n * source.pieceLength : Math.min((n + 1) * source.pieceLength, source.duration);
-    return at + (edge - time) / speed;
+  /** When a piece begins to be played: backwards, from its end. @param {Source} source @param {Place} place @returns {number} time of the context */
+  #due(source, { n, turn }) {
+    const anchor = /** @type {Anchor} */ (this.#anchor);
+    const edge = anchor.speed > 0 ? n * source.pieceLength : Math.min((n + 1) * source.pieceLength, source.duration);
+    return dueAt(anchor, edge, turn);
   }
 
-  /** @param {Channel} channel @param {AudioBuffer} buffer @param {number} start of it in the clip, seconds */
-  #schedule(channel, buffer, start) {
-    const { at, time, speed } = /** @type {{at: number, time: number, speed: number}} */ (this.#anchor);
-    const due = at + ((speed > 0 ? start : start + buffer.duration) - time) / speed;
+  /** @param {Channel} channel @param {AudioBuffer} buffer @param {Place} place of it */
+  #schedule(channel, buffer, { n, turn }) {
+    const anchor = /** @type {Anchor} */ (this.#anchor);
+    const { at, speed, round } = anchor;
+    const first = n * channel.source.pieceLength;
+    const start = round && turn ? Math.max(first, round.from) : first; // of what is played of it
+    const end = Math.min(first + buffer.duration, round?.to ?? Infinity);
+    const due = dueAt(anchor, speed > 0 ? start : end, turn);
     const skipped = Math.max(this.#whole(this.context.currentTime + 0.002) - due, at - due, 0);
     const pace = Math.abs(speed);
-    if (skipped * pace >= buffer.duration) return;
+    if (skipped * pace >= end - start) return;
     const node = this.context.createBufferSource();
     node.buffer = speed > 0 ? buffer : reversed(buffer, this.context);
     node.playbackRate.value = pace;
     node.connect(channel.gain);
-    node.start(due + skipped, skipped * pace);
+    node.start(due + skipped, start - first + skipped * pace, end - start - skipped * pace);
     channel.playing.add(node);
     node.onended = () => channel.playing.delete(node);
   }
@@ -228,4 +262,26 @@ function pieceAt(source, time, speed) {
   const last = Math.max(Math.ceil(source.duration / source.pieceLength) - 1, 0);
   const place = time / source.pieceLength;
   return speed > 0 ? Math.floor(Math.max(place, 0)) : Math.min(Math.max(Math.ceil(place) - 1, 0), last);
+}
+
+/** The time of the clip at a time of the context, and how often the round was ended before. @param {Anchor} anchor @param {number} at */
+function wrapped({ at: from, time, speed, round }, at) {
+  const straight = time + speed * (at - from);
+  if (!round || straight < round.to) return { time: straight, turn: 0 };
+  const length = round.to - round.from;
+  const turn = Math.floor((straight - round.to) / length) + 1;
+  return { time: straight - turn * length, turn };
+}
+
+/** When a time of the clip is played. @param {Anchor} anchor @param {number} time @param {number} turn @returns {number} time of the context */
+function dueAt(anchor, time, turn) {
+  const before = anchor.round ? turn * (anchor.round.to - anchor.round.from) : 0;
+  return anchor.at + (time + before - anchor.time) / anchor.speed;
+}
+
+/** What is played after a piece. @param {Source} source @param {Place} place @param {Anchor} anchor @returns {Place} */
+function placeAfter(source, { n, turn }, { speed, round }) {
+  const next = n + Math.sign(speed);
+  if (!round || next * source.pieceLength < Math.min(round.to, source.duration)) return { n: next, turn };
+  return { n: Math.floor(round.from / source.pieceLength), turn: turn + 1 };
 }

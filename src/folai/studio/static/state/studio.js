@@ -44,6 +44,8 @@ export class Studio extends EventTarget {
   history = new History();
   activeId = "";
   /** @type {Region | null} */ region = null;
+  /** @type {Region[]} what is regenerated at once, in order; none: the region */ parts = [];
+  partsError = ""; // why what was typed of them cannot be read
   /** @type {number | null} onset of the chosen hit, seconds */ hit = null;
   playhead = 0;
   /** @type {"select" | "draw" | "hit"} */ tool = "select";
@@ -51,7 +53,7 @@ export class Studio extends EventTarget {
   /** @type {"preview" | "takes"} */ heard = "preview";
   /** @type {"timecode" | "seconds" | "feet"} how times are written */ clock = "timecode";
   hearEdits = true;
-  loop = false;
+  /** @type {boolean | null} whether what is played goes round; null: as the take that is heard */ loop = null;
   readOnly = false;
   /** @type {import("../envelope/regions.js").Clip | null} */ clipboard = null;
   /** @type {{a: string | null, b: string | null}} takes to compare */ slots = { a: null, b: null };
@@ -133,6 +135,17 @@ export class Studio extends EventTarget {
       takes.find((take) => take.id === layer.take) ??
       takes.at(-1)
     );
+  }
+
+  /** Whether what is played goes round: as a person says, else as the active layer's take was made. */
+  get repeats() {
+    return this.loop ?? this.hearsLoop;
+  }
+
+  /** Whether the active layer is heard as a take that was made to loop. */
+  get hearsLoop() {
+    const take = this.heard === "takes" && this.layer ? this.chosenTake(this.layer) : undefined;
+    return Boolean(take?.sound.loop);
   }
 
   /** @param {string} take @returns {Strip} to read or to change */

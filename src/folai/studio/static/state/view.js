@@ -6,8 +6,8 @@ const REST = 1500; // ms after which a view that has come to rest is saved
 
 /** @param {Studio} studio @param {import("../timeline/axis.js").Axis} axis */
 export function viewState(studio, axis) {
-  const { playhead, activeId, heard, slots, snap, hearEdits, region, clock } = studio;
-  return { playhead, layer: activeId, heard, slots, snap, hearEdits, region, clock, start: axis.start, perPixel: axis.perPixel };
+  const { playhead, activeId, heard, slots, snap, hearEdits, region, parts, clock } = studio;
+  return { playhead, layer: activeId, heard, slots, snap, hearEdits, region, parts, clock, start: axis.start, perPixel: axis.perPixel };
 }
 
 /** Shows again what was seen last. @param {Studio} studio @param {import("../timeline/axis.js").Axis} axis @param {import("../picture/transport.js").Transport} transport */

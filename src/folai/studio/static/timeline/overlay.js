@@ -17,6 +17,7 @@ export const GRIP = 13; // pixels from the top of the envelope's lane by which a
  */
 export function drawOverlay(context, axis, place, studio, colours) {
   const { band, bottom, hover } = place;
+  for (const part of studio.parts) drawPart(context, axis, part, band, bottom, colours);
   if (studio.region) drawRegion(context, axis, studio.region, band, bottom, colours);
   if (hover && hover.y < bottom) drawHover(context, axis, hover, band, bottom, studio, colours);
   const x = Math.round(axis.toX(studio.playhead));
@@ -42,6 +43,18 @@ function drawRegion(context, axis, region, band, bottom, colours) {
   context.globalAlpha = 0.55;
   context.fillRect(left, band.top, wide, GRIP - 3);
   context.globalAlpha = 1;
+}
+
+/** What will be regenerated. @param {CanvasRenderingContext2D} context @param {import("./axis.js").Axis} axis @param {import("../envelope/curve.js").Region} part @param {Band} band @param {number} bottom @param {import("./canvas.js").Colours} colours */
+function drawPart(context, axis, part, band, bottom, colours) {
+  const left = axis.toX(part.start);
+  const wide = axis.toX(part.end) - left;
+  context.fillStyle = colours.region;
+  context.fillRect(left, band.top, wide, bottom - band.top);
+  context.strokeStyle = colours["region-edge"];
+  context.setLineDash([4, 3]);
+  context.strokeRect(left + 0.5, band.top + 0.5, wide - 1, bottom - band.top - 1);
+  context.setLineDash([]);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {import("./axis.js").Axis} axis @param {{x: number, y: number}} hover @param {Band} band @param {number} bottom @param {import("../state/studio.js").Studio} studio @param {import("./canvas.js").Colours} colours */
