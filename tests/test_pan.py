@@ -9,7 +9,7 @@ from folai.mapper.places import WIDEST, moving_columns, pan_of
 from folai.models.cells import CHANNELS, GRID
 from folai.studio import project_envelopes
 from folai.studio.envelope_edits import edited
-from folai.studio.generation import cut
+from folai.takes.renewing import level_cut
 
 
 def placed():
@@ -106,7 +106,7 @@ def test_the_studio_keeps_pan(tmp_path):
     assert np.array_equal(project_envelopes.from_json(patch, base=envelope).pan, envelope.pan)
     plain = Envelope(envelope.values, 120.0, envelope.onsets)
     assert project_envelopes.envelope_id(plain) != project_envelopes.envelope_id(envelope)
-    assert np.array_equal(cut(envelope, 1.0, 2.0).pan, envelope.pan[120:240])
+    assert level_cut(envelope, 1.0, 2.0).pan == pytest.approx(envelope.pan[120:240])
     edits = [{"op": "place", "start": 0.0, "end": 1.0, "pan": 0.5}]
     assert edited(envelope, edits, {}, 3.0).pan[60] == pytest.approx(0.5)
     within = [{"op": "shift", "seconds": 0.5, "region": {"start": 1.0, "end": 2.0}}]

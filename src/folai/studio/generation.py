@@ -8,13 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from folai.diffusion.naming import sound_of_prompt
 from folai.diffusion.vocabulary import find_words
 from folai.engines import get_engine
 from folai.envelope import FRAME_RATE, Envelope
-from folai.envelope.hits import cut_hits, of_onsets
 from folai.envelope.segments import read_segments
 from folai.envelope.spans import read_spans, within
 from folai.media.audio import fit_length, read_audio, write_wav
@@ -35,7 +32,7 @@ from folai.studio.studio import SAMPLE_RATE, Studio, options_of, require_room
 from folai.takes.finish import finished
 from folai.takes.noise import Noise, without_noise
 from folai.takes.options import FinishOptions
-from folai.takes.renewing import AFTER, BEFORE, CONTEXT, FADE, at_level, crossfaded
+from folai.takes.renewing import AFTER, BEFORE, CONTEXT, FADE, at_level, crossfaded, level_cut
 
 WHOLE = 30.0  # seconds up to which the whole clip is previewed, so that hits sound the same
 LONGEST_PREVIEW = 120.0  # seconds of one preview
@@ -102,7 +99,7 @@ class Previewer:
         envelope = studio.envelope(project, request.get("envelope"))
         if project.duration <= WHOLE:
             return start, end, envelope
-        return start, end, cut(envelope, start, end)
+        return start, end, level_cut(envelope, start, end)
 
     def _kit(
         self, studio: Studio, project: Project, sound: dict[str, Any]
@@ -165,20 +162,6 @@ def check_sound(sound: dict[str, Any]) -> dict[str, Any]:
     return {"engine": options["engine"], "warnings": messages}
 
 
-def cut(envelope: Envelope, start: float, end: float) -> Envelope:
-    """The part from start to end seconds as an envelope of its own."""
-    first = round(start * envelope.frame_rate)
-    last = max(first + 1, round(end * envelope.frame_rate))
-    inside = (envelope.onsets >= start) & (envelope.onsets < end)
-    values = envelope.values[first:last]
-    onsets = np.clip(envelope.onsets[inside] - start, 0, len(values) / envelope.frame_rate)
-    pan = None if envelope.pan is None else envelope.pan[first:last]
-    hits = cut_hits(envelope.hits, envelope.onsets, start, end)
-    hits = of_onsets(hits, onsets)
-    part = Envelope(values, envelope.frame_rate, onsets, pan=pan, hits=hits)
-    return at_level(part, float(envelope.values.max()))
-
-
 # Takes
 
 
@@ -202,7 +185,7 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
         options.pop("loop", None)  # it is the whole take that goes round
         fills = get_engine(options["engine"]).FILLS
         begin, end = _around(region, fills)
-        part = cut(whole, begin, min(end, project.duration))
+        part = level_cut(whole, begin, min(end, project.duration))
         if fills or region.get("spans"):
             anew = [[a - begin, b - begin] for a, b in _spans(region)]
 
