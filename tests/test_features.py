@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from folai.mapper.features import Pictures, _motion_cells, iter_pictures, read_pictures
+from folai.mapper.features import Pictures, _Flow, _motion_cells, iter_pictures, read_pictures
 from folai.media.frames import Frame
 from folai.models.cells import CHANNELS, FLOW_CHANNELS, GRID
 from folai.render import random_scene, write_clip
@@ -119,7 +119,7 @@ def test_cells_do_not_depend_on_where_an_array_lies():
     for shift in range(16):
         here = whole[shift : shift + flow.size].reshape(flow.shape)
         here[:] = flow
-        cells.append(_motion_cells(*here))
+        cells.append(_motion_cells(_Flow.of(here[0]), _Flow.of(here[1])))
     assert all(np.array_equal(one, cells[0]) for one in cells)
     speed = cells[0][FLOW_CHANNELS.index("speed")].mean()
     assert speed == pytest.approx(np.hypot(*flow[0]).mean(), rel=1e-3)

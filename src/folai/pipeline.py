@@ -291,13 +291,15 @@ class Models:
     Of each the last alone, so that memory does not grow with what is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        """threads: that decode a clip; None: one for each core."""
+        self.threads = threads
         self.together: Together | None = None  # clips that are denoised in one batch
         self._loaded: dict[str, tuple[Hashable, Any]] = {}
 
     def shared(self, together: Together) -> Models:
         """The same models, for one of several clips that are denoised in one batch."""
-        models = Models()
+        models = Models(self.threads)
         models.together, models._loaded = together, self._loaded
         return models
 
@@ -630,7 +632,8 @@ def _predict(
     # Decoding and scaling go on in threads while the flow of earlier pictures is measured.
     frames: Iterator[Frame] = iter(())
     if not known:
-        frames = prefetched(clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS), PICTURES_AHEAD)
+        frames = clip.frames(height=FLOW_SIZE[1], max_fps=MAX_FPS, threads=models.threads)
+        frames = prefetched(frames, PICTURES_AHEAD)
     envelope = run(iter_pictures(_reporting(frames, duration, progress), watch=watcher))
     if watcher is not None:
         watcher.end()

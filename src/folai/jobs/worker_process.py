@@ -49,7 +49,7 @@ def _prepared() -> Any:
     from folai.pipeline import Models
 
     cv2.setNumThreads(1)
-    models = Models()
+    models = Models(threads=1)
     return lambda jobs, out: do_jobs(jobs, out, models)
 
 

@@ -151,7 +151,7 @@ class _Describer:
     def __init__(self) -> None:
         self._estimate = FlowEstimator()
         self._grey: NDArray[np.uint8] | None = None
-        self._flow: NDArray[np.float32] | None = None
+        self._flow: _Flow | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> Pair | None:
         image = np.asarray(cv2.resize(image, FLOW_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
@@ -161,8 +161,8 @@ class _Describer:
             return None
         whole = self._estimate(before, grey)
         camera = camera_motion(whole)
-        flow = remove_camera(whole, camera) / np.float32(FLOW_SIZE[1])
-        earlier, self._flow = (flow if self._flow is None else self._flow), flow
+        flow = _Flow.of(remove_camera(whole, camera) / np.float32(FLOW_SIZE[1]))
+        earlier, self._flow = self._flow or flow, flow
         cells = [
             _motion_cells(flow, earlier),
             _look_cells(image, grey, follow_camera(before, camera)),
@@ -170,16 +170,30 @@ class _Describer:
         return Pair(np.concatenate(cells), float(cv2.absdiff(before, grey).mean()))
 
 
-def _motion_cells(flow: NDArray[np.float32], earlier: NDArray[np.float32]) -> NDArray[np.float32]:
-    """FLOW_CHANNELS of one displacement field and the one before it, each [2, H, W]."""
-    speed, before, change = (_lengths(field) for field in (flow, earlier, flow - earlier))
-    vx, vy, weighted_x, weighted_y, mean, changed = _means(
-        *flow, flow[0] * speed, flow[1] * speed, speed, change
-    )
+@dataclass(frozen=True)
+class _Flow:
+    """A displacement field [2, H, W] without the camera's motion, and its lengths [H, W]."""
+
+    field: NDArray[np.float32]
+    speed: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, field: NDArray[np.float32]) -> _Flow:
+        return cls(field, _lengths(field))
+
+
+def _motion_cells(flow: _Flow, earlier: _Flow) -> NDArray[np.float32]:
+    """FLOW_CHANNELS of a displacement field and the one before it."""
+    # One array for all planes: means are taken of the first six, maxima of the last four.
+    planes = np.empty((7, *flow.speed.shape), np.float32)
+    np.multiply(flow.field, flow.speed, out=planes[:2])
+    planes[2] = _lengths(flow.field - earlier.field)
+    planes[3:5], planes[5] = flow.field, flow.speed
+    np.subtract(earlier.speed, flow.speed, out=planes[6])
+    weighted_x, weighted_y, changed, vx, vy, mean = _means(planes[:6])
     weight = mean + 1e-4  # picture heights: flow noise is no motion
-    top, right, left, down, up, lost = _tops(
-        speed, flow[0], -flow[0], flow[1], -flow[1], before - speed
-    )
+    right, down, top, lost = _tops(planes[3:])
+    left, up = _depths(planes[3:5])
     moving = weighted_x / weight, weighted_y / weight
     return np.stack([vx, vy, *moving, mean, top, right, left, down, up, changed, lost])
 
@@ -202,30 +216,43 @@ def _look_cells(
     before: warped as the camera moved, so that only what moves by itself differs.
     """
     now = grey.astype(np.float32) / np.float32(255)
-    signed = now - before.astype(np.float32) / np.float32(255)
-    size = np.abs(signed)
-    contrast = np.abs(now - np.asarray(cv2.blur(now, (9, 9)), np.float32))
-    means = _means(size, signed, contrast)
+    planes = np.empty((3, *grey.shape), np.float32)
+    size, signed, contrast = planes
+    np.subtract(now, before.astype(np.float32) / np.float32(255), out=signed)
+    np.abs(signed, out=size)
+    np.subtract(now, cv2.blur(now, (9, 9)), out=contrast)
+    np.abs(contrast, out=contrast)
+    means = _means(planes)
     colour = cv2.resize(image, GRID[::-1], interpolation=cv2.INTER_AREA).astype(
         np.float32
     ) / np.float32(255)
-    return np.stack([means[0], *_tops(size), means[1], *colour.transpose(2, 0, 1), means[2]])
+    return np.stack([means[0], *_tops(planes[:1]), means[1], *colour.transpose(2, 0, 1), means[2]])
 
 
-def _means(*planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over each cell of planes [H, W]: [N, rows, columns]."""
+def _means(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over each cell of planes [N, H, W]: [N, rows, columns]."""
     rows, columns = _SHARES
-    return np.asarray(rows @ (np.stack(planes) @ columns.T), np.float32)
+    return np.asarray(rows @ (planes @ columns.T), np.float32)
 
 
-def _tops(*planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maximum over each cell of planes [H, W], 0 at least: [N, rows, columns]."""
-    stacked = np.stack(planes)
+def _tops(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maximum over each cell of planes [N, H, W], 0 at least: [N, rows, columns]."""
+    return np.maximum(_extremes(np.maximum, planes), np.float32(0))
+
+
+def _depths(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far each cell of planes [N, H, W] goes below 0: [N, rows, columns]."""
+    return np.maximum(-_extremes(np.minimum, planes), np.float32(0))
+
+
+def _extremes(most: np.ufunc, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each cell of planes [N, H, W]: [N, rows, columns]."""
     # Whole rows first, many numbers at a time: reduceat alone takes three times as long.
-    ends = [*_CELL[0][1:], stacked.shape[1]]
-    rows = [stacked[:, a:b].max(axis=1) for a, b in zip(_CELL[0], ends, strict=True)]
-    tops = np.maximum.reduceat(np.stack(rows, axis=1), _CELL[1], axis=2)
-    return np.asarray(np.maximum(tops, 0.0), np.float32)
+    rows = np.empty((len(planes), GRID[0], planes.shape[2]), np.float32)
+    ends = [*_CELL[0][1:], planes.shape[1]]
+    for row, (first, end) in enumerate(zip(_CELL[0], ends, strict=True)):
+        most.reduce(planes[:, first:end], axis=1, out=rows[:, row])
+    return np.asarray(most.reduceat(rows, _CELL[1], axis=2), np.float32)
 
 
 def _on_timeline(times: list[float], pairs: list[Pair], start: float) -> Pictures:

@@ -117,9 +117,15 @@ class Clip:
         info = self.info
         return f"Clip({str(self.path)!r}, {info.width}x{info.height}, {info.duration:.2f} s)"
 
-    def frames(self, *, height: int | None = None, max_fps: float | None = None) -> Iterator[Frame]:
+    def frames(
+        self,
+        *,
+        height: int | None = None,
+        max_fps: float | None = None,
+        threads: int | None = None,
+    ) -> Iterator[Frame]:
         """Yield its pictures, as `folai.media.frames.iter_frames` does."""
-        return iter_frames(self.path, height=height, max_fps=max_fps)
+        return iter_frames(self.path, height=height, max_fps=max_fps, threads=threads)
 
     def audio(
         self, *, sample_rate: int | None = None, mono: bool = False, surround: bool = False

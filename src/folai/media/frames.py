@@ -37,13 +37,18 @@ class Frame(NamedTuple):
 
 
 def iter_frames(
-    path: str | Path, *, height: int | None = None, max_fps: float | None = None
+    path: str | Path,
+    *,
+    height: int | None = None,
+    max_fps: float | None = None,
+    threads: int | None = None,
 ) -> Iterator[Frame]:
     """Yield the pictures of a clip in the order they are shown, upright, `height` pixels high.
 
     max_fps: pictures that follow the last one yielded by less than 0.9 / max_fps seconds are left
     out (0.9, so that 31 frames a second are not halved for a limit of 30). Where the clip's average
     rate is not above max_fps but pictures come in bursts, the limit is 0.6 / max_fps seconds.
+    threads: that decode; None: one for each core.
     A clip that is damaged or cut short yields what decodes, and a warning says how much that was.
 
     Raises ValueError for a file that is missing, unreadable or has no video, and at the end if the
@@ -54,6 +59,7 @@ def iter_frames(
         stream = require_video(container, path)
         closest = _closest(stream, max_fps)
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads or 0
         if height is not None and height * HARDLY_SEEN <= min(stream.width, stream.height):
             stream.codec_context.options = ROUGH
         sound = _end_of_sound(container, stream)
