@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -99,6 +100,19 @@ def test_clips_together_are_as_each_alone():
     both = together.do([lambda seed=seed: make(seed, together) for seed in (3, 4)])
     for seed, wav in zip((3, 4), both, strict=True):
         assert np.abs(wav - make(seed)).max() < 1e-4
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
+def test_compiled_it_sounds_the_same(folder):
+    plain, fast = (load_stable3(folder, compile=which) for which in (False, True))
+    one, other = (model.generate(HITS, duration=0.8, num_steps=2) for model in (plain, fast))
+    assert np.abs(one - other).max() < 1e-3 * np.abs(one).max()
+
+
+def test_compiling_needs_a_compiler(folder, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ValueError, match=r"needs a C\+\+ compiler; install g\+\+"):
+        load_stable3(folder, compile=True)
 
 
 def test_prompts_need_the_text_model(folder):

@@ -37,7 +37,8 @@ def check(options: StableAudio3Options, description: Description) -> None:
 
 def needs(options: StableAudio3Options, request: Request) -> Hashable:
     files = options.model, options.control, options.lora, options.loudness
-    return (*(str(file) for file in files), options.dtype, options.offline, _has_text(request))
+    kind = options.dtype, options.offline, options.compile
+    return (*(str(file) for file in files), *kind, _has_text(request))
 
 
 def load(options: StableAudio3Options, request: Request) -> Stable3:
@@ -51,6 +52,7 @@ def load(options: StableAudio3Options, request: Request) -> Stable3:
         text=_has_text(request),
         dtype=options.dtype,
         offline=options.offline,
+        compile=options.compile,
     )
 
 

@@ -36,7 +36,8 @@ def check(options: StableAudioOpenOptions, description: Description) -> None:
 def needs(options: StableAudioOpenOptions, request: Request) -> Hashable:
     files = (options.model, options.control, options.lora, options.clap)
     of_files = (str(file) for file in files)
-    return (*of_files, options.dtype, options.offline, _has_text(request), _is_heard(request))
+    kind = options.dtype, options.offline, options.compile
+    return (*of_files, *kind, _has_text(request), _is_heard(request))
 
 
 def load(options: StableAudioOpenOptions, request: Request) -> StableAudio:
@@ -51,6 +52,7 @@ def load(options: StableAudioOpenOptions, request: Request) -> StableAudio:
         reference=_is_heard(request),
         dtype=options.dtype,
         offline=options.offline,
+        compile=options.compile,
     )
 
 

@@ -46,6 +46,7 @@ from folai.models.stable_control import StableControlNet
 from folai.models.stable_dit import StableDiT
 from folai.progress import Steps
 from folai.stable.base_files import load_base
+from folai.stable.compiling import compile_blocks, require_compiler
 from folai.stable.control_files import inspect_control, load_control
 from folai.stable.control_latents import Codec, encode_control, encode_start
 from folai.stable.denoising import Conditions, Question, denoise
@@ -356,6 +357,8 @@ def load_stable(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     bfloat16.warn_if_slow(precision, device)
+    if compile:
+        require_compiler(device)
     folder = find_model(model, offline=offline)
     beside = 0 if control is None else inspect_control(control)
     base = load_base(folder, dtype=precision, device=device, beside=beside)
@@ -366,8 +369,7 @@ def load_stable(
     if lora is not None:
         merge_lora(lora, base.dit)
     if compile:
-        for block in base.dit.trunk.blocks:
-            block.compile()
+        compile_blocks(base.dit.trunk.blocks)
     t5 = _load_text(folder, base.config, offline) if text else None
     needs_clap = (reference or text) and net is not None and net.clap is not None
     embedder = load_clap(find_model(clap, offline=offline)) if needs_clap else None

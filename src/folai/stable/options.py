@@ -42,6 +42,11 @@ class StableAudioOpenOptions:
         default_text="bfloat16 on a GPU, else float32",
     )
     offline: bool = option(False, bool, "never ask the network")
+    compile: bool = option(
+        False,
+        bool,
+        "compile the denoiser first: pays from the second take on; needs a C++ compiler",
+    )
     num_steps: int | None = option(
         None,
         int,

@@ -35,6 +35,7 @@ from folai.models.stable3_conditioner import Stable3Conditioner
 from folai.models.stable3_control import Stable3Control
 from folai.models.stable3_dit import Stable3DiT
 from folai.progress import Steps
+from folai.stable.compiling import compile_blocks, require_compiler
 from folai.stable.control_latents import encode_fitted, encode_start
 from folai.stable.hub import find_model
 from folai.stable.precision import check_dtype
@@ -357,6 +358,8 @@ def load_stable3(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = getattr(torch, dtype or ("bfloat16" if device.type == "cuda" else "float32"))
     bfloat16.warn_if_slow(precision, device)
+    if compile:
+        require_compiler(device)
     folder = find_model(model, offline=offline)
     beside = 0 if control is None else inspect_control(control)
     base = load_base(folder, dtype=precision, device=device, beside=beside)
@@ -366,8 +369,7 @@ def load_stable3(
     if control is not None:
         steers = load_control(control, base).to(device, base.dit.embed.weight.dtype)
     if compile:
-        for block in base.dit.blocks:
-            block.compile()
+        compile_blocks(base.dit.blocks)
     t5 = _find_text(folder, base.config) if text else None
     reader = None
     if loudness is not None:

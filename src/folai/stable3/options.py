@@ -42,6 +42,11 @@ class StableAudio3Options:
         default_text="bfloat16 on a GPU, else float32; int8: a quarter of the memory, on a CPU",
     )
     offline: bool = option(False, bool, "never ask the network")
+    compile: bool = option(
+        False,
+        bool,
+        "compile the denoiser first: pays from the second take on; needs a C++ compiler",
+    )
     num_steps: int | None = option(
         None,
         int,
