@@ -308,6 +308,14 @@ def test_what_rings_has_modes_and_what_thuds_has_none():
     assert find_modes(cut_events(bursts(), RATE), RATE) is None
 
 
+def test_what_is_rubbed_does_not_ring():
+    """A chair that squeals has lasting partials, which die away only with the hand."""
+    t = np.arange(2 * RATE) / RATE
+    swelling = np.minimum(t / 0.5, 1) * np.minimum((2 - t) / 0.5, 1)
+    squeal = swelling * sum(np.sin(2 * np.pi * f * t) for f in (700.0, 1510.0, 2330.0)) / 10
+    assert find_modes(cut_events(squeal.astype(np.float32)[None], RATE), RATE) is None
+
+
 def test_a_generated_attack_sets_the_modes_ringing():
     modes = find_modes(cut_events(bell(), RATE), RATE)
     knock = Envelope.from_hits([(0.5, 0.1), (2.0, 0.05)], 4.0, decay=0.02)
