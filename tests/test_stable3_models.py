@@ -19,7 +19,9 @@ from folai.stable3.model_config import _shift
 from stable3_models import CONFIGS, SHIFTS, TINY, TINY_MEDIUM, drawn, random_base
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "stable3.json").read_text())
-CLOSE = 1e-5  # largest difference over the largest value
+# Largest difference over the largest value: 1e-5 where the goldens were made; a processor without
+# AVX-512 rounds otherwise, and is at most 1.1e-5 away.
+CLOSE = 1.5e-5
 
 
 def difference(ours, golden):
