@@ -4,7 +4,15 @@ import time
 from pathlib import Path
 
 import pytest
-from driving import generate, open_drawn, saved, start_server, stop_server, wait_until
+from driving import (
+    PREDICTED,
+    generate,
+    open_drawn,
+    saved,
+    start_server,
+    stop_server,
+    wait_until,
+)
 
 from folai.render import random_scene, write_clip
 from folai.studio.broadcast_wave import timecode_seconds
@@ -32,6 +40,7 @@ def test_a_newcomer_has_a_finished_clip(page, first_server, tmp_path):
     page.set_input_files("#video-file", clip)
     wait_until(page, "folai.studio.project.name === 'five' && folai.studio.ghost", 120)
     wait_until(page, "folai.studio.project.prediction && !folai.studio.readOnly", 120)
+    wait_until(page, PREDICTED, 120)  # and the page shows it
     hits = page.evaluate("folai.studio.curve.onsets.length")
     page.evaluate("folai.transport.seek(2.5)")
     page.keyboard.press("h")
