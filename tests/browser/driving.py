@@ -54,6 +54,10 @@ def leave(page: Page) -> None:
         page.wait_for_timeout(300)  # what it sends at last is on its way
 
 
+LATEST = "folai.studio.takes.at(-1)"
+SAMPLES = f"""folai.mixer.sourceOf({LATEST}).piece(0).then((one) =>
+  Array.from(one.getChannelData(0)))"""
+
 # A job is done before the page has fetched what it made, and its last pieces give way to that.
 PREDICTED = """(({jobs, project, drawn}) => {
   const states = [...jobs.values()].filter(({kind}) => kind === "predict").map(({state}) => state);

@@ -4,14 +4,11 @@ import base64
 
 import numpy as np
 import pytest
-from driving import generate, open_drawn, saved, script, show_advanced, wait_until
+from driving import SAMPLES, generate, open_drawn, saved, script, show_advanced, wait_until
 
 RATE = 44100
 RECORD = script("record")
-LATEST = "folai.studio.takes.at(-1)"
 PRESSED = "document.querySelector('[data-command=loop]').ariaPressed === 'true'"
-SAMPLES = f"""folai.mixer.sourceOf({LATEST}).piece(0).then((one) =>
-  Array.from(one.getChannelData(0)))"""
 
 
 @pytest.fixture

@@ -4,12 +4,18 @@ import json
 
 import numpy as np
 import pytest
-from driving import generate, open_drawn, open_project, saved, show_advanced, wait_until
+from driving import (
+    LATEST,
+    SAMPLES,
+    generate,
+    open_drawn,
+    open_project,
+    saved,
+    show_advanced,
+    wait_until,
+)
 
-LATEST = "folai.studio.takes.at(-1)"
 NOTE = "document.querySelector('#prompt-note').textContent"
-SAMPLES = f"""folai.mixer.sourceOf({LATEST}).piece(0).then((one) =>
-  Array.from(one.getChannelData(0)))"""
 
 
 @pytest.fixture

@@ -181,17 +181,16 @@ def generate(studio: Studio, project: Project, request: dict[str, Any]) -> Job:
     if sound.get("lora") and options["engine"] == "diffusion":
         options["lora"] = str(addition_path(project, sound["lora"]))
     part, begin, anew = whole, 0.0, None
+    made = {**sound, "variations": 1}
     if region is not None:
-        options.pop("loop", None)  # it is the whole take that goes round
+        options.pop("loop", None)  # it is the whole take that goes round, as the one before did
+        made["loop"] = bool(project.find("takes", region["take"])["sound"].get("loop"))
         fills = get_engine(options["engine"]).FILLS
         begin, end = _around(region, fills)
         part = level_cut(whole, begin, min(end, project.duration))
         if fills or region.get("spans"):
             anew = [[a - begin, b - begin] for a, b in _spans(region)]
 
-    made = {**sound, "variations": 1}
-    if region is not None:  # it goes round where the take does that it is a part of
-        made["loop"] = bool(project.find("takes", region["take"])["sound"].get("loop"))
     entry = {
         "layer": layer["id"],
         "name": request.get("name"),

@@ -52,13 +52,13 @@ export function hitLevel(curve, onset) {
   return peakBetween(curve, onset, onset + 0.05);
 }
 
-/** Index of the first onset at or after a time. @param {Float64Array} onsets @param {number} time */
-export function firstOnsetFrom(onsets, time) {
+/** Index of the first number at or after another. @param {Float64Array} sorted @param {number} least */
+export function firstFrom(sorted, least) {
   let low = 0;
-  let high = onsets.length;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (onsets[middle] < time) low = middle + 1;
+    if (sorted[middle] < least) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -66,7 +66,7 @@ export function firstOnsetFrom(onsets, time) {
 
 /** Index of the onset nearest to a time, or -1. @param {Float64Array} onsets @param {number} time */
 export function nearestOnset(onsets, time) {
-  const after = firstOnsetFrom(onsets, time);
+  const after = firstFrom(onsets, time);
   if (after === 0) return onsets.length ? 0 : -1;
   if (after === onsets.length) return after - 1;
   return onsets[after] - time < time - onsets[after - 1] ? after : after - 1;

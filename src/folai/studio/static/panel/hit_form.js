@@ -1,7 +1,7 @@
 /** The settings of the chosen hit, or of all in the region: sound, pitch, level and foot; another sound like it. */
 
 import { alikeIn, hitText, setHits } from "../envelope/hit_settings.js";
-import { firstOnsetFrom } from "../envelope/curve.js";
+import { firstFrom } from "../envelope/curve.js";
 import { timeText } from "../state/clock.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -56,7 +56,7 @@ export class HitForm {
     const { curve, hitIndex, region } = this.studio;
     if (hitIndex >= 0) return [hitIndex];
     if (!curve || !region) return [];
-    const [first, stop] = [firstOnsetFrom(curve.onsets, region.start), firstOnsetFrom(curve.onsets, region.end)];
+    const [first, stop] = [firstFrom(curve.onsets, region.start), firstFrom(curve.onsets, region.end)];
     return Array.from({ length: stop - first }, (_, n) => first + n);
   }
 

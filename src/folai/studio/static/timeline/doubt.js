@@ -3,7 +3,7 @@
  * less sure. Where the curve is no longer the prediction a person has said what is heard: no band.
  */
 
-import { outline, trace } from "./outline.js";
+import { fillBelow, outline } from "./outline.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
 /** @typedef {import("./outline.js").Outline} Outline */
@@ -28,11 +28,7 @@ export function doubtOf(axis, height, studio) {
 
 /** @param {CanvasRenderingContext2D} context @param {Outline} doubt @param {Span} span @param {number} height @param {string} colour */
 export function drawDoubt(context, doubt, span, height, colour) {
-  const [left, right] = trace(context, doubt, span);
-  context.lineTo(right, height);
-  context.lineTo(left, height);
-  context.fillStyle = colour;
   context.globalAlpha = 0.35;
-  context.fill();
+  fillBelow(context, doubt, span, height, colour);
   context.globalAlpha = 1;
 }

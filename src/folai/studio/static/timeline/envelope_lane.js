@@ -1,11 +1,11 @@
 /** The envelope: the active layer's curve, filled; the prediction behind it; the other layers thin. */
 
-import { firstOnsetFrom, hitLevel } from "../envelope/curve.js";
+import { firstFrom, hitLevel } from "../envelope/curve.js";
 import { Backdrop } from "./backdrop.js";
 import { setFont } from "./canvas.js";
 import { doubtOf, drawDoubt } from "./doubt.js";
 import { LINES, levelToY, scale } from "./level.js";
-import { outline, trace } from "./outline.js";
+import { fillBelow, outline, trace } from "./outline.js";
 import { Painted } from "./painted.js";
 
 /** @typedef {import("../state/studio.js").Studio} Studio */
@@ -13,7 +13,6 @@ import { Painted } from "./painted.js";
 /** @typedef {import("./axis.js").Axis} Axis */
 /** @typedef {import("./canvas.js").Colours} Colours */
 /** @typedef {import("./outline.js").Outline} Outline */
-/** @typedef {import("./painted.js").Span} Span */
 
 const HANDLE = 4; // pixels from the middle of a hit's handle to its corner
 const CROWDED = 7; // pixels between hits below which they have no handles
@@ -118,15 +117,6 @@ function outlineOf(axis, height, { curve, pyramid }) {
   return outline(first, stop, (i) => axis.toX(i / rate), (i) => levelToY(values[i], height));
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Outline} outline @param {Span} span @param {number} height @param {string} colour */
-function fillBelow(context, outline, span, height, colour) {
-  const [left, right] = trace(context, outline, span);
-  context.lineTo(right, height);
-  context.lineTo(left, height);
-  context.fillStyle = colour;
-  context.fill();
-}
-
 /**
  * A hit as it is drawn, in pixels; `own` is where its own level is, `y` is null where hits are too near one another for handles.
  * @typedef {{x: number, y: number | null, own: number | null, chosen: boolean, set: boolean}} HitShown
@@ -134,8 +124,8 @@ function fillBelow(context, outline, span, height, colour) {
 
 /** @param {Studio} studio @param {import("../envelope/curve.js").Curve} curve @param {Axis} axis @param {number} height @returns {HitShown[]} */
 function hitsShown(studio, curve, axis, height) {
-  const first = Math.max(firstOnsetFrom(curve.onsets, axis.start) - 1, 0);
-  const stop = firstOnsetFrom(curve.onsets, axis.end);
+  const first = Math.max(firstFrom(curve.onsets, axis.start) - 1, 0);
+  const stop = firstFrom(curve.onsets, axis.end);
   const crowded = (stop - first) * CROWDED > axis.width;
   return Array.from(curve.onsets.subarray(first, stop), (onset) => {
     const x = axis.toX(onset);
@@ -201,7 +191,7 @@ export function hitUnder(studio, axis, x, y, height, reach) {
   if (!curve) return -1;
   let best = -1;
   let nearest = reach;
-  let i = Math.max(firstOnsetFrom(curve.onsets, axis.toTime(x - reach)), 0);
+  let i = Math.max(firstFrom(curve.onsets, axis.toTime(x - reach)), 0);
   for (; i < curve.onsets.length && axis.toX(curve.onsets[i]) <= x + reach; i++) {
     const top = levelToY(hitLevel(curve, curve.onsets[i]), height);
     const beside = Math.abs(axis.toX(curve.onsets[i]) - x);

@@ -1,5 +1,7 @@
 /** A line from left to right, as numbers: what it is now can be compared with what was painted. */
 
+import { firstFrom } from "../envelope/curve.js";
+
 /** @typedef {import("./painted.js").Span} Span */
 /** Points from left to right, pixels. @typedef {{xs: Float64Array, ys: Float32Array}} Outline */
 
@@ -30,14 +32,14 @@ export function trace(context, { xs, ys }, { left, right } = { left: -Infinity, 
   return [xs[first] ?? 0, xs[stop - 1] ?? 0];
 }
 
-/** Index of the first point at or after `x`. @param {Float64Array} xs @param {number} x */
-function firstFrom(xs, x) {
-  let low = 0;
-  let high = xs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (xs[middle] < x) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/**
+ * What lies below it, down to `height`, where a span shows it.
+ * @param {CanvasRenderingContext2D} context @param {Outline} outline @param {Span} span @param {number} height @param {string} colour
+ */
+export function fillBelow(context, outline, span, height, colour) {
+  const [left, right] = trace(context, outline, span);
+  context.lineTo(right, height);
+  context.lineTo(left, height);
+  context.fillStyle = colour;
+  context.fill();
 }
