@@ -13,6 +13,7 @@ from folai.diffusion.foley import FoleyConfig
 from folai.diffusion.foley_files import save_base, save_control
 from folai.diffusion.vocabulary import ALL
 from folai.envelope import Envelope
+from folai.envelope.rms import centred_rms
 from folai.evaluate.foley import predicted
 from folai.evaluate.foley.comparison import FoleyOptions, evaluate_foley
 from folai.evaluate.foley.labels import agreement, examples, label_tasks, learn
@@ -150,6 +151,21 @@ def test_noise_follows_the_envelope_and_is_pink(folder, tmp_path):
     broken = System("broken", lambda task: task.target * np.float32(np.nan))
     with pytest.raises(ValueError, match="broken: gave sound"):
         broken(tasks[0])
+
+
+def test_engines_play_with_the_room_of_their_reference():
+    noise = 0.01 * np.random.default_rng(0).standard_normal(round(SECONDS * SAMPLE_RATE))
+    reference = blows("wood", SECONDS) + noise.astype(np.float32)
+    envelope = Envelope.from_hits([(0.5, 0.1)], SECONDS)
+    target = np.zeros(len(noise), np.float32)
+    _, preview, *_ = baselines()
+    wav = preview(Task("one", "one", 0.0, envelope, target, reference))
+    wanted = np.std(noise) / centred_rms(reference[None], SAMPLE_RATE, 250.0).max()
+    pause = wav[3 * SAMPLE_RATE :]
+    assert np.std(pause) / centred_rms(wav[None], SAMPLE_RATE, 250.0).max() == pytest.approx(
+        wanted, rel=0.2
+    )
+    assert not preview(Task("one", "one", 0.0, envelope, target, None, sound="wood"))[-9:].any()
 
 
 def test_truth_beats_everything(folder, mapper, tmp_path, monkeypatch):

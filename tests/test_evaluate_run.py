@@ -178,3 +178,21 @@ def test_progress_runs_to_the_end_beside_systems_of_others(config, tmp_path):
     assert told == sorted(told) and told[-1] == 1.0
     assert min(abs(share - 0.5) for share in told) < 1e-9, "played: half; measured: the rest"
     assert max(np.diff(told)) <= 0.5, "a system that is there already is no work"
+
+
+@pytest.mark.parametrize(
+    ("given", "room"),
+    [
+        ('reference = "own"', 1.0),
+        ('reference = "own"\nroom = 0', 0.0),
+        ('reference = "sounds/hit.wav"', 0.0),
+        ('reference = "sounds/hit.wav"\nroom = 0.5\ntails = "envelope"', 0.5),
+        ('sound = "wood"', 0.0),
+    ],
+)
+def test_a_clip_is_imitated_with_its_room(given, room, config):
+    config.write_text(PLAYED.replace('reference = "sounds/hit.wav"', given))
+    (system,) = read_run(config).systems
+    finish = system.generate_options().finish
+    assert finish.room == room
+    assert finish.tails == ("envelope" if "tails" in given else "natural")

@@ -263,13 +263,15 @@ def play_envelope(
     options: GenerateOptions = GenerateOptions(),
     *,
     progress: Progress | None = None,
+    models: Models | None = None,
 ) -> FoleyResult:
     """The sound alone along an envelope, as long as that is: no clip is needed.
 
     progress: is told what share is done, 0 to 1; what it raises stops the work within a step.
-    Raises ValueError for a reference or prompt that is unusable.
+    models: keeps what is loaded for the next envelope. Raises ValueError for a reference or prompt
+    that is unusable.
     """
-    player = _Player(options, envelope.duration, Models())
+    player = _Player(options, envelope.duration, models or Models())
     takes = player.play(envelope, Stages(progress, play=1.0).of("play"))
     return player.result(takes, envelope)
 

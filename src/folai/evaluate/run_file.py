@@ -7,7 +7,7 @@
 
     [[system]]
     name = "folai"              # made by folai
-    reference = "own"           # the clip's own sound; or a file; left out: none
+    reference = "own"           # the clip's own sound, its room with it (room = 1); or a file
     envelope = "predicted"      # or "true"
     engine = "diffusion"        # this and what follows: options of `folai generate`
     init_strength = 0.6
@@ -39,10 +39,11 @@ from typing import Any, TypeVar
 
 from folai.engines import engine_names, get_engine
 from folai.pipeline import GenerateOptions
+from folai.takes.options import FinishOptions
 
 OWN, TRUE, PREDICTED = "own", "true", "predicted"
 SHARED = ("engine", "prompt", "negative_prompt", "sound", "seed", "weights")
-"""Options of a system that are not one engine's own."""
+"""Options of a system that are neither an engine's nor the finish's."""
 
 Config = TypeVar("Config")
 
@@ -93,6 +94,8 @@ class SystemConfig:
         combination.
         """
         played = {name: value for name, value in self.options.items() if name != "weights"}
+        if self.reference == OWN:  # what is compared with the recording has its room, too
+            played = {"room": 1.0, **played}
         return GenerateOptions.of(**{"reference": self.reference, **played, **more})
 
 
@@ -181,9 +184,10 @@ def _system(table: Any, folder: Path) -> SystemConfig:
 
 
 def _engine_options() -> dict[str, type]:
-    """What each option of an engine is, by its name."""
-    described = (fields(get_engine(name).Options) for name in engine_names())
-    return {option.name: option.metadata["kind"] for engine in described for option in engine}
+    """What each option of an engine or of the finish is, by its name."""
+    kinds = (FinishOptions, *(get_engine(name).Options for name in engine_names()))
+    described = (option for kind in kinds for option in fields(kind))
+    return {option.name: option.metadata["kind"] for option in described}
 
 
 def _part(kind: type[Config], table: Any, folder: Path, where: str) -> Config:

@@ -21,7 +21,7 @@ from folai.writing import written_whole
 if TYPE_CHECKING:
     from folai.envelope import Envelope
 
-VERSION = 1  # raise when the same options and files would give another envelope or other sounds
+VERSION = 2  # raise when the same options and files would give another envelope or other sounds
 
 
 def system_sounds(

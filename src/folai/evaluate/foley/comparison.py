@@ -64,7 +64,7 @@ class FoleyOptions:
     limit: int | None = None  # number of tasks; None: all there are
     seed: int = 0
     embedding: str | None = None
-    sampling: dict[str, Any] = field(default_factory=dict)  # arguments of `Foley.generate`
+    sampling: dict[str, Any] = field(default_factory=dict)  # options of the engine diffusion
     durations: tuple[float, ...] = ()  # seconds of sound to measure speed and memory with
     ringing: bool = False  # also whether what should ring does
     speech: int = 0  # takes in which speech is looked for

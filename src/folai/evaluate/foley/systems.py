@@ -1,11 +1,14 @@
 """What is compared: baselines and the trained generator, each from a task to its sound.
 
 noise       pink noise multiplied by the envelope: right in time, of no material
-preview     `folai.preview.lay.lay`: the reference's events, or the built-in sound
+preview     the engine preview: the reference's events, or the built-in sound
 reference   the reference itself, as long as the target: right in material, not in time
 no control  the generator with `control_scale` 0
 folai       the generator
 truth       the target
+
+The engines play as `folai generate` does. A target is a recording, with the noise of its room in
+it: where there is a reference, `room` is 1, so that the take has the reference's.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from numpy.typing import NDArray
 from folai.data.sounds import SAMPLE_RATE
 from folai.evaluate.foley.tasks import Task, Wav
 from folai.media.audio import fit_length
-from folai.preview.lay import lay
+from folai.pipeline import GenerateOptions, Models, play_envelope
 
 LOWEST = 40.0  # Hz; below it pink noise is slow swinging, which no envelope can shape
 
@@ -48,7 +51,7 @@ def baselines() -> list[System]:
     """All but the trained generator; the truth comes last."""
     return [
         System("noise", _noise, listens=False),
-        System("preview", _preview),
+        System("preview", _engine("preview")),
         System("reference", _reference, reads=False, follows=False),
         System("truth", lambda task: task.target, listens=False, follows=False),
     ]
@@ -57,35 +60,38 @@ def baselines() -> list[System]:
 def generators(weights: Path | None, **sampling: Any) -> list[System]:
     """The trained generator without and with control, and its autoencoder alone.
 
-    `sampling` goes to `Foley.generate`.
+    `sampling`: options of the engine diffusion.
     """
-    from folai.diffusion.foley_files import load_foley
+    from folai.checkpoints import AUTOENCODER, load_autoencoder
     from folai.evaluate.foley.reconstruction import round_trip
 
-    foley = load_foley(weights) if weights else load_foley()
-    decoded = round_trip(foley.autoencoder)
-
-    def play(task: Task, control_scale: float) -> Wav:
-        wav: Any = foley.generate(
-            task.envelope,
-            duration=task.duration,
-            reference=None if task.reference is None else task.reference[None],
-            prompt=task.prompt,
-            control_scale=control_scale,
-            envelope_lock=0.0,
-            seed=task.seed,
-            variations=1,
-            **sampling,
-        )
-        return np.asarray(fit_length(np.asarray(wav)[0], len(task.target))[0])
-
+    decoded = round_trip(load_autoencoder(AUTOENCODER))
+    own = {"foley_weights": weights, "envelope_lock": 0.0, **sampling}
+    free = _engine("diffusion", **{**own, "control_scale": 0.0})
     return [
-        System(
-            "no control", lambda task: play(task, 0.0), listens=False, reads=False, follows=False
-        ),
-        System("folai", lambda task: play(task, 1.0)),
+        System("no control", free, listens=False, reads=False, follows=False),
+        System("folai", _engine("diffusion", **own)),
         System("decoded", lambda task: decoded(task.target), listens=False, follows=False),
     ]
+
+
+def _engine(name: str, **own: Any) -> Callable[[Task], Wav]:
+    """A function from a task to its sound [T], by an engine that stays loaded."""
+    models = Models()
+
+    def play(task: Task) -> Wav:
+        heard: dict[str, Any]
+        if task.reference is not None:
+            heard = {"reference": task.reference[None], "room": 1.0}
+        elif name == "preview":
+            heard = {"sound": task.sound}
+        else:
+            heard = {"prompt": task.prompt}
+        options = GenerateOptions.of(engine=name, seed=task.seed, **heard, **own)
+        wav = play_envelope(task.envelope, options, models=models).wav
+        return np.asarray(fit_length(wav, len(task.target))[0])
+
+    return play
 
 
 def pink_noise(num_samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -100,12 +106,6 @@ def pink_noise(num_samples: int, rng: np.random.Generator) -> NDArray[np.float64
 def _noise(task: Task) -> Wav:
     noise = pink_noise(len(task.target), np.random.default_rng(task.seed))
     return np.asarray(noise * task.envelope.at(_times(task)), np.float32)
-
-
-def _preview(task: Task) -> Wav:
-    sound = task.sound if task.reference is None else None
-    wav = lay(task.envelope, reference=task.reference, sound=sound, seed=task.seed)
-    return np.asarray(fit_length(wav, len(task.target))[0])
 
 
 def _reference(task: Task) -> Wav:
