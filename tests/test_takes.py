@@ -10,7 +10,7 @@ from folai.envelope.rms import centred_rms
 from folai.metrics import loudness, partials, tonality
 from folai.metrics.lufs import k_filtered, k_weighted
 from folai.pipeline import play_envelope
-from folai.preview.events import cut_events
+from folai.preview.events import cut_events, goes_on
 from folai.preview.kit import make_kit
 from folai.preview.lay import lay_kit
 from folai.takes.finish import finished
@@ -18,6 +18,7 @@ from folai.takes.gate import gated
 from folai.takes.loudness import LOUDEST, loudness_of, wanted_loudness
 from folai.takes.noise import bed, without_noise
 from folai.takes.options import FinishOptions
+from folai.takes.own_hits import with_own_hits
 from folai.takes.placing import placed
 from folai.takes.ringing import find_modes, ring
 from folai.takes.true_peak import limited, true_peak
@@ -327,3 +328,60 @@ def test_a_generated_attack_sets_the_modes_ringing():
     assert np.array_equal(rung[0, :first], take[0, :first])
     other = rung[0, round(2.0 * RATE) :][:4000] / rung[0, first:][:4000]
     assert np.ptp(other) > 0.1  # each blow has its own
+
+
+# Own hits
+
+SHORT = {"diffusion": {"num_steps": 1, "cfg_scale": 1.0}}
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """(Envelope of two hits that are alone and two that are not, a take, a laying: told apart by
+    their signs)."""
+    envelope = Envelope.from_hits([(0.5, 0.2), (1.5, 0.1), (2.5, 0.2), (2.55, 0.2)], 3.5)
+    level = envelope.at(np.arange(round(3.5 * RATE)) / RATE).astype(np.float32)[None]
+    return envelope, -level, level
+
+
+def test_hits_that_are_alone_are_those_of_the_recording(apart):
+    envelope, take, laid = apart
+    wav = with_own_hits(take, laid, RATE, envelope, whole=True)[0]
+    for onset in (0.5, 1.5):
+        first = round(onset * RATE)
+        assert (wav[first - 20 : first + round(0.2 * RATE)] > 0).all()
+        before = slice(first - round(0.012 * RATE), first - round(0.005 * RATE))
+        assert np.array_equal(wav[before], take[0, before])
+    close = slice(round(2.5 * RATE), round(2.53 * RATE))  # the next follows within 80 ms
+    assert np.array_equal(wav[close], take[0, close])
+
+
+def test_of_few_recorded_hits_the_tails_are_taken(apart):
+    envelope, take, laid = apart
+    wav = with_own_hits(take, laid, RATE, envelope, whole=False)[0]
+    attack = slice(round(0.5 * RATE), round(0.509 * RATE))
+    assert np.array_equal(wav[attack], take[0, attack])
+    assert (wav[round(0.55 * RATE) : round(0.7 * RATE)] > 0).all()
+
+
+def test_a_recorded_tail_is_drawn_half_of_the_way_to_the_curve(apart):
+    envelope, take, laid = apart
+    steady = 0.05 * np.random.default_rng(0).standard_normal(laid.shape).astype(np.float32)
+    wanted = envelope.at(np.arange(laid.shape[1]) / RATE)
+    louder = (2 * wanted * steady / 0.05).astype(np.float32)
+    wav = with_own_hits(take, louder, RATE, envelope, whole=True)
+    tail = slice(round(0.56 * RATE), round(0.62 * RATE))
+    ratio = np.sqrt(np.mean(wav[:, tail] ** 2) / np.mean(wanted[tail] ** 2))
+    assert 20 * np.log10(ratio) == pytest.approx(3.0, abs=0.6)  # it was 6 dB
+
+
+@pytest.mark.parametrize("engine", ["preview", "diffusion"])
+def test_rain_ends_with_the_curve(engine):
+    rain = 0.1 * np.random.default_rng(0).standard_normal((1, 4 * RATE)).astype(np.float32)
+    (event,) = cut_events(rain, RATE)
+    assert goes_on(event, RATE)
+    assert not any(goes_on(event, RATE) for event in cut_events(bursts(decay=0.3), RATE))
+    options = GenerateOptions.of(reference=rain, engine=engine, **SHORT.get(engine, {}))
+    wav = play_envelope(Envelope.from_hits([(0.5, 0.2)], 3.0), options).wav[0]
+    hit, after = (wav[round(a * RATE) : round(b * RATE)] for a, b in ((0.5, 0.6), (0.8, 1.2)))
+    assert np.std(after) < 0.05 * np.std(hit)

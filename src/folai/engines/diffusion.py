@@ -14,12 +14,14 @@ from folai.diffusion.vocabulary import find_words
 from folai.engines import Description, Request, Wav
 from folai.envelope import Envelope
 from folai.media.audio import fit_length, resample
-from folai.preview.events import cut_events
-from folai.preview.kit import make_kit
-from folai.preview.lay import Sketch
+from folai.media.channels import to_mono
+from folai.preview.events import Event, cut_events
+from folai.preview.kit import Kit, make_kit
+from folai.preview.lay import Sketch, lay_kit
 from folai.progress import Progress
 from folai.takes.gate import gated
-from folai.takes.ringing import Modes, find_modes, ring
+from folai.takes.own_hits import SEVERAL, with_own_hits
+from folai.takes.ringing import find_modes, ring
 
 if TYPE_CHECKING:
     from folai.diffusion.foley import Foley
@@ -78,16 +80,23 @@ def play(
         together=request.together,
     )
     num_samples = round(request.duration * request.sample_rate)
+    events = None if reference is None else cut_events(to_mono(reference), rate)
     for number, take in enumerate(takes):
         take = gated(take, rate, envelope)
         if request.tails == "natural":
-            modes = _modes(reference, sound, rate, request.seed + number)
-            take = take if modes is None else ring(take, rate, envelope, modes)
+            kit = _kit(events, sound, rate, request.seed + number)
+            modes = find_modes(kit.events, rate)
+            if modes is not None:
+                take = ring(take, rate, envelope, modes)
+            elif events is not None:
+                laid = fit_length(lay_kit(envelope, kit, tails="natural"), take.shape[1])
+                whole = len(events) >= SEVERAL and options.likeness == 1
+                take = with_own_hits(take, laid, rate, envelope, whole=whole)
         yield fit_length(resample(take, rate, request.sample_rate), num_samples)
 
 
-def _modes(reference: Wav | None, sound: str, rate: int, seed: int) -> Modes | None:
-    """Of what rings in the reference; without one, of a built-in thing of that material."""
-    if reference is not None:
-        return find_modes(cut_events(reference, rate), rate)
-    return find_modes(make_kit(sound=sound, sample_rate=rate, seed=seed).events, rate)
+def _kit(events: list[Event] | None, sound: str, rate: int, seed: int) -> Kit:
+    """The events of the reference; without one, of a built-in thing of that material."""
+    if events is not None:
+        return make_kit(events=events, sample_rate=rate, seed=seed)
+    return make_kit(sound=sound, sample_rate=rate, seed=seed)

@@ -185,7 +185,7 @@ def _system(table: Any, folder: Path) -> SystemConfig:
 
 def _engine_options() -> dict[str, type]:
     """What each option of an engine or of the finish is, by its name."""
-    kinds = (FinishOptions, *(get_engine(name).Options for name in engine_names()))
+    kinds: tuple[Any, ...] = (FinishOptions, *(get_engine(name).Options for name in engine_names()))
     described = (option for kind in kinds for option in fields(kind))
     return {option.name: option.metadata["kind"] for option in described}
 

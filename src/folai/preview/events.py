@@ -18,6 +18,8 @@ Curve = NDArray[np.float64]
 _STEP = 0.001  # seconds between the power values by which a reference is cut
 _PRE_ROLL = 0.002  # seconds kept before an event's onset
 ATTACK = 0.06  # seconds after an onset within which its peak level lies
+BLOW = 0.2  # seconds in which a blow is loudest; what swells longer is rubbed
+LASTING, FALLEN = 1.0, 0.3  # seconds from which on what has not fallen to this share goes on
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,13 @@ def measure_event(samples: Wav, onset: int, sample_rate: int, *, start: float = 
     early = curve[20:60]  # 100 to 300 ms
     is_sustained = early.size >= 20 and bool(np.median(early) > 0.3 * curve[top])
     return Event(samples, onset, level, float(max(decay, 0.005)), is_sustained, start)
+
+
+def goes_on(event: Event, sample_rate: int) -> bool:
+    """Whether it lasts and does not die away, such as rain: nothing in it says when it ends."""
+    curve = centred_rms(event.samples[:, event.onset :], sample_rate, 200.0)
+    last = curve[-max(1, curve.size // 10) :]
+    return curve.size >= LASTING * 200 and float(last.mean()) > FALLEN * float(curve.max())
 
 
 def event_level(samples: Wav, onset: int, sample_rate: int) -> float:

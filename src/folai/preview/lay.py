@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -24,7 +24,7 @@ from folai.envelope.lone_hits import lone_hits
 from folai.envelope.rms import WINDOW, centred_rms
 from folai.preview.events import ATTACK, Event, cut_events, event_level
 from folai.preview.kit import SAMPLE_RATE, Kit, make_kit
-from folai.preview.plan import PlannedHit, Score, plan_hits, score_of, spans
+from folai.preview.plan import PlannedHit, Score, lone_of, plan_hits, score_of, spans
 from folai.progress import Progress, part_of
 
 Wav = NDArray[np.float32]
@@ -72,6 +72,7 @@ def lay_kit(
     wav = np.zeros((kit.texture.shape[0], round(envelope.duration * sample_rate)), np.float32)
     if score.target.any() and wav.size:
         plan = plan_hits(envelope, kit, score, rng)
+        score = replace(score, lone=lone_of(score.lone, plan, kit))
         _lay_events(wav, kit, plan, sample_rate, part_of(progress, 0, 2))
         _pull(wav, score, lowest=0.001, highest=4.0)
         _lay_grains(wav, kit.texture, score, rng, part_of(progress, 1, 2))

@@ -19,7 +19,7 @@ from folai.envelope.lone_hits import LoneHit
 from folai.envelope.rms import WINDOW
 from folai.envelope.silence import opening
 from folai.preview.choosing import Span, feet_of_events
-from folai.preview.events import ATTACK, Event
+from folai.preview.events import ATTACK, Event, goes_on
 from folai.preview.kit import Kit
 
 Curve = NDArray[np.float64]
@@ -92,6 +92,13 @@ def _feet(envelope: Envelope, asked: Sequence[Span]) -> list[int] | None:
     return [of_times[span[0]] for span in asked]
 
 
+def lone_of(lone: Sequence[LoneHit], plan: Sequence[PlannedHit], kit: Kit) -> list[LoneHit]:
+    """Those of the lone hits whose event dies away by itself."""
+    rate = kit.sample_rate
+    lasting = {hit.onset for hit in plan if goes_on(kit.events[hit.event], rate)}
+    return [hit for hit in lone if hit.onset not in lasting]
+
+
 def planned(envelope: Envelope, kit: Kit) -> list[PlannedHit]:
     """The hits as a laying of this envelope lays them."""
     score = score_of(envelope.leveled(), kit.sample_rate)
@@ -138,7 +145,7 @@ def _choose(
     other foot, [N]."""
     ranks = np.argsort(np.argsort([event.level for event in events])) / max(len(events) - 1, 1)
     decays = np.array([event.decay for event in events])
-    cost = np.abs(ranks - loudness) + 0.15 * np.abs(np.log2(decays / decay))
+    cost = np.abs(ranks - loudness) + 0.6 * np.abs(np.log2(decays / decay))
     cost += rng.uniform(0, 0.35, len(events))
     if wrong is not None:
         cost[wrong] += 100

@@ -17,7 +17,7 @@ from folai.envelope import Envelope
 from folai.envelope.lone_hits import LoneHit, lone_hits
 from folai.envelope.rms import FRAME_RATE, centred_rms
 from folai.metrics.tonality import FALL, LOWEST, partials
-from folai.preview.events import Event
+from folai.preview.events import BLOW, Event
 
 Wav = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -26,7 +26,6 @@ MOST = 24  # modes
 SHORTEST = 0.08  # seconds to the next onset from which a hit is heard to ring
 WHILE = (0.03, 0.25)  # seconds after the onset in which what rings is told from what does not
 RINGS_SHARE, RINGS_FOR = 0.4, 0.09  # of the energy there; seconds to fall 20 dB: else it is no bell
-BLOW = 0.2  # seconds in which a blow is loudest; what swells longer is rubbed: it does not ring on
 EXCITING = 0.025  # seconds of an attack that excite
 BALANCE = 2.0  # times that one attack raises or lowers a mode at most
 TAKEN_OVER = (0.010, 0.045)  # seconds after the onset in which the modes take over
@@ -55,7 +54,7 @@ def find_modes(events: list[Event], sample_rate: int) -> Modes | None:
 def _modes_of(event: Event, sample_rate: int) -> Modes | None:
     wav = event.samples[:, event.onset :].mean(axis=0).astype(np.float64)
     if centred_rms(wav, sample_rate).argmax() > BLOW * FRAME_RATE:
-        return None
+        return None  # rubbed: it does not ring on
     wav = np.pad(wav, (0, round(WHILE[1] * sample_rate)))  # for spectra of what is short
     found = [p for p in partials(wav, sample_rate, MOST) if np.isfinite(p.decay) and p.decay > 0.02]
     if not found:
