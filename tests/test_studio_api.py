@@ -354,7 +354,7 @@ def test_a_prompt_is_checked_as_it_is_typed(client):
         assert reply.status_code == 422 and message in reply.json()["error"]
     known = client.get("/api/vocabulary").json()
     assert "gravel" in known["words"]["surfaces"] and "wood" in known["materials"]
-    assert known["options"]["num_steps"]["default"] == 5
+    assert known["options"]["num_steps"]["default"] == 4
     assert known["options"]["tails"]["enum"] == ["natural", "envelope"]
 
 

@@ -14,7 +14,7 @@ from folai.models.stable_control import StableControlConfig, StableControlNet
 from folai.stable.model import StableAudio
 from stable_models import TINY, random_base
 
-CLOSE = 1e-5  # of full scale: what another batch changes on a CPU
+CLOSE = 3e-5  # of full scale, -90 dB: what another batch changes on a CPU
 
 
 def apart(ours, theirs):

@@ -80,7 +80,7 @@ def add_expect(command: argparse.ArgumentParser) -> None:
 
 def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--steps", dest="num_steps", type=int, metavar="N", help="of sampling (default: 5)"
+        "--steps", dest="num_steps", type=int, metavar="N", help="of sampling (default: 4)"
     )
     command.add_argument("--cfg-scale", type=float, metavar="X", help="strength of guidance")
 

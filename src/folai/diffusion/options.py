@@ -35,12 +35,12 @@ class DiffusionOptions:
 
     engine: ClassVar[str] = "diffusion"
 
-    num_steps: int = option(5, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
+    num_steps: int = option(4, int, "number of sampling steps", metavar="N", lowest=1, highest=500)
     sampler: str | None = option(
         None, str, "how steps are taken", choices=SAMPLERS, default_text="that of the weights"
     )
     cfg_scale: float = option(
-        4.0, float, "guidance toward reference and prompt; 1: none", lowest=0, highest=20
+        3.0, float, "guidance toward reference and prompt; 1: none", lowest=0, highest=20
     )
     control_scale: float = control_scale_option()
     envelope_lock: float = envelope_lock_option()

@@ -47,8 +47,10 @@ from folai.train import loop, small_model
 from folai.train.torchrun import Processes, processes
 
 LEAP_STEPS = (3, 4)  # numbers of steps of a take that large steps are learned for
-LEAPING = 0.35  # share of the examples that ask where a large step leads
-UNGUIDED = 0.3  # share of the examples without guidance
+LEAP_SHARES = (0.25, 0.75)  # of the large steps that belong to each of these takes
+LEAPING = 0.5  # share of the examples that ask where a large step leads
+UNGUIDED = 0.25  # share of the examples without guidance
+USUAL, USUAL_SCALE = 0.5, 4.0  # share of the guided ones with this guidance
 WITHOUT_ENVELOPE = 0.1  # share of the examples
 
 
@@ -245,10 +247,11 @@ def draw_questions(
     if leaping:
         takes = [make_times(n, config.time_shift, config.last_time) for n in LEAP_STEPS]
         for row in np.flatnonzero(rng.random(count) < LEAPING):
-            times = takes[rng.integers(len(takes))]
+            times = takes[int(rng.choice(len(takes), p=LEAP_SHARES))]
             at = int(rng.integers(len(times) - 1))
             time[row], size[row] = times[at], times[at] - times[at + 1]
         drawn = rng.uniform(1, STRONGEST, count)
+        drawn = np.where(rng.random(count) < USUAL, USUAL_SCALE, drawn)
         guidance = np.where(rng.random(count) < UNGUIDED, 1.0, drawn)
 
     def to_tensor(values: NDArray[np.float64]) -> Tensor:
