@@ -29,7 +29,7 @@ RINGS_SHARE, RINGS_FOR = 0.4, 0.09  # of the energy there; seconds to fall 20 dB
 EXCITING = 0.025  # seconds of an attack that excite
 BALANCE = 2.0  # times that one attack raises or lowers a mode at most
 TAKEN_OVER = (0.010, 0.045)  # seconds after the onset in which the modes take over
-LEFT = 0.4  # power of the share of energy that does not ring: what is left of the take beside it
+LEFT = 0.5  # power of the share of energy that does not ring: what is left of the take beside it
 DAMPED = 0.08  # seconds in which a ringing ends when the next sound comes
 SILENT_DB = 70.0  # below its beginning, at which a mode is no longer computed
 

@@ -8,7 +8,9 @@ folai       the generator
 truth       the target
 
 The engines play as `folai generate` does. A target is a recording, with the noise of its room in
-it: where there is a reference, `room` is 1, so that the take has the reference's.
+it: where there is a reference, `room` is 1, so that the take has the reference's. A prompt says
+nothing of a room, and the judges have learned from recordings: the generator's take of one keeps
+the noise that the envelope asks for, which `folai generate` takes out.
 """
 
 from __future__ import annotations
@@ -22,9 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from folai.data.sounds import SAMPLE_RATE
+from folai.diffusion.naming import sound_of_prompt
 from folai.evaluate.foley.tasks import Task, Wav
 from folai.media.audio import fit_length
 from folai.pipeline import GenerateOptions, Models, play_envelope
+from folai.preview.kit import make_kit
+from folai.takes.ringing import find_modes, ring
 
 LOWEST = 40.0  # Hz; below it pink noise is slow swinging, which no envelope can shape
 
@@ -68,9 +73,10 @@ def generators(weights: Path | None, **sampling: Any) -> list[System]:
     decoded = round_trip(load_autoencoder(AUTOENCODER))
     own = {"foley_weights": weights, "envelope_lock": 0.0, **sampling}
     free = _engine("diffusion", **{**own, "control_scale": 0.0})
+    like, told = _engine("diffusion", **own), _prompted(weights, **sampling)
     return [
         System("no control", free, listens=False, reads=False, follows=False),
-        System("folai", _engine("diffusion", **own)),
+        System("folai", lambda task: told(task) if task.reference is None else like(task)),
         System("decoded", lambda task: decoded(task.target), listens=False, follows=False),
     ]
 
@@ -89,6 +95,27 @@ def _engine(name: str, **own: Any) -> Callable[[Task], Wav]:
             heard = {"prompt": task.prompt}
         options = GenerateOptions.of(engine=name, seed=task.seed, **heard, **own)
         wav = play_envelope(task.envelope, options, models=models).wav
+        return np.asarray(fit_length(wav, len(task.target))[0])
+
+    return play
+
+
+def _prompted(weights: Path | None, **sampling: Any) -> Callable[[Task], Wav]:
+    """A function from a task with a prompt to its sound [T]: what rings in it does, no gate."""
+    from folai.diffusion.foley_files import load_foley
+
+    foley = load_foley(weights) if weights else load_foley()
+
+    def play(task: Task) -> Wav:
+        asked: dict[str, Any] = {
+            "duration": task.duration,
+            "prompt": task.prompt,
+            "seed": task.seed,
+        }
+        wav = foley.generate(task.envelope, **asked, envelope_lock=0.0, **sampling)[0]
+        kit = make_kit(sound=sound_of_prompt(task.prompt), sample_rate=SAMPLE_RATE, seed=task.seed)
+        modes = find_modes(kit.events, SAMPLE_RATE)
+        wav = wav if modes is None else ring(wav, SAMPLE_RATE, task.envelope, modes)
         return np.asarray(fit_length(wav, len(task.target))[0])
 
     return play
