@@ -3,7 +3,7 @@
 noise       pink noise multiplied by the envelope: right in time, of no material
 preview     the engine preview: the reference's events, or the built-in sound
 reference   the reference itself, as long as the target: right in material, not in time
-no control  the generator with `control_scale` 0
+no control  the generator with `control_scale` 0 and without the recording's own hits
 folai       the generator
 truth       the target
 
@@ -72,7 +72,7 @@ def generators(weights: Path | None, **sampling: Any) -> list[System]:
 
     decoded = round_trip(load_autoencoder(AUTOENCODER))
     own = {"foley_weights": weights, "envelope_lock": 0.0, **sampling}
-    free = _engine("diffusion", **{**own, "control_scale": 0.0})
+    free = _engine("diffusion", **{**own, "control_scale": 0.0, "tails": "envelope"})
     like, told = _engine("diffusion", **own), _prompted(weights, **sampling)
     return [
         System("no control", free, listens=False, reads=False, follows=False),
