@@ -249,7 +249,7 @@ def test_the_trained_generator_is_played(folder, weights, tmp_path):
     control, folai = report.scores[3:5]
     assert np.isfinite([folai.correlation, folai.frechet, folai.own_reference, folai.label]).all()
     assert np.isnan(control.label) and np.isfinite(control.correlation)
-    assert folai.correlation == control.correlation  # its control still says nothing
+    assert folai.correlation > control.correlation  # it has hits of its own
 
 
 def test_speed_is_measured_in_a_process_of_its_own(weights):
