@@ -17,6 +17,7 @@ from folai.envelope.lone_hits import lone_hits
 from folai.envelope.rms import centred_rms, gaussian_smooth
 
 Wav = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 WHOLE = (-0.004, -0.002)  # seconds after the onset in which the recording takes over, of a hit
 TAIL = (0.010, 0.045)  # and of its tail alone
@@ -35,25 +36,24 @@ def with_own_hits(wav: Wav, laid: Wav, sample_rate: int, envelope: Envelope, *, 
     by itself, such as rain, follows the curve there.
     """
     begin, over = WHOLE if whole else TAIL
-    share = np.zeros(wav.shape[1], np.float32)  # of the recording, 0 to 1
+    wav, gains = wav.copy(), _gains(laid, sample_rate, envelope)
     for hit in lone_hits(envelope.leveled(), SHORTEST):
         first, stop = (round(at * sample_rate) for at in (hit.onset + begin, hit.stop))
-        t = np.arange(max(0, first), min(wav.shape[1], stop)) / sample_rate
+        places = np.arange(max(0, first), min(wav.shape[1], stop))
+        t = places / sample_rate
         rise = (t - hit.onset - begin) / (over - begin)
         fall = (hit.stop - t) / GIVEN_BACK
-        share[max(0, first) : stop] = np.clip(np.minimum(rise, fall), 0, 1)
-    drawn = _drawn(laid, sample_rate, envelope)
-    made, own = np.cos(np.pi / 2 * share), np.sin(np.pi / 2 * share)
-    return np.asarray(made * wav + own * drawn, np.float32)
+        turn = np.pi / 2 * np.clip(np.minimum(rise, fall), 0, 1)  # to the recording
+        drawn = laid[:, places] * np.interp(t * RATE, np.arange(gains.size), gains)
+        wav[:, places] = np.cos(turn) * wav[:, places] + np.sin(turn) * drawn
+    return wav
 
 
-def _drawn(laid: Wav, sample_rate: int, envelope: Envelope) -> Wav:
-    """[C, T] at a level half of the way to the envelope's."""
+def _gains(laid: Wav, sample_rate: int, envelope: Envelope) -> Floats:
+    """From the level of `laid` half of the way to the envelope's: linear, at RATE."""
     measured = centred_rms(laid, sample_rate, RATE)
     wanted = envelope.leveled().at(np.arange(measured.size) / RATE)
     floor = 1e-3 * max(float(envelope.values.max()), 1e-9)  # below it nobody hears the difference
     missing = DRAWN * 20 * np.log10((wanted + floor) / (measured + floor))
     smooth = gaussian_smooth(np.clip(missing, -DRAWN_DB, DRAWN_DB), SLOW * RATE)
-    at = np.arange(laid.shape[1]) * (RATE / sample_rate)
-    gain = np.interp(at, np.arange(smooth.size), 10 ** (smooth / 20))
-    return np.asarray(laid * gain, np.float32)
+    return np.asarray(10 ** (smooth / 20))
